@@ -1,0 +1,15 @@
+package hd
+
+// Bounds, checked before anything is allocated or computed.
+const (
+	minSeed     = 16   // bytes; BIP-32 and SLIP-10 allow 128 to 512 bits
+	maxSeed     = 64   // bytes
+	rawLen      = 78   // bytes of a serialized extended key before its checksum
+	encodedLen  = 111  // characters of every xpub, xprv, tpub and tprv
+	maxDepth    = 255  // levels below the master key: the depth is one byte
+	maxPathText = 3072 // characters: 255 levels of 11 with their slashes, and "m"
+	maxText     = 1024 // bytes of a mnemonic or of its passphrase
+	minRolls    = 50   // dice rolls: 129 bits
+	maxRolls    = 1000 // dice rolls
+	entropyRead = 32   // bytes taken from the random source at a time; taken twice
+)
