@@ -1,0 +1,82 @@
+package evm
+
+import (
+	"encoding/hex"
+	"strings"
+
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"golang.org/x/crypto/sha3"
+)
+
+func keccak(b []byte) (h [32]byte) {
+	k := sha3.NewLegacyKeccak256()
+	k.Write(b)
+	k.Sum(h[:0])
+	return h
+}
+
+// Address is the EIP-55 address of a key, or "" for what is no point of
+// secp256k1.
+func Address(pub chain.PublicKey) string {
+	a, ok := addressOf(pub)
+	if !ok {
+		return ""
+	}
+	return Checksum(a)
+}
+
+// addressOf is the last 20 bytes of the keccak of the point's 64 bytes.
+func addressOf(pub chain.PublicKey) (a [20]byte, ok bool) {
+	if pub.Curve() != chain.Secp256k1 {
+		return a, false
+	}
+	p, err := secp256k1.ParsePubKey(pub.Bytes())
+	if err != nil {
+		return a, false
+	}
+	h := keccak(p.SerializeUncompressed()[1:])
+	copy(a[:], h[12:])
+	return a, true
+}
+
+// Checksum spells an address as EIP-55 says: a letter is upper case where the
+// keccak of the lower-case text has a digit of 8 or more.
+func Checksum(a [20]byte) string {
+	text := []byte(hex.EncodeToString(a[:]))
+	h := keccak(text)
+	for i, c := range text {
+		if c >= 'a' && h[i/2]>>(4*(1-i%2))&8 != 0 {
+			text[i] = c - 'a' + 'A'
+		}
+	}
+	return "0x" + string(text)
+}
+
+// ParseAddress reads 0x and 40 hex digits. All lower and all upper case carry
+// no checksum; mixed case must be EIP-55. Other forms (ICAP, ENS, bare hex) are
+// refused. Errors: evm.address, evm.checksum.
+func ParseAddress(s string) (a [20]byte, err error) {
+	digits, ok := strings.CutPrefix(s, "0x")
+	if !ok || len(digits) != 40 {
+		return a, notAddress(s)
+	}
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		return a, notAddress(s)
+	}
+	copy(a[:], b)
+	mixed := strings.ToLower(digits) != digits && strings.ToUpper(digits) != digits
+	if mixed && Checksum(a) != s {
+		return [20]byte{}, fault.New("evm.checksum", "copy the address again from its owner",
+			"address %s fails its EIP-55 checksum", quote.String(s))
+	}
+	return a, nil
+}
+
+func notAddress(s string) error {
+	return fault.New("evm.address", "give 0x and 40 hex digits", "not an address: %s", quote.String(s))
+}
