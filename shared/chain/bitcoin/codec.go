@@ -1,0 +1,234 @@
+// Package bitcoin reads, explains and seals Bitcoin transactions that cross the
+// gap as version 0 PSBTs (BIP-174, BIP-371).
+//
+//	tx, err := bitcoin.New().Decode(unsigned) // payload: the binary PSBT
+//	fmt.Print(tx.Review().Text())
+//	sealed, err := tx.Seal(signatures)
+//
+// It signs P2PKH, P2WPKH, P2SH-P2WPKH, P2WSH and P2SH-P2WSH multisig, and P2TR by
+// the key path, with SIGHASH_ALL (for P2TR also DEFAULT) and nothing else. Every
+// input must end up signed: by the signers named, or by signatures that the PSBT
+// has already, which are verified here.
+//
+// An amount is proven when the PSBT has the whole previous transaction, or when
+// the signature commits to it (P2TR). A claimed amount is accepted, and the
+// review says Unproven. Which output is change is not decided here: the offline
+// half derives addresses and compares.
+//
+// Parser, digests and scripts are our own: the usual library for them brings a
+// network stack along.
+package bitcoin
+
+import (
+	"slices"
+
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+// Codec reads PSBTs. Its refusals have these codes:
+//
+//	psbt.malformed psbt.trailing psbt.duplicate-key psbt.field psbt.limits
+//	psbt.version psbt.unsigned-tx psbt.final psbt.input-type psbt.sighash
+//	psbt.previous-transaction psbt.redeem-script psbt.witness-script
+//	psbt.taproot-key psbt.taproot-script psbt.partial-signature
+//	psbt.signers psbt.signer-unused
+//	bitcoin.network bitcoin.evidence bitcoin.version bitcoin.empty
+//	bitcoin.duplicate-input bitcoin.coinbase bitcoin.amount
+//	bitcoin.inputs-below-outputs
+type Codec struct{}
+
+// New gives the codec.
+func New() Codec { return Codec{} }
+
+// Networks lists the networks by CAIP-2 id.
+func (Codec) Networks() []chain.ID {
+	var ids []chain.ID
+	for _, n := range networks() {
+		ids = append(ids, n.id)
+	}
+	return ids
+}
+
+// tx is a decoded PSBT.
+type tx struct {
+	network  network
+	packet   *packet
+	unsigned *transaction
+	in       []*input
+	owner    []int // for each request, the index of its input
+	fee      uint64
+}
+
+// Decode reads a PSBT and works out what it would do and what is to sign.
+func (Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
+	n, err := networkOf(u.Network)
+	if err != nil {
+		return nil, err
+	}
+	if len(u.Evidence) > 0 {
+		return nil, fault.New("bitcoin.evidence", "", "a PSBT carries its own evidence; there are %d bytes beside it", len(u.Evidence))
+	}
+	p, err := parsePacket(slices.Clone(u.Payload))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkForm(p.tx); err != nil {
+		return nil, err
+	}
+	ring, err := newKeyring(u.Signers)
+	if err != nil {
+		return nil, err
+	}
+	t := &tx{network: n, packet: p, unsigned: p.tx}
+	if err := t.readInputs(ring); err != nil {
+		return nil, err
+	}
+	if err := t.plan(ring); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// checkForm refuses what no node would accept, whatever the inputs are.
+func checkForm(t *transaction) error {
+	switch {
+	case t.version < 1 || t.version > 3:
+		return fault.New("bitcoin.version", "", "transaction version %d; known are 1, 2 and 3", t.version)
+	case len(t.in) == 0 || len(t.out) == 0:
+		return fault.New("bitcoin.empty", "", "the transaction has %d inputs and %d outputs", len(t.in), len(t.out))
+	}
+	seen := map[Outpoint]bool{}
+	for i, in := range t.in {
+		switch {
+		case in.prev.TxID == Hash{}:
+			return fault.New("bitcoin.coinbase", "", "input %d spends no transaction", i)
+		case seen[in.prev]:
+			return fault.New("bitcoin.duplicate-input", "", "input %d spends %s:%d a second time", i, in.prev.TxID, in.prev.Index)
+		}
+		seen[in.prev] = true
+	}
+	sum := uint64(0)
+	for _, o := range t.out {
+		if err := checkAmount(o.Amount); err != nil {
+			return err
+		}
+		sum += o.Amount // no overflow: each sum and amount is below 2^51
+		if err := checkAmount(sum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) readInputs(ring *keyring) error {
+	spent, sum := make([]Output, 0, len(t.unsigned.in)), uint64(0)
+	for n, in := range t.unsigned.in {
+		i, err := readInput(n, in, t.packet.in[n], ring)
+		if err != nil {
+			return err
+		}
+		sum += i.spent.Amount
+		if err := checkAmount(sum); err != nil {
+			return err
+		}
+		t.in, spent = append(t.in, i), append(spent, i.spent)
+	}
+	for _, o := range t.unsigned.out {
+		if o.Amount > sum {
+			return fault.New("bitcoin.inputs-below-outputs", "", "the outputs are worth more than the inputs")
+		}
+		sum -= o.Amount
+	}
+	t.fee = sum
+	s := newSighasher(t.unsigned, spent)
+	for n, i := range t.in {
+		i.digest = i.sighash(n, s)
+	}
+	return nil
+}
+
+// plan decides which signatures are to be made, and refuses when an input stays
+// unsigned or a signer has nothing to sign.
+func (t *tx) plan(ring *keyring) error {
+	for n, i := range t.in {
+		if err := i.plan(n, t.packet.in[n], ring); err != nil {
+			return err
+		}
+		for _, s := range i.slots {
+			if s.sig == nil {
+				t.owner = append(t.owner, n)
+			}
+		}
+	}
+	wanted, tap := map[chain.PublicKey]bool{}, map[chain.PublicKey]bool{}
+	for _, r := range t.ToSign() {
+		wanted[r.Key] = true
+		tap[r.Key] = tap[r.Key] || r.Scheme == chain.Taproot
+	}
+	for _, key := range ring.list {
+		if !wanted[key] && !tap[key.Even()] {
+			return fault.New("psbt.signer-unused", "leave it out", "no input wants a signature of %s", key)
+		}
+	}
+	if len(t.owner) == 0 {
+		return fault.New("psbt.signers", "finalize and send it", "nothing is left to sign")
+	}
+	return nil
+}
+
+// ToSign gives one request for each signature to be made, input by input, and
+// within a multisig in the order of its script.
+func (t *tx) ToSign() []chain.SignRequest {
+	var requests []chain.SignRequest
+	for _, i := range t.in {
+		for _, s := range i.slots {
+			if s.sig != nil {
+				continue
+			}
+			r := chain.SignRequest{Key: s.key, Scheme: chain.ECDSA, Message: slices.Clone(i.digest[:])}
+			if i.kind == p2tr {
+				r.Scheme, r.Tweak = chain.Taproot, slices.Clone(i.root)
+			}
+			requests = append(requests, r)
+		}
+	}
+	return requests
+}
+
+// Origins gives the key origins that the PSBT claims, of inputs and outputs.
+func (t *tx) Origins() []chain.Origin {
+	var origins []chain.Origin
+	for _, ps := range t.packet.in {
+		origins = append(origins, ps.origins(inDerivation, inTapOrigin)...)
+	}
+	for _, ps := range t.packet.out {
+		origins = append(origins, ps.origins(outDerivation, outTapOrigin)...)
+	}
+	return origins
+}
+
+// origins reads the origins of compressed and x-only keys; no other key can be
+// of a wallet of ours.
+func (ps pairs) origins(derivation, taproot uint64) []chain.Origin {
+	var origins []chain.Origin
+	for _, p := range ps {
+		r := &reader{b: p.value}
+		var key chain.PublicKey
+		switch {
+		case p.typ == derivation && len(p.data) == 33:
+			key, _ = chain.NewPublicKey(chain.Secp256k1, p.data)
+		case p.typ == taproot:
+			key = chain.XOnly([32]byte(p.data))
+			r.take(32 * uint64(r.count(32)))
+		default:
+			continue
+		}
+		o := chain.Origin{Key: key, Fingerprint: [4]byte(r.take(4))}
+		for len(r.b) > 0 {
+			o.Path = append(o.Path, r.u32())
+		}
+		origins = append(origins, o)
+	}
+	return origins
+}

@@ -1,0 +1,18 @@
+package bitcoin
+
+// Limits bound what a hostile payload can make us hold or compute. What is over
+// them is refused with the code "psbt.limits" before it is allocated.
+const (
+	maxPayload = 4 << 20 // bytes of a PSBT, previous transactions included
+	maxInputs  = 2_000   // inputs of the unsigned transaction
+	maxOutputs = 5_000   // outputs of the unsigned transaction
+	maxSigners = 2_000   // keys whose signatures are wanted
+	maxPairs   = 2_000   // key-value pairs of one PSBT map
+	maxKey     = 5_000   // bytes of a PSBT key; the longest known is a control block of 4,129
+	maxScript  = 10_000  // bytes of a script, as consensus has it
+	maxPath    = 255     // indexes of a key origin: BIP-32 counts depth in one byte
+	maxAddress = 90      // characters of an address (BIP-173)
+
+	maxMoney    = 21_000_000 * 100_000_000 // satoshi
+	maxStandard = 400_000                  // weight units beyond which nodes do not relay
+)

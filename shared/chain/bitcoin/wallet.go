@@ -1,0 +1,81 @@
+package bitcoin
+
+import (
+	"github.com/btcsuite/btcd/address/v2/base58"
+	"github.com/btcsuite/btcd/btcec/v2"
+
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+// Wallet derives keys and spells addresses as KMS users know them.
+type Wallet struct{}
+
+// Derivation is m/44'/0'/0'/0/index, and m/44'/1'/0'/0/index on the test
+// networks: BIP-44 for every form of address, as KMS wallets have it.
+func (Wallet) Derivation() chain.Derivation {
+	const h = chain.Hardened
+	return chain.Derivation{
+		Curve:   chain.Secp256k1,
+		Mainnet: []uint32{h + 44, h + 0, h + 0, 0},
+		Testnet: []uint32{h + 44, h + 1, h + 0, 0},
+		TPub:    true,
+	}
+}
+
+// Addresses gives P2WPKH, P2PKH, P2SH-P2WPKH and P2TR (BIP-86), in this order
+// for a derived key; an imported key has P2PKH first.
+func (Wallet) Addresses(id chain.ID, key chain.PublicKey, derived bool) []string {
+	n, err := networkOf(id)
+	if err != nil || key.Curve() != chain.Secp256k1 {
+		return nil
+	}
+	hash := hash160(key.Bytes())
+	p2wpkh := witnessScript(0, hash)
+	scripts := [][]byte{p2wpkh, p2pkhScript(hash), p2shScript(hash160(p2wpkh))}
+	if !derived {
+		scripts[0], scripts[1] = scripts[1], scripts[0]
+	}
+	tweaked, ok := outputKey(key.Bytes()[1:], nil)
+	if !ok {
+		return nil // on no point
+	}
+	scripts = append(scripts, witnessScript(1, tweaked[:]))
+	var addresses []string
+	for _, s := range scripts {
+		if a, ok := n.address(s); ok {
+			addresses = append(addresses, a)
+		}
+	}
+	return addresses
+}
+
+// ParseKey reads a compressed WIF key. Its errors never hold the text.
+func (Wallet) ParseKey(text string, testnet bool) ([]byte, error) {
+	bad := func(code, what string) ([]byte, error) {
+		return nil, fault.New(code, "give the key in compressed WIF", "%s", what)
+	}
+	if len(text) > 60 {
+		return bad("bitcoin.key", "not a WIF key: too long")
+	}
+	b, version, err := base58.CheckDecode(text)
+	if err != nil || base58.CheckEncode(b, version) != text {
+		return bad("bitcoin.key", "not a WIF key: wrong characters or checksum")
+	}
+	mainnet, test := networks()[0].wif, networks()[1].wif
+	switch {
+	case version != mainnet && version != test:
+		return bad("bitcoin.key", "not a WIF key: unknown version byte")
+	case (version == test) != testnet:
+		return bad("bitcoin.key-network", "the WIF key is for the other kind of network, mainnet or test")
+	case len(b) == 32:
+		return bad("bitcoin.key-uncompressed", "the WIF key is of the uncompressed kind, which has no SegWit address")
+	case len(b) != 33 || b[32] != 1:
+		return bad("bitcoin.key", "not a WIF key: wrong length")
+	}
+	var s btcec.ModNScalar
+	if overflow := s.SetByteSlice(b[:32]); overflow || s.IsZero() {
+		return bad("bitcoin.key", "the WIF key holds no scalar of secp256k1")
+	}
+	return b[:32:32], nil
+}
