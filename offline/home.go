@@ -1,0 +1,198 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"coldsign/offline/internal/harden"
+	"coldsign/offline/internal/journal"
+	"coldsign/offline/internal/keystore"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/durable"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// session is an unlocked home.
+type session struct {
+	*app
+	ks      *keystore.Keystore
+	j       *journal.Journal
+	release func()
+}
+
+// guard refuses to go on where the machine could talk.
+func (a *app) guard() error {
+	err := harden.Check()
+	if err != nil && a.opt.allowNetwork {
+		a.loud = "WARNING: NOT AIR-GAPPED: " + quote.Line(what(err)) + ". Never use real keys here."
+		if a.con.Terminal() {
+			fmt.Fprintln(a.con.Err, a.loud)
+		}
+		return nil
+	}
+	return err
+}
+
+func what(err error) string {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.What
+	}
+	return err.Error()
+}
+
+// unlock takes the home's lock and opens keystore and journal.
+func (a *app) unlock() (*session, error) {
+	if err := a.guard(); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(a.opt.home); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New("keystore.missing", "run \"coldsign-offline init\" first", "no home at %q", a.opt.home)
+	}
+	release, err := durable.Lock(filepath.Join(a.opt.home, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	s := &session{app: a, release: release}
+	if err := s.open(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) open() error {
+	p, err := s.con.Passphrase(s.opt.passphraseFile, false)
+	if err != nil {
+		return err
+	}
+	defer clear(p)
+	if s.ks, err = keystore.Open(s.opt.home, p, s.chain); err != nil {
+		return err
+	}
+	s.j, err = journal.Open(s.opt.home, s.ks.Device().Public())
+	return err
+}
+
+func (s *session) close() {
+	if s.ks != nil {
+		s.ks.Close()
+	}
+	s.release()
+}
+
+// with runs f on an unlocked home.
+func (a *app) with(f func(*session) error) error {
+	s, err := a.unlock()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return f(s)
+}
+
+func (a *app) initHome() error {
+	if err := a.guard(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
+		return fault.New("file.write", "", "cannot make the home %q", a.opt.home)
+	}
+	release, err := durable.Lock(filepath.Join(a.opt.home, "lock"))
+	if err != nil {
+		return err
+	}
+	defer release()
+	p, err := a.con.Passphrase(a.opt.passphraseFile, true)
+	if err != nil {
+		return err
+	}
+	defer clear(p)
+	ks, err := keystore.Create(a.opt.home, p, a.chain)
+	if err != nil {
+		return err
+	}
+	defer ks.Close()
+	if _, err := journal.Create(a.opt.home, ks.Device(), a.now().Unix()); err != nil {
+		return err
+	}
+	return a.say(map[string]any{"home": a.opt.home, "device": bundle.IDOf(ks.Device().Public()).String()},
+		"created %s\ndevice  %s\n", quote.Line(a.opt.home), bundle.IDOf(ks.Device().Public()))
+}
+
+// record appends a journal entry.
+func (s *session) record(e journal.Entry) (journal.Entry, error) {
+	e.Time = s.now().Unix()
+	return s.j.Append(s.ks.Device(), e)
+}
+
+// sent is where the bundle with the given number is kept before it is released.
+func (s *session) sent(n uint64) string {
+	return filepath.Join(s.opt.home, "sent", fmt.Sprintf("%08d.cbor", n))
+}
+
+// next is the place of the next bundle to the online half.
+func (s *session) next() (*journal.Channel, error) {
+	c := &journal.Channel{Sequence: s.j.Out() + 1, Created: s.now().Unix()}
+	if c.Sequence > 1 {
+		raw, err := durable.Read(s.sent(c.Sequence-1), bundle.MaxFile)
+		if fault.Is(err, "file.missing") {
+			return nil, fault.New("sent.missing", "run the last \"sign\" again with the same bundle", "the bundle %d to the online half was never finished", c.Sequence-1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.Previous = sha256.Sum256(raw)
+	}
+	return c, nil
+}
+
+// keep stores an outgoing bundle in the home.
+func (s *session) keep(n uint64, raw []byte) error {
+	if err := os.MkdirAll(filepath.Dir(s.sent(n)), 0o700); err != nil {
+		return fault.New("file.write", "", "cannot make a folder in the home")
+	}
+	return durable.Write(s.sent(n), raw)
+}
+
+// input reads the bundle named by an operand, once.
+func (a *app) input(name string) ([]byte, error) {
+	if name == "-" {
+		return durable.ReadAll(a.con.In, "standard input", bundle.MaxFile, nil)
+	}
+	return durable.Read(name, bundle.MaxFile)
+}
+
+// output writes a bundle where it was asked for.
+func (a *app) output(name string, raw []byte) error {
+	if name == "-" {
+		_, err := a.out.Write(raw)
+		return err
+	}
+	return durable.Write(name, raw)
+}
+
+// peer gives the paired online half's key.
+func (s *session) peer() ([]byte, error) {
+	p, ok := s.ks.Peer()
+	if !ok {
+		return nil, fault.New("pair.missing", "run \"coldsign-offline pair\" on both halves first", "this half is not paired")
+	}
+	return p, nil
+}
+
+// network finds the network that an address is wanted for.
+func (a *app) networkOf(info keystore.Info, name string) (chain.Chain, chain.Network, error) {
+	ch, _ := a.chain.ByName(info.Chain)
+	for _, n := range ch.Networks {
+		if n.Testnet == info.Testnet && (name == "" || name == n.Name || name == string(n.ID)) {
+			return ch, n, nil
+		}
+	}
+	return ch, chain.Network{}, fault.New("network.unknown", "", "wallet %s has no network %q", info.ID, name)
+}

@@ -1,0 +1,114 @@
+// Package console talks to the person at the cold laptop: prompts on the
+// terminal, secrets without echo, and never an answer that was typed before the
+// question.
+package console
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"coldsign/shared/durable"
+	"coldsign/shared/fault"
+)
+
+const maxLine = 4096 // bytes of a typed line
+
+// Console is the terminal, and the streams of the process.
+type Console struct {
+	In  *os.File
+	Out io.Writer
+	Err io.Writer
+}
+
+// Terminal reports whether a person can answer.
+func (c *Console) Terminal() bool { return c.In != nil && term.IsTerminal(int(c.In.Fd())) }
+
+// Ask prints a question and reads a fresh line: what was typed ahead is dropped.
+func (c *Console) Ask(question string) (string, error) {
+	if !c.Terminal() {
+		return "", fault.New("console.terminal", "", "there is no terminal to ask on")
+	}
+	fd := int(c.In.Fd())
+	if err := unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH); err != nil {
+		return "", fault.New("console.terminal", "", "cannot discard what was typed ahead: %w", err)
+	}
+	fmt.Fprint(c.Err, question)
+	line, err := readLine(c.In)
+	return string(line), err
+}
+
+// Secret reads a line without echo, from the terminal.
+func (c *Console) Secret(question string) ([]byte, error) {
+	if !c.Terminal() {
+		return nil, fault.New("console.terminal", "give --passphrase-file FILE", "there is no terminal to ask for the passphrase")
+	}
+	fmt.Fprint(c.Err, question)
+	b, err := term.ReadPassword(int(c.In.Fd()))
+	fmt.Fprintln(c.Err)
+	if err != nil {
+		return nil, fault.New("console.terminal", "", "cannot read from the terminal: %w", err)
+	}
+	return b, nil
+}
+
+// Passphrase reads the passphrase from file, or asks. With confirm it is asked
+// twice.
+func (c *Console) Passphrase(file string, confirm bool) ([]byte, error) {
+	if file != "" {
+		b, err := durable.Read(file, maxLine)
+		if err != nil {
+			return nil, err
+		}
+		p := bytes.TrimRight(b, "\r\n")
+		if len(p) == 0 {
+			return nil, fault.New("keystore.passphrase", "", "the passphrase file is empty")
+		}
+		return p, nil
+	}
+	p, err := c.Secret("passphrase: ")
+	if err != nil || !confirm {
+		return p, err
+	}
+	again, err := c.Secret("passphrase again: ")
+	if err != nil {
+		return nil, err
+	}
+	defer clear(again)
+	if !bytes.Equal(p, again) {
+		return nil, fault.New("keystore.passphrase", "start again", "the two passphrases differ")
+	}
+	return p, nil
+}
+
+// SecretInput reads one secret: without echo from a terminal, else the whole of
+// standard input.
+func (c *Console) SecretInput(question string) ([]byte, error) {
+	if c.Terminal() {
+		return c.Secret(question)
+	}
+	return durable.ReadAll(c.In, "standard input", maxLine, make([]byte, 0, maxLine+1))
+}
+
+func readLine(r io.Reader) ([]byte, error) {
+	line, err := bufio.NewReaderSize(io.LimitReader(r, maxLine), maxLine).ReadBytes('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fault.New("console.terminal", "", "cannot read from the terminal: %w", err)
+	}
+	if err != nil && len(line) == 0 {
+		return nil, fault.New("console.terminal", "", "the terminal was closed")
+	}
+	return bytes.TrimSpace(line), nil
+}
+
+// Same compares what a person typed with words, whatever the spaces and case.
+func Same(typed, words string) bool {
+	return strings.EqualFold(strings.Join(strings.Fields(typed), " "), words)
+}

@@ -1,0 +1,158 @@
+package keystore
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"io"
+
+	"filippo.io/age"
+	"github.com/fxamacker/cbor/v2"
+
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+const (
+	maxFile    = 64 << 20 // bytes of the encrypted file
+	maxEntries = 250_000
+	maxSecret  = 1024 // bytes of a mnemonic text; keys are 32
+	minWords   = 8    // bytes of a passphrase
+	workFactor = 18   // scrypt log2 N for new files: about a second
+	maxFactor  = 22   // of files we open: bounds what a hostile header can ask for
+)
+
+// contents is what the age file holds, in deterministic CBOR.
+type contents struct {
+	Version    uint     `cbor:"1,keyasint"`
+	Generation uint64   `cbor:"2,keyasint"` // counts saves
+	Device     [32]byte `cbor:"3,keyasint"` // Ed25519 seed of this half's device key
+	Peer       []byte   `cbor:"4,keyasint"` // Ed25519 public key of the paired online half; empty before pairing
+	Preset     string   `cbor:"5,keyasint"` // the policy in force
+	Entries    []entry  `cbor:"6,keyasint"`
+}
+
+type kind uint8
+
+const (
+	mnemonic  kind = 1 // BIP-39 text
+	singleKey kind = 2 // 32 bytes: secp256k1 scalar or Ed25519 seed (never the public half)
+)
+
+type entry struct {
+	ID      bundle.SignatureID `cbor:"1,keyasint"`
+	Chain   string             `cbor:"2,keyasint"`
+	Testnet bool               `cbor:"3,keyasint"`
+	Kind    kind               `cbor:"4,keyasint"`
+	Secret  []byte             `cbor:"5,keyasint"`
+	Curve   chain.Curve        `cbor:"6,keyasint"`
+	Created int64              `cbor:"7,keyasint"` // Unix seconds
+}
+
+func modes() (cbor.EncMode, cbor.DecMode, error) {
+	enc, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		return nil, nil, err
+	}
+	dec, err := cbor.DecOptions{
+		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
+		TagsMd: cbor.TagsForbidden, ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		MaxArrayElements: maxEntries, MaxMapPairs: 16, MaxNestedLevels: 6,
+	}.DecMode()
+	return enc, dec, err
+}
+
+func (c *contents) encode() ([]byte, error) {
+	enc, _, err := modes()
+	if err != nil {
+		return nil, err
+	}
+	return enc.Marshal(c)
+}
+
+func damaged(format string, args ...any) error {
+	return fault.New("keystore.format", "restore a backup", "the keystore is damaged: "+format, args...)
+}
+
+func decode(b []byte) (*contents, error) {
+	enc, dec, err := modes()
+	if err != nil {
+		return nil, err
+	}
+	var c contents
+	if err := dec.Unmarshal(b, &c); err != nil {
+		return nil, damaged("not the expected form")
+	}
+	again, err := enc.Marshal(&c)
+	if err != nil || !bytes.Equal(again, b) {
+		return nil, damaged("not in canonical form")
+	}
+	clear(again)
+	if c.Version != 1 {
+		return nil, fault.New("keystore.version", "use the coldsign version that wrote it", "keystore version %d is unknown", c.Version)
+	}
+	if len(c.Peer) != 0 && len(c.Peer) != ed25519.PublicKeySize {
+		return nil, damaged("peer key of %d bytes", len(c.Peer))
+	}
+	seen := make(map[bundle.SignatureID]bool, len(c.Entries))
+	for _, e := range c.Entries {
+		switch {
+		case seen[e.ID]:
+			return nil, damaged("signature id %s twice", e.ID)
+		case e.Kind == singleKey && len(e.Secret) != 32:
+			return nil, damaged("a key of %d bytes", len(e.Secret))
+		case e.Kind == mnemonic && (len(e.Secret) == 0 || len(e.Secret) > maxSecret):
+			return nil, damaged("a mnemonic of %d bytes", len(e.Secret))
+		case e.Kind != singleKey && e.Kind != mnemonic:
+			return nil, damaged("entry of kind %d", e.Kind)
+		case e.Curve != chain.Secp256k1 && e.Curve != chain.Ed25519:
+			return nil, damaged("curve %d", e.Curve)
+		}
+		seen[e.ID] = true
+	}
+	return &c, nil
+}
+
+func encrypt(plain, passphrase []byte, factor int) ([]byte, error) {
+	r, err := age.NewScryptRecipient(string(passphrase))
+	if err != nil {
+		return nil, err
+	}
+	r.SetWorkFactor(factor)
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(plain); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func decrypt(sealed, passphrase []byte) ([]byte, error) {
+	if len(passphrase) == 0 {
+		return nil, fault.New("keystore.passphrase", "", "the passphrase is empty")
+	}
+	id, err := age.NewScryptIdentity(string(passphrase))
+	if err != nil {
+		return nil, err
+	}
+	id.SetMaxWorkFactor(maxFactor)
+	r, err := age.Decrypt(bytes.NewReader(sealed), id)
+	if err != nil {
+		if errors.Is(err, age.ErrIncorrectIdentity) {
+			return nil, fault.New("keystore.passphrase", "type it again", "wrong passphrase")
+		}
+		return nil, damaged("not an age file sealed with a passphrase")
+	}
+	plain, err := io.ReadAll(io.LimitReader(r, maxFile))
+	if err != nil {
+		return nil, damaged("cannot be decrypted whole")
+	}
+	return plain, nil
+}

@@ -1,0 +1,63 @@
+package keystore
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+
+	"github.com/btcsuite/btcd/btcec/v2/schnorr"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+// Sign answers one request. Signing is deterministic: RFC 6979 nonces for ECDSA,
+// BIP-340 with zero auxiliary randomness, RFC 8032. The caller verifies the
+// signature (Tx.Seal does) before it is released.
+func (k *Key) Sign(r chain.SignRequest) (chain.Signature, error) {
+	s := chain.Signature{Key: r.Key, Scheme: r.Scheme}
+	want := k.public
+	if r.Scheme == chain.Taproot {
+		want = want.Even()
+	}
+	if r.Key != want {
+		return s, fault.New("sign.key", "", "asked to sign for key %s with key %s", r.Key, k.public)
+	}
+	switch {
+	case r.Scheme == chain.ECDSA && k.ec != nil && len(r.Message) == 32:
+		c := ecdsa.SignCompact(k.ec, r.Message, true) // 27+4+v, r, s
+		s.Bytes = append(c[1:65:65], c[0]-31)
+	case r.Scheme == chain.Taproot && k.ec != nil && len(r.Message) == 32:
+		sig, err := schnorr.Sign(tweak(k.ec, r.Tweak), r.Message, schnorr.CustomNonce([32]byte{}), schnorr.FastSign())
+		if err != nil {
+			return s, fault.New("sign.taproot", "", "taproot signing failed")
+		}
+		s.Bytes = sig.Serialize()
+	case r.Scheme == chain.EdDSA && k.ed != nil:
+		s.Bytes = ed25519.Sign(k.ed, r.Message)
+	default:
+		return s, fault.New("sign.scheme", "", "scheme %d does not fit the key or a message of %d bytes", r.Scheme, len(r.Message))
+	}
+	return s, nil
+}
+
+// tweak gives the output key's private half (BIP-341, "taproot_tweak_seckey").
+func tweak(ec *secp256k1.PrivateKey, root []byte) *secp256k1.PrivateKey {
+	pub := ec.PubKey().SerializeCompressed()
+	var d secp256k1.ModNScalar
+	d.Set(&ec.Key)
+	if pub[0] == 3 {
+		d.Negate()
+	}
+	tag := sha256.Sum256([]byte("TapTweak"))
+	h := sha256.New()
+	h.Write(tag[:])
+	h.Write(tag[:])
+	h.Write(pub[1:])
+	h.Write(root)
+	var t secp256k1.ModNScalar
+	t.SetByteSlice(h.Sum(nil))
+	d.Add(&t)
+	return secp256k1.NewPrivateKey(&d)
+}

@@ -1,0 +1,116 @@
+// Package policy holds the rules that a review must pass before anything is
+// signed. It judges effects, never rendered text, and the zero Verdict denies.
+//
+// Two presets exist. "strict", the default, signs only what the codec explained
+// completely, with proven amounts. "compat" signs what tatum-kms would have
+// signed: claimed amounts and unexplained calls, shown loudly.
+package policy
+
+import (
+	"math/big"
+
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+// Verdict is what the rules say of one review.
+type Verdict struct {
+	Allow  bool
+	Code   string // of the rule that denied: "policy.fee-percent"
+	Rule   string // the rule in words
+	Reason string // what in the transaction broke it
+}
+
+// Policy is a named set of rules.
+type Policy struct {
+	Name     string
+	opaque   bool // unexplained parts may be signed
+	unproven bool // claimed amounts may be signed
+}
+
+// Preset gives a policy by name: "strict" or "compat".
+func Preset(name string) (Policy, error) {
+	switch name {
+	case "strict":
+		return Policy{Name: name}, nil
+	case "compat":
+		return Policy{Name: name, opaque: true, unproven: true}, nil
+	}
+	return Policy{}, fault.New("policy.preset", "use strict or compat", "no preset is called %q", name)
+}
+
+// FeePercent is the most that a fee may be of the native value moved.
+const FeePercent = 10
+
+// Lines explains the policy in plain English, one rule a line.
+func (p Policy) Lines() []string {
+	lines := []string{"policy " + p.Name}
+	if p.opaque {
+		lines = append(lines, "WARNING: parts that cannot be explained are signed all the same")
+	} else {
+		lines = append(lines, "a transaction with a part that cannot be explained is refused")
+	}
+	if p.unproven {
+		lines = append(lines, "WARNING: input amounts that are only claimed are believed: a lie burns money as fee")
+	} else {
+		lines = append(lines, "a transaction with an input amount that is claimed and not proven is refused")
+	}
+	return append(lines,
+		"a transaction for a network that is not in the list is refused",
+		"a wallet of a test network never signs for a main network, nor the other way round",
+		"a fee above 10 % of the native value moved is refused",
+		"a fee above the network's cap is refused")
+}
+
+// Judge applies the rules to one review. own tells effects that go back to the
+// wallet that pays: they do not count as value moved.
+func (p Policy) Judge(r chain.Review, n chain.Network, own func(i int) bool) Verdict {
+	if n.ID == "" || r.Network != n.ID || n.FeeCap == nil {
+		return deny("policy.network", "only listed networks", "network "+string(r.Network)+" is not in the list")
+	}
+	if len(r.Opaque) > 0 && !p.opaque {
+		o := r.Opaque[0]
+		return deny("policy.opaque", "what cannot be explained is not signed", o.Code+": "+o.What)
+	}
+	if r.Unproven && !p.unproven {
+		return deny("policy.unproven", "amounts are proven by the full previous transactions", "an input amount is claimed, not proven")
+	}
+	if r.Deadline.Kind == 0 {
+		return deny("policy.deadline", "every transaction says how it ends", "the codec gave no deadline")
+	}
+	if r.Fee.Amount == nil || r.Fee.Amount.Sign() < 0 {
+		return deny("policy.fee", "every transaction states its fee", "the codec gave no fee")
+	}
+	if r.Fee.Amount.Cmp(n.FeeCap) > 0 {
+		return deny("policy.fee-cap", "fee at most "+chain.Units(n.FeeCap, n.Asset), "the fee can reach "+chain.Units(r.Fee.Amount, n.Asset))
+	}
+	base := Moved(r, own)
+	if base.Sign() > 0 && new(big.Int).Mul(r.Fee.Amount, big.NewInt(100)).Cmp(new(big.Int).Mul(base, big.NewInt(FeePercent))) > 0 {
+		return deny("policy.fee-percent", "fee at most 10 % of the native value moved",
+			"the fee can reach "+chain.Units(r.Fee.Amount, n.Asset)+" for "+chain.Units(base, n.Asset))
+	}
+	return Verdict{Allow: true, Rule: "policy " + p.Name}
+}
+
+// Moved is the native value that goes to others, or, when all of it comes back,
+// all of it: what a fee is compared with.
+func Moved(r chain.Review, own func(i int) bool) *big.Int {
+	out, all := new(big.Int), new(big.Int)
+	for i, e := range r.Effects {
+		if e.Asset.ID != string(r.Network) {
+			continue
+		}
+		all.Add(all, e.Amount)
+		if own == nil || !own(i) {
+			out.Add(out, e.Amount)
+		}
+	}
+	if out.Sign() == 0 {
+		return all
+	}
+	return out
+}
+
+func deny(code, rule, reason string) Verdict {
+	return Verdict{Code: code, Rule: rule, Reason: reason}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"coldsign/offline/internal/journal"
+	"coldsign/offline/internal/selftest"
+	"coldsign/shared/bundle"
+	"coldsign/shared/quote"
+)
+
+func (a *app) openJournal() (*journal.Journal, error) { return journal.Open(a.opt.home, nil) }
+
+type entryJSON struct {
+	Number uint64       `json:"number"`
+	Time   string       `json:"time"`
+	Kind   string       `json:"kind"`
+	Text   string       `json:"text,omitempty"`
+	Data   string       `json:"data,omitempty"`
+	Bundle string       `json:"bundle,omitempty"`
+	Out    uint64       `json:"out,omitempty"`
+	Items  []itemResult `json:"items,omitempty"`
+}
+
+// journalShow needs no passphrase: the journal holds no secret.
+func (a *app) journalShow() error {
+	j, err := a.openJournal()
+	if err != nil {
+		return err
+	}
+	entries := make([]entryJSON, len(j.Entries()))
+	for i, e := range j.Entries() {
+		x := entryJSON{Number: e.Number, Time: time.Unix(e.Time, 0).UTC().Format(time.RFC3339), Kind: e.Kind.String(), Text: e.Text, Data: hex.EncodeToString(e.Data)}
+		if e.Out != nil {
+			x.Out = e.Out.Sequence
+		}
+		if e.Sign != nil {
+			x.Bundle = hex.EncodeToString(e.Sign.Bundle[:])
+			for _, d := range e.Sign.Decisions {
+				x.Items = append(x.Items, itemResult{d.ID.String(), d.Status.String(), d.Code, d.Reason})
+			}
+		}
+		entries[i] = x
+	}
+	return a.print(entries, func(w io.Writer) error {
+		for _, x := range entries {
+			line := fmt.Sprintf("%6d  %s  %-8s %s", x.Number, x.Time, x.Kind, quote.Line(strings.TrimSpace(x.Text+" "+x.Bundle+x.Data)))
+			if _, err := fmt.Fprintln(w, line); err != nil {
+				return err
+			}
+			for _, it := range x.Items {
+				fmt.Fprintf(w, "        %s  %s %s\n", it.ID, it.Status, quote.Line(strings.TrimSpace(it.Code+" "+it.Reason)))
+			}
+		}
+		return nil
+	})
+}
+
+func (a *app) journalVerify() error {
+	j, err := a.openJournal()
+	if err != nil {
+		return err
+	}
+	n, head := j.Head()
+	dev := bundle.IDOf(j.Device())
+	return a.say(map[string]any{"entries": n, "head": hex.EncodeToString(head[:]), "device": dev.String()},
+		"ok: %d entries, head %x, device %s\n", n, head, dev)
+}
+
+func (a *app) selftest() error {
+	checks := selftest.All(a.chain)
+	var names []string
+	for _, c := range checks {
+		if err := c.Do(); err != nil {
+			return err
+		}
+		names = append(names, c.Name)
+	}
+	return a.say(map[string]any{"ok": true, "checks": names}, "ok: %s\n", strings.Join(names, ", "))
+}
+
+func (a *app) version() error {
+	v := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	var chains, nets []string
+	for _, c := range a.chain.All() {
+		chains = append(chains, c.Name)
+		for _, n := range c.Networks {
+			nets = append(nets, c.Name+" "+n.Name+" "+string(n.ID))
+		}
+	}
+	return a.say(map[string]any{"version": v, "chains": chains, "networks": nets}, "coldsign-offline %s\n%s\n", v, strings.Join(nets, "\n"))
+}

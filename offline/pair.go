@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+	"strings"
+
+	"coldsign/offline/internal/console"
+	"coldsign/offline/internal/journal"
+	"coldsign/shared/bundle"
+	"coldsign/shared/cli"
+	"coldsign/shared/fault"
+	"coldsign/shared/hd"
+)
+
+func (a *app) pair() error {
+	if (a.opt.out == "") == (a.opt.in == "") {
+		return cli.Usagef("give either --out FILE or --in FILE")
+	}
+	if a.opt.out != "" {
+		return a.with((*session).pairOut)
+	}
+	return a.with((*session).pairIn)
+}
+
+// pairOut writes this half's device key for the other half.
+func (s *session) pairOut() error {
+	d := s.ks.Device()
+	dev := bundle.Device{Half: "offline"}
+	copy(dev.Key[:], d.Public())
+	item, err := bundle.EncodeItem(dev)
+	if err != nil {
+		return err
+	}
+	raw, err := bundle.Seal(bundle.Header{Kind: bundle.Pairing, Created: s.now().Unix()}, [][]byte{item}, d)
+	if err != nil {
+		return err
+	}
+	if err := s.output(s.opt.out, raw); err != nil || s.opt.out == "-" {
+		return err
+	}
+	id := bundle.IDOf(d.Public())
+	return s.say(map[string]any{"out": s.opt.out, "device": id.String()}, "device %s: now read the file on the online half\n", id)
+}
+
+// pairIn reads the online half's device key and pairs once a person has seen
+// the same six words on both screens.
+func (s *session) pairIn() error {
+	raw, err := s.input(s.opt.in)
+	if err != nil {
+		return err
+	}
+	_, dev, err := bundle.OpenPairing(raw)
+	if err != nil {
+		return err
+	}
+	if dev.Half != "online" {
+		return fault.New("pair.half", "give the file that \"coldsign-online pair --out\" wrote", "this pairing comes from an offline half")
+	}
+	me, other := s.ks.Device().Public(), ed25519.PublicKey(dev.Key[:])
+	digest := bundle.PairingWords(me, other)
+	words := strings.Join(hd.Words(digest[:], 6), " ")
+	old, paired := s.ks.Peer()
+	doc := map[string]any{"words": words, "device": bundle.IDOf(other).String(), "paired": true}
+	if paired && bytes.Equal(old, other) {
+		return s.say(doc, "already paired\nwords  %s\n", words)
+	}
+	if paired && !s.opt.replace {
+		return fault.New("pair.exists", "give --replace to pair with the new one instead", "this half is paired with another online half, %s", bundle.IDOf(old))
+	}
+	if err := s.confirmWords(words); err != nil {
+		return err
+	}
+	s.ks.SetPeer(other)
+	if _, err := s.record(journal.Entry{Kind: journal.Pair, Data: other}); err != nil {
+		return err
+	}
+	if err := s.ks.Save(); err != nil {
+		return err
+	}
+	return s.say(doc, "paired with %s\nwords  %s\n", bundle.IDOf(other), words)
+}
+
+func (s *session) confirmWords(words string) error {
+	if s.opt.confirm != "" {
+		if !console.Same(s.opt.confirm, words) {
+			return fault.New("pair.words", "stop: the file may have been swapped on the way", "these are not the words: here they are %q", words)
+		}
+		return nil
+	}
+	if !s.con.Terminal() {
+		if err := s.say(map[string]any{"words": words, "paired": false}, "words  %s\n", words); err != nil {
+			return err
+		}
+		return fault.New("pair.unconfirmed", "compare the six words with the other screen, then run again with --confirm \"the words\"", "not paired yet")
+	}
+	fmt.Fprintf(s.con.Err, "\n    %s\n\n", words)
+	typed, err := s.con.Ask("are these the words on the online half's screen? type yes: ")
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(typed, "yes") {
+		return fault.New("pair.words", "nothing was changed", "the words were not confirmed")
+	}
+	return nil
+}
+
+func (a *app) keysExport() error {
+	if a.opt.out == "" {
+		return cli.Usagef("give --out FILE")
+	}
+	return a.with(func(s *session) error {
+		peer, err := s.peer()
+		if err != nil {
+			return err
+		}
+		var items [][]byte
+		for _, info := range s.ks.List() {
+			w, err := s.ks.Wallet(info.ID)
+			if err != nil {
+				return err
+			}
+			item, err := bundle.EncodeItem(w)
+			if err != nil {
+				return err
+			}
+			items = append(items, item)
+		}
+		if len(items) == 0 {
+			return fault.New("wallet.none", "make one with \"coldsign-offline wallet new\"", "there is no wallet to export")
+		}
+		place, err := s.next()
+		if err != nil {
+			return err
+		}
+		raw, err := bundle.Seal(bundle.Header{
+			Kind: bundle.Keys, Recipient: bundle.IDOf(peer), Sequence: place.Sequence, Previous: place.Previous, Created: place.Created,
+		}, items, s.ks.Device())
+		if err != nil {
+			return err
+		}
+		if err := s.keep(place.Sequence, raw); err != nil {
+			return err
+		}
+		if _, err := s.record(journal.Entry{Kind: journal.Keys, Out: place}); err != nil {
+			return err
+		}
+		if err := s.output(s.opt.out, raw); err != nil || s.opt.out == "-" {
+			return err
+		}
+		return s.say(map[string]any{"out": s.opt.out, "wallets": len(items), "sequence": place.Sequence},
+			"wrote the public keys of %d wallets\n", len(items))
+	})
+}

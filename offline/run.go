@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"coldsign/offline/internal/console"
+	"coldsign/shared/chain/registry"
+	"coldsign/shared/cli"
+	"coldsign/shared/fault"
+)
+
+const usage = `coldsign-offline: review and sign on a machine that cannot talk
+
+  init                                          create the keystore and the device key
+  wallet new --chain BTC [--testnet] [--count N] [--dice]
+  wallet import --chain ETH [--testnet] [--id UUID]    mnemonic or private key, typed or on stdin
+  wallet list | wallet remove ID
+  address ID [INDEX] [--network NAME]
+  pair --out FILE | pair --in FILE [--confirm "six words"]
+  keys export --out FILE                        public keys for the online half
+  review FILE                                   what signing would do
+  sign FILE --out FILE [--approve DIGEST] [--refuse ID]...
+  policy show | policy set --preset strict|compat
+  journal show | journal verify
+  selftest | version
+
+Everywhere: --home DIR, --json, --passphrase-file FILE, --allow-network-interfaces.
+FILE may be - for standard input or output.
+Exit status: 0 done, 1 refused or failed, 2 usage.
+`
+
+// app is one run of the program.
+type app struct {
+	con   *console.Console
+	out   io.Writer
+	now   func() time.Time
+	chain *registry.Registry
+	opt   options
+	loud  string   // said on every screen while the air gap is not checked
+	args  []string // operands
+}
+
+// options are the flags of all commands; each command takes those it knows.
+type options struct {
+	home, passphraseFile, chain, id, in, out, confirm, approve, network, preset string
+	json, allowNetwork, testnet, replace, dice                                  bool
+	count                                                                       int
+	refuse                                                                      list
+}
+
+type list []string
+
+func (l *list) String() string     { return "" }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+// everywhere are the flags of every command.
+func everywhere(more ...string) []string {
+	return append([]string{"home", "json", "passphrase-file", "allow-network-interfaces"}, more...)
+}
+
+func commands() []cli.Command[*app] {
+	return []cli.Command[*app]{
+		{Name: "init", Flags: everywhere(), Do: (*app).initHome},
+		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice"), Do: (*app).walletNew},
+		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id"), Do: (*app).walletImport},
+		{Name: "wallet list", Flags: everywhere(), Do: (*app).walletList},
+		{Name: "wallet remove", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).walletRemove},
+		{Name: "address", Flags: everywhere("network"), Min: 1, Max: 2, Do: (*app).address},
+		{Name: "pair", Flags: everywhere("out", "in", "confirm", "replace"), Do: (*app).pair},
+		{Name: "keys export", Flags: everywhere("out"), Do: (*app).keysExport},
+		{Name: "review", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).review},
+		{Name: "sign", Flags: everywhere("out", "approve", "refuse"), Min: 1, Max: 1, Do: (*app).sign},
+		{Name: "policy show", Flags: everywhere(), Do: (*app).policyShow},
+		{Name: "policy set", Flags: everywhere("preset"), Do: (*app).policySet},
+		{Name: "journal show", Flags: everywhere(), Do: (*app).journalShow},
+		{Name: "journal verify", Flags: everywhere(), Do: (*app).journalVerify},
+		{Name: "selftest", Flags: everywhere(), Do: (*app).selftest},
+		{Name: "version", Flags: everywhere(), Do: (*app).version},
+	}
+}
+
+// run is the whole program, for tests too.
+func run(args []string, in *os.File, out, errOut io.Writer, env func(string) string) (code int) {
+	// A panic's traceback would print arguments, keys among them.
+	defer func() {
+		if recover() != nil {
+			code = cli.Report(errOut, fault.New("internal", "report it with what you did; nothing was released", "the program met a state it does not know"))
+		}
+	}()
+	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: out, now: time.Now, chain: registry.New()}
+	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
+		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "offline")
+	}
+	cmd, operands, err := cli.Match(args, commands(), a.define)
+	a.args = operands
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(out, usage)
+		return cli.OK
+	}
+	if err == nil {
+		err = cmd.Do(a)
+	}
+	// A script that reads one line of error gets one line; a terminal has
+	// been told at once.
+	if err == nil && a.loud != "" && !a.con.Terminal() {
+		fmt.Fprintln(errOut, a.loud)
+	}
+	return cli.Report(errOut, err)
+}
+
+// define adds the flag with the given name to fs.
+func (a *app) define(fs *flag.FlagSet, name string) {
+	o := &a.opt
+	text := map[string]*string{
+		"home": &o.home, "passphrase-file": &o.passphraseFile, "chain": &o.chain, "id": &o.id, "in": &o.in, "out": &o.out,
+		"confirm": &o.confirm, "approve": &o.approve, "network": &o.network, "preset": &o.preset,
+	}
+	yes := map[string]*bool{
+		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
+	}
+	switch {
+	case text[name] != nil:
+		fs.StringVar(text[name], name, *text[name], "")
+	case yes[name] != nil:
+		fs.BoolVar(yes[name], name, false, "")
+	case name == "count":
+		fs.IntVar(&o.count, name, 0, "")
+	case name == "refuse":
+		fs.Var(&o.refuse, name, "")
+	}
+}
+
+// print writes v as JSON, or calls text.
+func (a *app) print(v any, text func(io.Writer) error) error {
+	if !a.opt.json {
+		return text(a.out)
+	}
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+
+	"coldsign/offline/internal/console"
+	"coldsign/offline/internal/journal"
+	"coldsign/offline/internal/policy"
+	"coldsign/offline/internal/review"
+	"coldsign/shared/bundle"
+	"coldsign/shared/cli"
+	"coldsign/shared/durable"
+	"coldsign/shared/fault"
+)
+
+// received opens a request bundle: verified, meant for us, in its place.
+func (s *session) received(name string) (b *bundle.Bundle, entry journal.Entry, repeat bool, err error) {
+	peer, err := s.peer()
+	if err != nil {
+		return nil, entry, false, err
+	}
+	raw, err := s.input(name)
+	if err != nil {
+		return nil, entry, false, err
+	}
+	if b, err = bundle.Open(raw, peer); err != nil {
+		return nil, entry, false, err
+	}
+	if err = b.For(bundle.Requests, bundle.IDOf(s.ks.Device().Public())); err != nil {
+		return nil, entry, false, err
+	}
+	if entry, repeat = s.j.Answered(b.Digest()); repeat {
+		return b, entry, true, nil
+	}
+	channel, known := s.j.In()
+	if _, err = channel.Judge(b.Header, b.Digest(), known); err != nil {
+		return nil, entry, false, err
+	}
+	if b.Expires != 0 && s.now().Unix() > b.Expires {
+		return nil, entry, false, fault.New("bundle.expired", "check this machine's clock, or export again", "the bundle expired")
+	}
+	return b, entry, false, nil
+}
+
+func (s *session) reviewer() (*review.Reviewer, error) {
+	p, err := policy.Preset(s.ks.Preset())
+	if err != nil {
+		return nil, err
+	}
+	return &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: s.j, Policy: p, Now: s.now().Unix()}, nil
+}
+
+func (s *session) batch(b *bundle.Bundle) (*review.Batch, error) {
+	r, err := s.reviewer()
+	if err != nil {
+		return nil, err
+	}
+	return r.Batch(b)
+}
+
+// show prints the review; under compat its first line says what that means.
+func (s *session) show(batch *review.Batch, repeat bool) error {
+	return s.print(batch.JSON(repeat), func(w io.Writer) error { return s.showText(w, batch, repeat) })
+}
+
+func (s *session) showText(w io.Writer, batch *review.Batch, repeat bool) error {
+	if s.ks.Preset() != "strict" {
+		fmt.Fprintf(w, "WARNING: policy %s is in force: claimed amounts and unexplained calls are signed\n", s.ks.Preset())
+	}
+	if repeat {
+		fmt.Fprintln(w, "REPEAT: this very bundle was answered before; signing it gives the same bytes again")
+	}
+	return batch.Print(w)
+}
+
+func (a *app) review() error {
+	return a.with(func(s *session) error {
+		b, _, repeat, err := s.received(a.args[0])
+		if err != nil {
+			return err
+		}
+		batch, err := s.batch(b)
+		if err != nil {
+			return err
+		}
+		digest := b.Digest()
+		if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: digest[:]}); err != nil {
+			return err
+		}
+		return s.show(batch, repeat)
+	})
+}
+
+func (a *app) sign() error {
+	if a.opt.out == "" {
+		return cli.Usagef("give --out FILE")
+	}
+	if a.opt.out == "-" && a.opt.json {
+		return cli.Usagef("--json and --out - both want standard output")
+	}
+	return a.with(func(s *session) error {
+		b, entry, repeat, err := s.received(a.args[0])
+		if err != nil {
+			return err
+		}
+		if repeat {
+			return s.again(b, entry)
+		}
+		batch, err := s.batch(b)
+		if err != nil {
+			return err
+		}
+		if err := s.refuseNamed(batch); err != nil {
+			return err
+		}
+		if err := s.approve(batch); err != nil {
+			return err
+		}
+		return s.decide(b, batch)
+	})
+}
+
+// refuseNamed marks the requests that --refuse names.
+func (s *session) refuseNamed(batch *review.Batch) error {
+	for _, text := range s.opt.refuse {
+		id, err := bundle.ParseID(text)
+		if err != nil {
+			return err
+		}
+		found := false
+		for i := range batch.Items {
+			if batch.Items[i].Request.ID == id {
+				batch.Items[i].Refuse()
+				found = true
+			}
+		}
+		if !found {
+			return fault.New("request.missing", "see the review for the ids", "no request %s in this bundle", id)
+		}
+	}
+	return nil
+}
+
+// approve binds a person's yes to the digest of the bytes that were read.
+func (s *session) approve(batch *review.Batch) error {
+	digest := hex.EncodeToString(batch.Digest[:])
+	if s.opt.approve != "" {
+		if !strings.EqualFold(s.opt.approve, digest) {
+			return fault.New("approve.digest", "review the bundle and give its digest", "the digest given is not that of this bundle, %s", digest)
+		}
+		return nil
+	}
+	if !s.con.Terminal() {
+		return fault.New("approve.terminal", "review the bundle, then run again with --approve DIGEST", "there is no terminal to ask on")
+	}
+	if err := s.showText(s.con.Err, batch, false); err != nil {
+		return err
+	}
+	first := strings.Join(strings.Fields(review.Words(batch.Digest))[:2], " ")
+	typed, err := s.con.Ask("\nto sign, type the first two words of the batch digest\nto refuse everything, type refuse\nanything else stops: ")
+	switch {
+	case err != nil:
+		return err
+	case console.Same(typed, first):
+		return nil
+	case console.Same(typed, "refuse"):
+		for i := range batch.Items {
+			batch.Items[i].Refuse()
+		}
+		return nil
+	}
+	return fault.New("approve.stopped", "nothing was signed and nothing was written", "not approved")
+}
+
+// decide makes the receipts, writes the decision to the journal, and only then
+// lets a signature out.
+func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
+	receipts := make([]bundle.Receipt, len(batch.Items))
+	review.Parallel(len(batch.Items), func(i int) { receipts[i] = batch.Items[i].Sign() })
+	place, err := s.next()
+	if err != nil {
+		return err
+	}
+	signing := &journal.Signing{Bundle: b.Digest(), Sequence: b.Sequence, Decisions: make([]journal.Decision, len(receipts))}
+	for i, r := range receipts {
+		signing.Decisions[i] = journal.Decision{ID: r.ID, Digest: r.Digest, Status: r.Status, Code: r.Code, Reason: r.Reason}
+	}
+	raw, err := s.seal(b, place, receipts)
+	if err != nil {
+		return err
+	}
+	if _, err := s.record(journal.Entry{Kind: journal.Decided, Out: place, Sign: signing}); err != nil {
+		return err
+	}
+	if err := s.keep(place.Sequence, raw); err != nil {
+		return err
+	}
+	return s.deliver(raw, signing, false)
+}
+
+// seal makes the answer. It is deterministic: the journal entry and the request
+// bundle are enough to make the same bytes again.
+func (s *session) seal(b *bundle.Bundle, place *journal.Channel, receipts []bundle.Receipt) ([]byte, error) {
+	items := make([][]byte, len(receipts))
+	errs := make([]error, len(receipts))
+	review.Parallel(len(receipts), func(i int) { items[i], errs[i] = bundle.EncodeItem(receipts[i]) })
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return bundle.Seal(bundle.Header{
+		Kind: bundle.Receipts, Recipient: b.Sender, Sequence: place.Sequence,
+		Previous: place.Previous, Created: place.Created, Answers: b.Digest(),
+	}, items, s.ks.Device())
+}
+
+// again gives the answer to a bundle that was decided before: the same bytes.
+func (s *session) again(b *bundle.Bundle, e journal.Entry) error {
+	raw, err := durable.Read(s.sent(e.Out.Sequence), bundle.MaxFile)
+	if err == nil {
+		old, err := bundle.Open(raw, s.ks.Device().Public())
+		if err != nil || old.Answers != b.Digest() {
+			return fault.New("sent.damaged", "remove it; it is then made again", "the kept answer %q is not what was sent", s.sent(e.Out.Sequence))
+		}
+		return s.deliver(raw, e.Sign, true)
+	}
+	if !fault.Is(err, "file.missing") {
+		return err
+	}
+	batch, err := s.batch(b)
+	if err != nil {
+		return err
+	}
+	if len(batch.Items) != len(e.Sign.Decisions) {
+		return fault.New("journal.conflict", "", "the journal decided %d requests, the bundle holds %d", len(e.Sign.Decisions), len(batch.Items))
+	}
+	receipts := make([]bundle.Receipt, len(batch.Items))
+	review.Parallel(len(batch.Items), func(i int) {
+		batch.Items[i].Decided(e.Sign.Decisions[i])
+		receipts[i] = batch.Items[i].Sign()
+	})
+	for i, d := range e.Sign.Decisions {
+		if r := receipts[i]; r.ID != d.ID || r.Digest != d.Digest || r.Status != d.Status {
+			return fault.New("journal.conflict", "", "request %s can no longer be answered as it was decided", d.ID)
+		}
+	}
+	if raw, err = s.seal(b, e.Out, receipts); err != nil {
+		return err
+	}
+	if err := s.keep(e.Out.Sequence, raw); err != nil {
+		return err
+	}
+	return s.deliver(raw, e.Sign, true)
+}
+
+// itemResult is the fate of one request, for --json.
+type itemResult struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+	Code   string `json:"code,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// deliver writes the answer where it was asked for and says what is in it.
+func (s *session) deliver(raw []byte, d *journal.Signing, repeat bool) error {
+	if err := s.output(s.opt.out, raw); err != nil {
+		return err
+	}
+	var signed, refused int
+	items := make([]itemResult, len(d.Decisions))
+	for i, x := range d.Decisions {
+		items[i] = itemResult{ID: x.ID.String(), Status: x.Status.String(), Code: x.Code, Reason: x.Reason}
+		if x.Status == bundle.Signed {
+			signed++
+		} else {
+			refused++
+		}
+	}
+	if s.opt.out != "-" {
+		err := s.print(map[string]any{
+			"out": s.opt.out, "digest": hex.EncodeToString(d.Bundle[:]), "signed": signed, "refused": refused, "repeat": repeat, "items": items,
+		}, func(w io.Writer) error {
+			if repeat {
+				fmt.Fprintln(w, "REPEAT: answered before; the same bytes again")
+			}
+			for _, it := range items {
+				if it.Code != "" {
+					fmt.Fprintf(w, "refused  %s  %s: %s\n", it.ID, it.Code, it.Reason)
+				}
+			}
+			_, err := fmt.Fprintf(w, "signed %d, refused %d\n", signed, refused)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if signed == 0 {
+		return fault.New("sign.refused", "the answer file tells the online half", "every request was refused: %s: %s", d.Decisions[0].Code, d.Decisions[0].Reason)
+	}
+	return nil
+}

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"coldsign/offline/internal/journal"
+	"coldsign/offline/internal/keystore"
+	"coldsign/offline/internal/policy"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/cli"
+	"coldsign/shared/fault"
+)
+
+// maxCount bounds wallets made in one call.
+const maxCount = 25_000
+
+// say prints a document or formatted text.
+func (a *app) say(v any, format string, args ...any) error {
+	return a.print(v, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, format, args...)
+		return err
+	})
+}
+
+// walletJSON is how a wallet is told.
+type walletJSON struct {
+	SignatureID string `json:"signatureId"`
+	Chain       string `json:"chain"`
+	Testnet     bool   `json:"testnet"`
+	Kind        string `json:"kind"` // "mnemonic" or "key"
+	XPub        string `json:"xpub,omitempty"`
+	Path        string `json:"path,omitempty"` // of the xpub, or of the address
+	Address     string `json:"address"`
+	PublicKey   string `json:"publicKey"`
+}
+
+func (s *session) describe(info keystore.Info) (walletJSON, error) {
+	w := walletJSON{SignatureID: info.ID.String(), Chain: info.Chain, Testnet: info.Testnet, Kind: "key"}
+	path, err := s.ks.Path(info.ID, 0)
+	if err != nil {
+		return w, err
+	}
+	k, err := s.ks.Key(info.ID, path)
+	if err != nil {
+		return w, err
+	}
+	ch, n, err := s.networkOf(info, "")
+	if err != nil {
+		return w, err
+	}
+	w.Address, w.PublicKey = ch.Wallet.Addresses(n.ID, k.Public(), info.Mnemonic)[0], k.Public().String()
+	if info.Mnemonic {
+		w.Kind = "mnemonic"
+		if w.XPub, err = s.ks.XPub(info.ID); err != nil {
+			return w, err
+		}
+		w.Path = chain.PathString(path)
+		if w.XPub != "" {
+			w.Path = chain.PathString(path[:len(path)-1])
+		}
+	}
+	return w, nil
+}
+
+func (w walletJSON) line() string {
+	net := "mainnet"
+	if w.Testnet {
+		net = "testnet"
+	}
+	s := fmt.Sprintf("%s  %-4s %s  %-8s  %s", w.SignatureID, w.Chain, net, w.Kind, w.Address)
+	if w.XPub != "" {
+		s += "  " + w.XPub
+	}
+	return s
+}
+
+func (s *session) tell(ws []walletJSON, single bool) error {
+	var v any = ws
+	if single {
+		v = ws[0]
+	}
+	return s.print(v, func(out io.Writer) error {
+		for _, w := range ws {
+			if _, err := fmt.Fprintln(out, w.line()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (a *app) walletNew() error {
+	n := a.opt.count
+	if n == 0 {
+		n = 1
+	}
+	if n < 0 || n > maxCount {
+		return cli.Usagef("--count takes 1 to %d", maxCount)
+	}
+	if a.opt.dice && n > 1 {
+		return cli.Usagef("--dice makes one wallet at a time")
+	}
+	name, err := a.chainName()
+	if err != nil {
+		return err
+	}
+	return a.with(func(s *session) error {
+		var dice string
+		if a.opt.dice {
+			typed, err := s.con.SecretInput("dice rolls, digits 1 to 6: ")
+			if err != nil {
+				return err
+			}
+			dice = strings.Join(strings.Fields(string(typed)), "")
+			clear(typed)
+		}
+		infos := make([]keystore.Info, n)
+		for i := range infos {
+			if infos[i], err = s.ks.NewWallet(name, a.opt.testnet, dice, s.now()); err != nil {
+				return err
+			}
+		}
+		return s.added("new", infos, a.opt.count == 0)
+	})
+}
+
+func (a *app) walletImport() error {
+	name, err := a.chainName()
+	if err != nil {
+		return err
+	}
+	var id bundle.SignatureID
+	if a.opt.id != "" {
+		id, err = bundle.ParseSignatureID(a.opt.id)
+	} else {
+		id, err = keystore.NewSignatureID()
+	}
+	if err != nil {
+		return err
+	}
+	return a.with(func(s *session) error {
+		text, err := s.con.SecretInput("mnemonic or private key: ")
+		if err != nil {
+			return err
+		}
+		defer clear(text)
+		if len(bytes.TrimSpace(text)) == 0 {
+			return fault.New("wallet.empty", "type it, or give it on standard input", "no mnemonic or private key was given")
+		}
+		info, err := s.ks.Import(id, name, a.opt.testnet, text, s.now())
+		if err != nil {
+			return err
+		}
+		return s.added("import", []keystore.Info{info}, true)
+	})
+}
+
+// added makes new wallets durable, records them and prints them.
+func (s *session) added(verb string, infos []keystore.Info, single bool) error {
+	ws := make([]walletJSON, len(infos))
+	var ids strings.Builder
+	for i, info := range infos {
+		var err error
+		if ws[i], err = s.describe(info); err != nil {
+			return err
+		}
+		ids.WriteString(" " + info.ID.String())
+	}
+	if err := s.ks.Save(); err != nil {
+		return err
+	}
+	if _, err := s.record(journal.Entry{Kind: journal.Wallet, Text: verb + ids.String()}); err != nil {
+		return err
+	}
+	return s.tell(ws, single)
+}
+
+func (a *app) chainName() (string, error) {
+	if a.opt.chain == "" {
+		return "", cli.Usagef("give --chain, e.g. --chain BTC")
+	}
+	ch, ok := a.chain.ByName(strings.ToUpper(a.opt.chain))
+	if !ok {
+		return "", fault.New("chain.unknown", "see \"coldsign-offline version\" for the chains", "chain %q is unknown", a.opt.chain)
+	}
+	return ch.Name, nil
+}
+
+func (a *app) walletList() error {
+	return a.with(func(s *session) error {
+		ws := []walletJSON{}
+		for _, info := range s.ks.List() {
+			w, err := s.describe(info)
+			if err != nil {
+				return err
+			}
+			ws = append(ws, w)
+		}
+		return s.tell(ws, false)
+	})
+}
+
+func (a *app) walletRemove() error {
+	id, err := bundle.ParseSignatureID(a.args[0])
+	if err != nil {
+		return err
+	}
+	return a.with(func(s *session) error {
+		if _, err := s.ks.Find(id); err != nil {
+			return err
+		}
+		if s.con.Terminal() {
+			typed, err := s.con.Ask("the key is gone for ever after this; type the signature id to remove it: ")
+			if err != nil {
+				return err
+			}
+			if typed != id.String() {
+				return fault.New("wallet.kept", "", "nothing was removed")
+			}
+		}
+		if err := s.ks.Remove(id); err != nil {
+			return err
+		}
+		if _, err := s.record(journal.Entry{Kind: journal.Wallet, Text: "remove " + id.String()}); err != nil {
+			return err
+		}
+		if err := s.ks.Save(); err != nil {
+			return err
+		}
+		return s.say(map[string]any{"signatureId": id.String(), "removed": true}, "removed %s\n", id)
+	})
+}
+
+func (a *app) address() error {
+	id, err := bundle.ParseSignatureID(a.args[0])
+	if err != nil {
+		return err
+	}
+	var index uint64
+	if len(a.args) == 2 {
+		if index, err = strconv.ParseUint(a.args[1], 10, 31); err != nil {
+			return cli.Usagef("INDEX is a number from 0 to 2147483647")
+		}
+	}
+	return a.with(func(s *session) error {
+		info, err := s.ks.Find(id)
+		if err != nil {
+			return err
+		}
+		path, err := s.ks.Path(id, uint32(index))
+		if err != nil {
+			return err
+		}
+		k, err := s.ks.Key(id, path)
+		if err != nil {
+			return err
+		}
+		ch, n, err := s.networkOf(info, a.opt.network)
+		if err != nil {
+			return err
+		}
+		all := ch.Wallet.Addresses(n.ID, k.Public(), info.Mnemonic)
+		return s.say(map[string]any{
+			"signatureId": id.String(), "index": index, "network": n.ID, "address": all[0], "addresses": all,
+			"path": chain.PathString(path), "publicKey": k.Public().String(),
+		}, "%s\n", all[0])
+	})
+}
+
+func (a *app) policyShow() error {
+	return a.with(func(s *session) error {
+		p, err := policy.Preset(s.ks.Preset())
+		if err != nil {
+			return err
+		}
+		lines := p.Lines()
+		for _, ch := range s.chain.All() {
+			for _, n := range ch.Networks {
+				lines = append(lines, fmt.Sprintf("%s %s (%s): fee at most %s", ch.Name, n.Name, n.ID, chain.Units(n.FeeCap, n.Asset)))
+			}
+		}
+		return s.say(map[string]any{"preset": p.Name, "rules": lines}, "%s\n", strings.Join(lines, "\n"))
+	})
+}
+
+func (a *app) policySet() error {
+	p, err := policy.Preset(a.opt.preset)
+	if err != nil {
+		return err
+	}
+	return a.with(func(s *session) error {
+		s.ks.SetPreset(p.Name)
+		if _, err := s.record(journal.Entry{Kind: journal.Policy, Text: p.Name}); err != nil {
+			return err
+		}
+		if err := s.ks.Save(); err != nil {
+			return err
+		}
+		return s.say(map[string]any{"preset": p.Name, "rules": p.Lines()}, "%s\n", strings.Join(p.Lines(), "\n"))
+	})
+}
