@@ -490,3 +490,29 @@ func TestUnsigned(t *testing.T) {
 		t.Error("took a short key")
 	}
 }
+
+// The head of the item list takes one, two, three or five bytes; a receipts
+// bundle has a field behind the list, which the longer heads once overwrote.
+func TestEveryLengthOfItemList(t *testing.T) {
+	d := offlineDevice(t)
+	r := sampleReceipts(t)[0].(Receipt)
+	for _, n := range []int{1, 23, 24, 255, 256, 65_535, 65_536} {
+		items := make([][]byte, n)
+		for i := range items {
+			r.ID[0], r.ID[1], r.ID[2] = byte(i), byte(i>>8), byte(i>>16)
+			items[i] = encode(t, r)[0]
+		}
+		h := Header{Kind: Receipts, Recipient: onlineDevice(t).id(), Sequence: 1, Created: 1, Answers: [32]byte{7}}
+		raw, err := Seal(h, items, d)
+		if err != nil {
+			t.Fatalf("%d items: %v", n, err)
+		}
+		b, err := Open(raw, d.Public())
+		if err != nil || b.Len() != n || b.Answers != h.Answers {
+			t.Fatalf("%d items: %v", n, err)
+		}
+		if last, err := b.Receipt(n - 1); err != nil || last.ID != r.ID {
+			t.Errorf("%d items: the last is %v, %v", n, last.ID, err)
+		}
+	}
+}

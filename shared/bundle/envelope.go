@@ -173,6 +173,10 @@ func Seal(h Header, items [][]byte, s Signer) ([]byte, error) {
 		raw = append(appendHead(raw, majorBytes, uint64(len(item))), item...)
 	}
 	raw = append(raw, after...)
+	// What is signed here must open there: read it back before it is signed.
+	if back, list, err := parse(raw[len(raw)-size:]); err != nil || back != h || len(list) != len(items) {
+		return nil, fault.New("internal", "report it; nothing was signed", "the bundle does not read back as it was written")
+	}
 	m := message(h.Sender, raw[len(raw)-size:])
 	if err := m.Sign(nil, []byte(domain), coseSigner{s}); err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func around(h Header) (before, after []byte, err error) {
 		return nil, nil, err
 	}
 	cut := len(b) - tail
-	return b[:cut-1], b[cut:], nil // the byte between is the empty array
+	return b[: cut-1 : cut-1], b[cut:], nil // capped: an append must not reach the tail // the byte between is the empty array
 }
 
 // appendHead appends the shortest CBOR head (RFC 8949 section 3): major type and

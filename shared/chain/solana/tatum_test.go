@@ -139,7 +139,7 @@ func TestWalletKeys(t *testing.T) {
 			}
 			other := append([]byte(nil), secret...)
 			other[63] ^= 1
-			for _, s := range []string{k.PrivateKey, hex.EncodeToString(secret), base58.Encode(secret[:32])} {
+			for _, s := range []string{k.PrivateKey, hex.EncodeToString(secret)} {
 				b, err := Wallet{}.ParseKey(s, true)
 				if err != nil {
 					t.Fatal(err)
@@ -150,7 +150,7 @@ func TestWalletKeys(t *testing.T) {
 				}
 			}
 			for _, s := range []string{"", "1", base58.Encode(other), hex.EncodeToString(other), hex.EncodeToString(secret)[1:] + "x",
-				base58.Encode(secret[:31]), base58.Encode(secret[:33]), base58.Encode(append(secret, 1)), k.PrivateKey + " ", hex.EncodeToString(secret[:32])} {
+				base58.Encode(secret[:31]), base58.Encode(secret[:32]), k.Address, base58.Encode(secret[:33]), base58.Encode(append(secret, 1)), k.PrivateKey + " ", hex.EncodeToString(secret[:32])} {
 				b, err := Wallet{}.ParseKey(s, false)
 				if !fault.Is(err, "key.private") {
 					t.Errorf("%d characters gave %d bytes, %v", len(s), len(b), err)

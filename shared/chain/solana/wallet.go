@@ -34,18 +34,16 @@ func (Wallet) Addresses(network chain.ID, key chain.PublicKey, _ bool) []string 
 }
 
 // ParseKey reads a 64-byte secret (seed, then public key) in base58 or in 128
-// hex characters, or a 32-byte seed in base58, and gives the seed. A public half
-// that is not the seed's own is refused: signing with it would give the key away.
+// hex characters and gives the seed. A public half that is not the seed's own is
+// refused: signing with it would give the key away. A bare 32-byte seed is not
+// taken: a pasted address looks the same.
 func (Wallet) ParseKey(s string, _ bool) ([]byte, error) {
 	var secret [64]byte
-	var seed [32]byte
 	switch {
 	case len(s) == 128:
 		if _, err := hex.Decode(secret[:], []byte(s)); err != nil {
 			return nil, badKey()
 		}
-	case len(s) <= maxAddressText && base58.Decode32(s, &seed) == nil:
-		return seed[:], nil
 	case len(s) > maxKeyText || base58.Decode64(s, &secret) != nil:
 		return nil, badKey()
 	}
@@ -57,6 +55,6 @@ func (Wallet) ParseKey(s string, _ bool) ([]byte, error) {
 
 // badKey says nothing of the text itself: it may be most of a key.
 func badKey() error {
-	return fault.New("key.private", "give the 64-byte secret in base58 or 128 hex characters, or a 32-byte seed in base58",
+	return fault.New("key.private", "give the 64-byte secret in base58 or in 128 hex characters",
 		"not a solana private key")
 }
