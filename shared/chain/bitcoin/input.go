@@ -160,7 +160,7 @@ func (i *input) readTaproot(index int, ps pairs, ring *keyring) error {
 		i.keys = []chain.PublicKey{chain.XOnly([32]byte(internal))}
 		return nil
 	}
-	if key, ok := ring.output[i.output]; ok && i.root == nil {
+	if key, ok := ring.byOutput(i.output); ok && i.root == nil {
 		i.keys = []chain.PublicKey{key}
 	}
 	return nil

@@ -16,7 +16,23 @@ type keyring struct {
 	even   map[chain.PublicKey]bool     // by the key with even y
 	hashes map[[20]byte]chain.PublicKey // by HASH160
 	nested map[[20]byte][]byte          // by P2SH hash: the P2WPKH program in it
-	output map[[32]byte]chain.PublicKey // by BIP-86 output key
+	output map[[32]byte]chain.PublicKey // by BIP-86 output key; see byOutput
+}
+
+// byOutput finds the signer whose BIP-86 output key is out. The keys are tweaked
+// on first use: most transactions have no Taproot input, and a tweak costs as
+// much as a signature.
+func (k *keyring) byOutput(out [32]byte) (chain.PublicKey, bool) {
+	if k.output == nil {
+		k.output = make(map[[32]byte]chain.PublicKey, len(k.list))
+		for _, key := range k.list {
+			if tweaked, ok := outputKey(key.Bytes()[1:], nil); ok {
+				k.output[tweaked] = key.Even()
+			}
+		}
+	}
+	key, ok := k.output[out]
+	return key, ok
 }
 
 // newKeyring wants secp256k1 keys that are on the curve.
@@ -26,7 +42,7 @@ func newKeyring(signers []chain.PublicKey) (*keyring, error) {
 	}
 	k := &keyring{
 		list: slices.Clone(signers), even: map[chain.PublicKey]bool{}, hashes: map[[20]byte]chain.PublicKey{},
-		nested: map[[20]byte][]byte{}, output: map[[32]byte]chain.PublicKey{},
+		nested: map[[20]byte][]byte{},
 	}
 	for _, key := range signers {
 		if key.Curve() != chain.Secp256k1 || !isPubKey(key.Bytes()) {
@@ -37,9 +53,6 @@ func newKeyring(signers []chain.PublicKey) (*keyring, error) {
 		k.even[key.Even()] = true
 		k.hashes[[20]byte(hash)] = key
 		k.nested[[20]byte(hash160(program))] = program
-		if out, ok := outputKey(key.Bytes()[1:], nil); ok {
-			k.output[out] = key.Even()
-		}
 	}
 	return k, nil
 }
