@@ -1,0 +1,128 @@
+// Package pending is the online half's domain: a pending transaction, its
+// states, and the one table of transitions between them.
+//
+// The package knows no HTTP, no SQL and no node. Who is asking (the tenant of
+// an API key) travels as an argument.
+package pending
+
+import (
+	"time"
+
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+)
+
+// State of a pending transaction. The zero value is invalid.
+type State string
+
+// The states, in the order of a payment's life, then the ends.
+const (
+	Pending      State = "pending"      // accepted, never left this half
+	Exported     State = "exported"     // in a bundle: a signature may exist
+	Signed       State = "signed"       // sealed: raw bytes and txid are on disk
+	Broadcasting State = "broadcasting" // intent on disk: bytes may have left
+	Broadcast    State = "broadcast"    // a node has accepted it
+	Complete     State = "complete"     // seen at the depth set for its chain, or asserted
+	Cancelled    State = "cancelled"
+	Refused      State = "refused" // the offline half said no
+	Expired      State = "expired" // proven that it can no longer land
+	Failed       State = "failed"  // landed and failed, or a conflicting transaction is final
+)
+
+// States lists every state.
+func States() []State {
+	return []State{Pending, Exported, Signed, Broadcasting, Broadcast, Complete, Cancelled, Refused, Expired, Failed}
+}
+
+// Event moves a transaction from one state to another.
+type Event string
+
+// The events.
+const (
+	Export  Event = "export"
+	Seal    Event = "seal"    // a verified receipt with signatures
+	Refuse  Event = "refuse"  // a verified receipt with a refusal
+	Defer   Event = "defer"   // a verified receipt that decides nothing: may be exported again
+	Intend  Event = "intend"  // before the first byte goes to a node
+	Accept  Event = "accept"  // a node has it
+	Confirm Event = "confirm" // seen at depth
+	Reorg   Event = "reorg"   // no longer at depth
+	Cancel  Event = "cancel"  // DELETE before export
+	Assert  Event = "assert"  // PUT by a key with scope complete, never exported
+	Expire  Event = "expire"  // proven unlandable
+	Fail    Event = "fail"    // landed and failed, or conflict final
+)
+
+// next is the one transition table. What it does not hold is refused.
+func next(s State, e Event) (State, bool) {
+	type edge struct {
+		from State
+		by   Event
+	}
+	to, ok := map[edge]State{
+		{Pending, Export}:       Exported,
+		{Pending, Cancel}:       Cancelled,
+		{Pending, Assert}:       Complete,
+		{Exported, Seal}:        Signed,
+		{Exported, Refuse}:      Refused,
+		{Exported, Defer}:       Pending,
+		{Signed, Intend}:        Broadcasting,
+		{Broadcasting, Accept}:  Broadcast,
+		{Broadcasting, Confirm}: Complete,
+		{Broadcasting, Expire}:  Expired,
+		{Broadcasting, Fail}:    Failed,
+		{Broadcast, Confirm}:    Complete,
+		{Broadcast, Expire}:     Expired,
+		{Broadcast, Fail}:       Failed,
+		{Complete, Reorg}:       Broadcast,
+	}[edge{s, e}]
+	return to, ok
+}
+
+// Transition gives the state that e leads to from s, or false when the table
+// does not allow it.
+func Transition(s State, e Event) (State, bool) { return next(s, e) }
+
+// KeyIndex is a wallet and the derivation index in it: one entry of the KMS
+// record's "signatures".
+type KeyIndex struct {
+	ID    string `json:"id"` // SignatureID, a UUID
+	Index uint32 `json:"index"`
+}
+
+// Transaction is one row of the KMS list.
+type Transaction struct {
+	ID      bundle.ID
+	Tenant  string
+	Chain   string   // KMS chain name, "BTC"
+	Network chain.ID // CAIP-2
+
+	Hashes     []string   // signature ids, in order of signing
+	Index      *uint32    // when Hashes names a mnemonic wallet
+	Signatures []KeyIndex // several (wallet, index) pairs
+	Serialized string     // what a KMS client reads as serializedTransaction
+
+	WithdrawalID        string
+	WithdrawalResponses string // JSON array as it was given, or ""
+
+	Request []byte   // the bundle item, exactly as it crosses the gap
+	Digest  [32]byte // SHA-256 of Request
+
+	// Reserve names what the payment uses up on its network, so that no second
+	// live row can: "nonce:<address>:<n>", "utxo:<txid>:<vout>". Only the store's
+	// Create reads it; a row that is read back has none.
+	Reserve []string
+
+	State           State
+	CancelRequested bool // DELETE after export: a signature may exist, its receipt is quarantined
+	Asserted        bool // completed on a caller's word (KMS PUT), not by chain evidence
+
+	TxID          string // once sealed or asserted
+	Raw           []byte // sealed bytes: retries send exactly these
+	Confirmations uint64
+	Code, Reason  string // of a refusal or failure: stable code, printable line
+
+	Bundle  uint64 // sequence of the bundle that carries it; 0 before export
+	Created time.Time
+	Updated time.Time
+}

@@ -1,0 +1,228 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"math"
+
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+	"coldsign/shared/fault"
+)
+
+// Selection chooses what to export. Empty fields choose everything pending.
+type Selection struct {
+	Chain string
+	IDs   []bundle.ID
+	Limit int // most rows; 0 as many as one bundle holds
+}
+
+// SealFunc makes the bundle with the given sequence, digest of the bundle before
+// it and time (Unix seconds).
+type SealFunc func(sequence uint64, previous [32]byte, created int64, rows []pending.Transaction) ([]byte, error)
+
+const (
+	itemOverhead   = 16      // bytes that an item takes beyond its own
+	bundleOverhead = 1 << 16 // bytes of a bundle beyond its items
+)
+
+// Export makes the next outgoing bundle. In one transaction it chooses pending
+// rows, calls seal, stores the bundle and marks the rows exported; only then does
+// it give the bytes, so that no byte leaves before the database knows. When
+// nothing selected is pending, it gives the last bundle that holds unanswered
+// rows of the selection again, byte for byte (repeat), else export.empty.
+// Without a paired offline half it is pair.missing.
+func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw []byte, seq uint64, repeat bool, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		peer, err := needPeer(t.ctx, t.sql)
+		if err != nil {
+			return err
+		}
+		rows, earlier, err := t.choose(sel)
+		if err != nil {
+			return err
+		}
+		if earlier != 0 {
+			seq, repeat = earlier, true
+			raw, err = outgoing(t.ctx, t.sql, peer, seq)
+			return err
+		}
+		head, err := channel(t.ctx, t.sql, peer, "out")
+		if err != nil {
+			return err
+		}
+		seq = head.Sequence + 1
+		if raw, err = seal(seq, head.Last, t.at.Unix(), rows); err != nil {
+			return err
+		}
+		if _, err := t.keepBundle(peer, "out", seq, sha256.Sum256(raw), raw); err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if _, err := t.move(row, pending.Export, func(p *pending.Transaction) error { p.Bundle = seq; return nil }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, false, err
+	}
+	return raw, seq, repeat, nil
+}
+
+// choose gives the rows to export, or the sequence of the bundle to repeat.
+func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, err error) {
+	if len(sel.IDs) > 0 {
+		return t.chooseNamed(sel)
+	}
+	limit := sel.Limit
+	if limit <= 0 || limit > bundle.MaxItems {
+		limit = bundle.MaxItems
+	}
+	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND NOT cancel_requested", []any(nil)
+	again, againArgs := "SELECT coalesce(max(bundle), 0) FROM transactions WHERE state = 'exported' AND NOT cancel_requested", []any(nil)
+	if sel.Chain != "" {
+		query, args = query+" AND chain = ?", append(args, sel.Chain)
+		again, againArgs = again+" AND chain = ?", append(againArgs, sel.Chain)
+	}
+	found, err := t.sql.QueryContext(t.ctx, query+" ORDER BY n LIMIT ?", append(args, limit)...)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer found.Close()
+	for size := bundleOverhead; found.Next(); {
+		row, err := scan(found)
+		if err != nil {
+			return nil, 0, err
+		}
+		if size += len(row.Request) + itemOverhead; size > bundle.MaxFile {
+			break // the rest goes into the next bundle
+		}
+		rows = append(rows, row)
+	}
+	if err := found.Err(); err != nil || len(rows) > 0 {
+		return rows, 0, err
+	}
+	if err := t.sql.QueryRowContext(t.ctx, again, againArgs...).Scan(&earlier); err != nil {
+		return nil, 0, err
+	}
+	if earlier == 0 {
+		return nil, 0, fault.New("export.empty", "", "there is nothing to export")
+	}
+	return nil, earlier, nil
+}
+
+// chooseNamed gives the named rows: all pending, or all in one unanswered bundle.
+func (t *tx) chooseNamed(sel Selection) (rows []pending.Transaction, earlier uint64, err error) {
+	if len(sel.IDs) > bundle.MaxItems || sel.Limit > 0 && len(sel.IDs) > sel.Limit {
+		return nil, 0, fault.New("export.limit", "", "%d transactions are named, which is more than the limit", len(sel.IDs))
+	}
+	seen := make(map[bundle.ID]bool, len(sel.IDs))
+	for _, id := range sel.IDs {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		row, err := t.load(Any, id)
+		if err != nil {
+			return nil, 0, err
+		}
+		unfit := func(why string) error {
+			return fault.New("export.state", "", "transaction %s %s", id, why)
+		}
+		switch {
+		case sel.Chain != "" && row.Chain != sel.Chain:
+			return nil, 0, unfit("is of another chain")
+		case row.CancelRequested:
+			return nil, 0, unfit("is to be cancelled")
+		case row.State == pending.Pending && earlier == 0:
+			rows = append(rows, row)
+		case row.State == pending.Exported && len(rows) == 0 && (earlier == 0 || earlier == row.Bundle):
+			earlier = row.Bundle
+		case row.State == pending.Pending || row.State == pending.Exported:
+			return nil, 0, unfit("is not in the same bundle as the others")
+		default:
+			return nil, 0, unfit("is " + string(row.State))
+		}
+	}
+	return rows, earlier, nil
+}
+
+// Bundle gives an outgoing bundle to the present offline half again.
+func (s *Store) Bundle(ctx context.Context, seq uint64) ([]byte, error) {
+	peer, err := needPeer(ctx, s.db)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	raw, err := outgoing(ctx, s.db, peer, seq)
+	return raw, s.fail(err)
+}
+
+// BundleByDigest gives the outgoing bundle with the digest, and whether there is
+// one.
+func (s *Store) BundleByDigest(ctx context.Context, digest [32]byte) (raw []byte, ok bool, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT raw FROM bundles WHERE digest = ? AND direction = 'out'", digest[:]).Scan(&raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, false, nil
+	}
+	if err == nil && sha256.Sum256(raw) != digest {
+		err = corrupt("an exported bundle has changed")
+	}
+	return raw, err == nil, s.fail(err)
+}
+
+// outgoing reads a bundle back, and compares it with its digest: a repeat is
+// byte-identical or does not happen.
+func outgoing(ctx context.Context, q querier, peer bundle.DeviceID, seq uint64) ([]byte, error) {
+	var raw, digest []byte
+	err := q.QueryRowContext(ctx, "SELECT raw, digest FROM bundles WHERE peer = ? AND direction = 'out' AND sequence = ?",
+		peer[:], int64(min(seq, math.MaxInt64))).Scan(&raw, &digest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.New("export.missing", "", "bundle %d was not made here", seq)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(raw); string(sum[:]) != string(digest) {
+		return nil, corrupt("an exported bundle has changed")
+	}
+	return raw, nil
+}
+
+// keepBundle stores a bundle, which becomes the head of its channel.
+func (t *tx) keepBundle(peer bundle.DeviceID, direction string, seq uint64, digest [32]byte, raw []byte) (n int64, err error) {
+	err = t.sql.QueryRowContext(t.ctx, "INSERT INTO bundles (peer, direction, sequence, digest, raw, at) VALUES (?, ?, ?, ?, ?, ?) RETURNING n",
+		peer[:], direction, int64(seq), digest[:], raw, t.at.UnixMilli()).Scan(&n)
+	return n, err
+}
+
+// channel gives the head of one direction between this half and the peer.
+func channel(ctx context.Context, q querier, peer bundle.DeviceID, direction string) (bundle.Channel, error) {
+	var c bundle.Channel
+	var digest []byte
+	err := q.QueryRowContext(ctx, "SELECT sequence, digest FROM bundles WHERE peer = ? AND direction = ? ORDER BY sequence DESC LIMIT 1",
+		peer[:], direction).Scan(&c.Sequence, &digest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return bundle.Channel{}, nil
+	}
+	copy(c.Last[:], digest)
+	return c, err
+}
+
+// OutChannel gives the head of the bundles to the paired offline half.
+func (s *Store) OutChannel(ctx context.Context) (bundle.Channel, error) { return s.head(ctx, "out") }
+
+// InChannel gives the head of the bundles from the paired offline half.
+func (s *Store) InChannel(ctx context.Context) (bundle.Channel, error) { return s.head(ctx, "in") }
+
+func (s *Store) head(ctx context.Context, direction string) (bundle.Channel, error) {
+	peer, err := needPeer(ctx, s.db)
+	if err != nil {
+		return bundle.Channel{}, s.fail(err)
+	}
+	c, err := channel(ctx, s.db, peer, direction)
+	return c, s.fail(err)
+}

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// application marks the file as ours (PRAGMA application_id): "COLD".
+const application = 0x434f4c44
+
+//go:embed migrations/0001_initial.sql
+var initial string
+
+// migrations are the steps from an empty database to the present schema. Step i
+// leads to version i+1 (PRAGMA user_version). A released step never changes.
+var migrations = []string{initial}
+
+// create makes an empty file that only its owner reads, before SQLite would make
+// one by the umask. SQLite gives its log files the same mode.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(f.Sync(), f.Close())
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fault.New("store.write", "check that the folder exists and can be written", "cannot create the database: %s", quote.Line(err.Error()))
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// prepare checks the file, then migrates it.
+func (s *Store) prepare(ctx context.Context, path string, steps []string) error {
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	if err := s.wal(ctx); err != nil {
+		return err
+	}
+	version, err := s.version(ctx, s.db, len(steps))
+	if err != nil || version == len(steps) {
+		return err
+	}
+	if version > 0 {
+		if err := s.keep(ctx, path, version); err != nil {
+			return err
+		}
+	}
+	return s.write(ctx, func(t *tx) error {
+		// Another process may have migrated it since.
+		version, err := s.version(t.ctx, t.sql, len(steps))
+		if err != nil {
+			return err
+		}
+		for _, step := range steps[version:] {
+			if _, err := t.sql.ExecContext(t.ctx, step); err != nil {
+				return err
+			}
+		}
+		_, err = t.sql.ExecContext(t.ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", application, len(steps)))
+		return err
+	})
+}
+
+// check reads the whole file: a damaged database is not worked with.
+func (s *Store) check(ctx context.Context) error {
+	var verdict string
+	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return s.fail(err)
+	}
+	if verdict != "ok" {
+		return corrupt(quote.Line(verdict))
+	}
+	return nil
+}
+
+// wal turns write-ahead logging on: once for the life of the file. SQLite does
+// not wait for another process that does the same, so this does.
+func (s *Store) wal(ctx context.Context) error {
+	for range 200 {
+		var mode string
+		err := s.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode)
+		if err == nil && mode == "wal" {
+			return nil
+		}
+		if err == nil {
+			return fault.New("store.open", "put the database on a local disk", "the database cannot use write-ahead logging: its journal mode is %s", quote.Line(mode))
+		}
+		if e, ok := errors.AsType[*sqlite.Error](err); !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return s.fail(err)
+		}
+		select {
+		case <-ctx.Done():
+			return s.fail(ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return fault.New("store.busy", "try again", "another process kept the database locked")
+}
+
+// version gives the schema's version: 0 for an empty database.
+func (s *Store) version(ctx context.Context, q querier, latest int) (int, error) {
+	var app, version, tables int
+	for _, get := range []struct {
+		query string
+		to    *int
+	}{{"PRAGMA application_id", &app}, {"PRAGMA user_version", &version}, {"SELECT count(*) FROM sqlite_schema", &tables}} {
+		if err := q.QueryRowContext(ctx, get.query).Scan(get.to); err != nil {
+			return 0, s.fail(err)
+		}
+	}
+	switch {
+	case app == 0 && version == 0 && tables == 0:
+		return 0, nil
+	case app != application || version < 1 || tables == 0:
+		return 0, fault.New("store.foreign", "name another file", "this is the database of another program")
+	case version > latest:
+		return 0, fault.New("store.newer", "use the newer version of this program", "the database has schema %d, and this program knows schemas up to %d", version, latest)
+	}
+	return version, nil
+}
+
+// keep copies the database beside itself before its schema changes.
+func (s *Store) keep(ctx context.Context, path string, version int) error {
+	kept := fmt.Sprintf("%s.schema%d.backup", path, version)
+	temp := fmt.Sprintf("%s.%s.tmp", kept, NewID())
+	defer os.Remove(temp)
+	if err := create(temp); err != nil {
+		return err
+	}
+	if _, err := s.db.ExecContext(ctx, "VACUUM INTO ?", temp); err != nil {
+		return s.fail(err)
+	}
+	f, err := os.OpenFile(temp, os.O_RDWR, 0)
+	if err == nil {
+		err = errors.Join(f.Sync(), f.Close())
+	}
+	if err == nil {
+		err = os.Rename(temp, kept)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(kept))
+	}
+	if err != nil {
+		return fault.New("store.write", "free space on the disk or make it writable; nothing was changed", "cannot keep a copy of the database: %s", quote.Line(err.Error()))
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// Move takes a row through one event of the transition table. It loads the row,
+// asks the table, lets change set what else changes, and writes the row and its
+// audit: one transaction. What the table refuses is state.conflict.
+func (s *Store) Move(ctx context.Context, id bundle.ID, e pending.Event, change func(*pending.Transaction) error) (moved pending.Transaction, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		row, err := t.load(Any, id)
+		if err == nil {
+			moved, err = t.move(row, e, change)
+		}
+		return err
+	})
+	return moved, err
+}
+
+// move takes a loaded row through one event.
+func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
+	to, ok := pending.Transition(row.State, e)
+	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Bundle != 0 {
+		return pending.Transaction{}, conflict(row, e)
+	}
+	next := row
+	next.State = to
+	if change != nil {
+		if err := change(&next); err != nil {
+			return pending.Transaction{}, err
+		}
+	}
+	if next.State != to || !sound(&next) || row.TxID != "" && (next.TxID != row.TxID || string(next.Raw) != string(row.Raw)) {
+		return pending.Transaction{}, fault.New("state.invariant", "report this as a defect; nothing was changed",
+			"%s would leave transaction %s in an impossible state", e, row.ID)
+	}
+	if err := t.update(&next); err != nil {
+		return pending.Transaction{}, err
+	}
+	if released(to) {
+		if _, err := t.exec("DELETE FROM reservations WHERE id = ?", row.ID[:]); err != nil {
+			return pending.Transaction{}, err
+		}
+	}
+	return next, t.audit(string(e), row.ID, row.State, to, detail(&next))
+}
+
+// withdrawn reports whether the event carries a payment towards the network, as
+// none may once its cancelling was requested.
+func withdrawn(e pending.Event) bool {
+	return e == pending.Export || e == pending.Seal || e == pending.Intend
+}
+
+// released reports whether a row in this state no longer uses up what it
+// reserved. A complete one does, for ever.
+func released(s pending.State) bool {
+	return s == pending.Cancelled || s == pending.Refused || s == pending.Expired || s == pending.Failed
+}
+
+// sound reports whether a row says what its state means.
+func sound(p *pending.Transaction) bool {
+	sealed := p.TxID != "" && len(p.TxID) <= maxText && len(p.Raw) != 0 && p.Bundle != 0
+	switch p.State {
+	case pending.Pending, pending.Cancelled:
+		return p.TxID == "" && len(p.Raw) == 0 && !p.Asserted
+	case pending.Exported:
+		return p.Bundle != 0 && p.TxID == "" && len(p.Raw) == 0
+	case pending.Refused:
+		return p.Bundle != 0 && p.TxID == "" && p.Code != ""
+	case pending.Complete:
+		asserted := p.Asserted && p.TxID != "" && len(p.TxID) <= maxText && len(p.Raw) == 0 && p.Bundle == 0
+		return asserted || sealed && !p.Asserted
+	}
+	return sealed && !p.Asserted
+}
+
+func detail(p *pending.Transaction) string {
+	switch {
+	case p.Code != "" && (p.State == pending.Refused || p.State == pending.Failed || p.State == pending.Expired):
+		return p.Code
+	case p.State == pending.Exported:
+		return "bundle"
+	}
+	return p.TxID
+}
+
+func conflict(row pending.Transaction, e pending.Event) error {
+	if row.CancelRequested {
+		return fault.New("state.conflict", "", "transaction %s is %s and its cancelling was requested, so %s is not possible", row.ID, row.State, e)
+	}
+	return fault.New("state.conflict", "", "transaction %s is %s, so %s is not possible", row.ID, row.State, e)
+}
+
+// Assert completes a row on the caller's word (KMS PUT). A row that was never
+// exported takes any txID. For one that was, the only txID is the one computed
+// here (else kms.txid.mismatch), and its state stays what the chain has shown: a
+// row that no node has accepted yet is state.conflict. Repeating changes nothing.
+func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID string) (row pending.Transaction, err error) {
+	if txID == "" || len(txID) > maxText || !quote.Plain(txID) {
+		return row, fault.New("kms.txid", "", "%s is not a transaction id", quote.String(txID))
+	}
+	err = s.write(ctx, func(t *tx) error {
+		if row, err = t.load(tenant, id); err != nil {
+			return err
+		}
+		switch {
+		case row.TxID == txID && (row.State == pending.Broadcast || row.State == pending.Complete):
+			return nil
+		case row.TxID == txID:
+			return conflict(row, pending.Assert)
+		case row.TxID != "" || row.Bundle != 0:
+			return fault.New("kms.txid.mismatch", "give the id that this transaction shows", "%s is not the id of transaction %s", quote.Line(txID), id)
+		}
+		row, err = t.move(row, pending.Assert, func(p *pending.Transaction) error {
+			p.TxID, p.Asserted = txID, true
+			return nil
+		})
+		return err
+	})
+	return row, err
+}
+
+// Cancel withdraws a row (KMS DELETE). One that is pending is cancelled. Once
+// exported a signature may exist, so the wish is noted: nothing of it is
+// broadcast, and its receipt is quarantined. When bytes may have left it is too
+// late: state.conflict. Repeating changes nothing.
+func (s *Store) Cancel(ctx context.Context, tenant string, id bundle.ID) (row pending.Transaction, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		if row, err = t.load(tenant, id); err != nil {
+			return err
+		}
+		switch row.State {
+		case pending.Cancelled:
+			return nil
+		case pending.Exported, pending.Signed:
+			if row.CancelRequested {
+				return nil
+			}
+			row.CancelRequested = true
+			if err := t.update(&row); err != nil {
+				return err
+			}
+			return t.audit("cancel.request", id, row.State, row.State, "")
+		}
+		row, err = t.move(row, pending.Cancel, nil)
+		return err
+	})
+	return row, err
+}

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+// columns are what scan reads, in order.
+const columns = `id, tenant, chain, network, hashes, child, signatures, serialized, withdrawal_id, withdrawal_responses,
+ request, digest, state, cancel_requested, asserted, txid, raw, confirmations, code, reason, bundle, created, updated`
+
+// isOpen is the condition of the partial index transactions_open, word for word.
+const isOpen = `state IN ('pending', 'exported', 'signed', 'broadcasting')`
+
+// isDue is the condition of transactions_due.
+const isDue = `state IN ('signed', 'broadcasting', 'broadcast')`
+
+type scanner interface{ Scan(...any) error }
+
+// scan reads a row, and compares the request with its digest: a flipped bit on
+// the disk must not be signed.
+func scan(from scanner) (pending.Transaction, error) {
+	var t pending.Transaction
+	var id, digest []byte
+	var hashes, signatures, state, network string
+	var child sql.NullInt64
+	var created, updated int64
+	err := from.Scan(&id, &t.Tenant, &t.Chain, &network, &hashes, &child, &signatures, &t.Serialized, &t.WithdrawalID, &t.WithdrawalResponses,
+		&t.Request, &digest, &state, &t.CancelRequested, &t.Asserted, &t.TxID, &t.Raw, &t.Confirmations, &t.Code, &t.Reason, &t.Bundle, &created, &updated)
+	if err != nil {
+		return pending.Transaction{}, err
+	}
+	copy(t.ID[:], id)
+	copy(t.Digest[:], digest)
+	if sha256.Sum256(t.Request) != t.Digest {
+		return pending.Transaction{}, corrupt("the request of transaction " + t.ID.String() + " has changed")
+	}
+	if err := errors.Join(list(hashes, &t.Hashes), list(signatures, &t.Signatures)); err != nil {
+		return pending.Transaction{}, corrupt("the signature ids of transaction " + t.ID.String() + " have changed")
+	}
+	if child.Valid {
+		index := uint32(child.Int64)
+		t.Index = &index
+	}
+	if len(t.Raw) == 0 {
+		t.Raw = nil
+	}
+	t.State, t.Network = pending.State(state), chain.ID(network)
+	t.Created, t.Updated = fromMillis(created), fromMillis(updated)
+	return t, nil
+}
+
+// list reads a JSON list; most rows have one of the two only.
+func list[T any](text string, to *[]T) error {
+	if text == "null" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), to)
+}
+
+func fromMillis(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n).UTC()
+}
+
+// all reads every row, and closes them.
+func all[T any](rows *sql.Rows, err error, read func(scanner) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := read(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// load reads one row of the tenant; "*" is any tenant.
+func (t *tx) load(tenant string, id bundle.ID) (pending.Transaction, error) {
+	st, err := t.prepared("SELECT " + columns + " FROM transactions WHERE id = ?")
+	if err != nil {
+		return pending.Transaction{}, err
+	}
+	return owned(st.QueryRowContext(t.ctx, id[:]), tenant, id)
+}
+
+// owned reads the row if it is the tenant's. Another tenant's is missing, like
+// one that never was.
+func owned(row *sql.Row, tenant string, id bundle.ID) (pending.Transaction, error) {
+	found, err := scan(row)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && tenant != Any && tenant != found.Tenant {
+		return pending.Transaction{}, fault.New("kms.missing", "", "there is no pending transaction %s", id)
+	}
+	return found, err
+}
+
+// insert writes a new row.
+func (t *tx) insert(p *pending.Transaction) error {
+	hashes, err := json.Marshal(p.Hashes)
+	if err != nil {
+		return err
+	}
+	signatures, err := json.Marshal(p.Signatures)
+	if err != nil {
+		return err
+	}
+	var child sql.NullInt64
+	if p.Index != nil {
+		child = sql.NullInt64{Int64: int64(*p.Index), Valid: true}
+	}
+	_, err = t.exec("INSERT INTO transactions ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		p.ID[:], p.Tenant, p.Chain, string(p.Network), string(hashes), child, string(signatures), p.Serialized, p.WithdrawalID, p.WithdrawalResponses,
+		p.Request, p.Digest[:], string(p.State), p.CancelRequested, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations), p.Code, p.Reason, int64(p.Bundle),
+		p.Created.UnixMilli(), p.Updated.UnixMilli())
+	return err
+}
+
+// update writes what may change of a row.
+func (t *tx) update(p *pending.Transaction) error {
+	p.Updated = fromMillis(t.at.UnixMilli())
+	n, err := t.exec(`UPDATE transactions SET state = ?, cancel_requested = ?, asserted = ?, txid = ?, raw = ?, confirmations = ?,
+ code = ?, reason = ?, bundle = ?, updated = ? WHERE id = ?`,
+		string(p.State), p.CancelRequested, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations),
+		p.Code, p.Reason, int64(p.Bundle), p.Updated.UnixMilli(), p.ID[:])
+	if err == nil && n != 1 {
+		err = fault.New("kms.missing", "", "there is no pending transaction %s", p.ID)
+	}
+	return err
+}
+
+// blob is b, never NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

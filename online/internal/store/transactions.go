@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// Any is the tenant that stands for every tenant: the operator's view. No row
+// and no API key has it.
+const Any = "*"
+
+const (
+	maxText  = 256    // bytes of an idempotency key, a tenant, a reservation, a transaction id
+	maxPage  = 10_000 // rows of one List
+	pageSize = 100    // rows of a List that names no limit
+)
+
+// Idempotency makes a submission safe to repeat: the same key with the same body
+// gives the row that the first one made.
+type Idempotency struct {
+	Key  string   // the tenant's own; "" none
+	Body [32]byte // SHA-256 of what was submitted
+}
+
+// Create stores a new pending transaction, its idempotency key and its
+// reservations together. If the key was used before with the same body, it gives
+// the row of that time and stores nothing; with another body the code is
+// idempotency.conflict. A nonce or an output that another live row uses up is
+// refused with reservation.conflict. It sets State, Digest, Created and Updated.
+func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempotency) (existing *pending.Transaction, err error) {
+	if err := creatable(p, idem); err != nil {
+		return nil, err
+	}
+	err = s.write(ctx, func(t *tx) error {
+		if idem.Key != "" {
+			if existing, err = t.earlier(p.Tenant, idem); err != nil || existing != nil {
+				return err
+			}
+		}
+		p.State, p.Digest = pending.Pending, sha256.Sum256(p.Request)
+		p.Created = fromMillis(t.at.UnixMilli())
+		p.Updated = p.Created
+		if err := t.insert(p); err != nil {
+			return err
+		}
+		if idem.Key != "" {
+			if _, err := t.exec("INSERT INTO idempotency (tenant, key, body, id) VALUES (?, ?, ?, ?)", p.Tenant, idem.Key, idem.Body[:], p.ID[:]); err != nil {
+				return err
+			}
+		}
+		for _, key := range p.Reserve {
+			if err := t.reserve(p, key); err != nil {
+				return err
+			}
+		}
+		return t.audit("create", p.ID, "", p.State, "")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return existing, nil
+}
+
+// creatable refuses what no new row may be.
+func creatable(p *pending.Transaction, idem Idempotency) error {
+	bad := func(what string) error {
+		return fault.New("store.row", "", "the transaction cannot be stored: %s", what)
+	}
+	switch {
+	case p.ID == bundle.ID{}:
+		return bad("it has no id")
+	case p.Tenant == "" || p.Tenant == Any || len(p.Tenant) > maxText:
+		return bad("it has no tenant")
+	case p.Chain == "" || p.Network == "":
+		return bad("it has no chain or network")
+	case len(p.Request) == 0:
+		return bad("it has no request")
+	case p.Digest != [32]byte{} && p.Digest != sha256.Sum256(p.Request):
+		return bad("its digest is not that of its request")
+	case p.State != "" && p.State != pending.Pending, p.TxID != "", len(p.Raw) != 0, p.Bundle != 0, p.CancelRequested, p.Asserted:
+		return bad("it is not new")
+	case len(idem.Key) > maxText:
+		return fault.New("idempotency.key", "", "the idempotency key has %d bytes, and %d is the most", len(idem.Key), maxText)
+	}
+	for i, key := range p.Reserve {
+		if key == "" || len(key) > maxText || slices.Contains(p.Reserve[:i], key) {
+			return bad("it reserves " + quote.String(key) + ", which is empty, too long or named twice")
+		}
+	}
+	return nil
+}
+
+// earlier gives the row that the idempotency key made, or nil.
+func (t *tx) earlier(tenant string, idem Idempotency) (*pending.Transaction, error) {
+	var id, body []byte
+	err := t.sql.QueryRowContext(t.ctx, "SELECT id, body FROM idempotency WHERE tenant = ? AND key = ?", tenant, idem.Key).Scan(&id, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if string(body) != string(idem.Body[:]) {
+		return nil, fault.New("idempotency.conflict", "use a new key for a new payment", "the idempotency key %s was used for another request", quote.String(idem.Key))
+	}
+	row, err := t.load(tenant, bundle.ID(id))
+	return &row, err
+}
+
+// reserve keeps a nonce or an output for the row.
+func (t *tx) reserve(p *pending.Transaction, key string) error {
+	n, err := t.exec("INSERT INTO reservations (network, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", string(p.Network), key, p.ID[:])
+	if err != nil || n == 1 {
+		return err
+	}
+	var id []byte
+	var tenant string
+	err = t.sql.QueryRowContext(t.ctx, "SELECT r.id, t.tenant FROM reservations r JOIN transactions t ON t.id = r.id WHERE r.network = ? AND r.key = ?",
+		string(p.Network), key).Scan(&id, &tenant)
+	if err != nil {
+		return err
+	}
+	other := "another transaction"
+	if tenant == p.Tenant {
+		other = "transaction " + bundle.ID(id).String()
+	}
+	return fault.New("reservation.conflict", "wait for it to end or cancel it, or build the payment with another nonce or other inputs",
+		"%s is already used by %s", quote.Line(key), other)
+}
+
+// Get gives one row of the tenant. One that does not exist and another tenant's
+// are kms.missing alike.
+func (s *Store) Get(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error) {
+	row, err := owned(s.db.QueryRowContext(ctx, "SELECT "+columns+" FROM transactions WHERE id = ?", id[:]), tenant, id)
+	return row, s.fail(err)
+}
+
+// Pending gives the KMS list: the tenant's rows of the chain that are not yet
+// with the network, oldest first. With signature ids, only rows that name one of
+// them; nil is all.
+func (s *Store) Pending(ctx context.Context, tenant, chain string, signatureIDs []string) ([]pending.Transaction, error) {
+	query, args := "SELECT "+columns+" FROM transactions WHERE "+isOpen+" AND chain = ?", []any{chain}
+	if tenant != Any {
+		query, args = query+" AND tenant = ?", append(args, tenant)
+	}
+	rows, err := s.db.QueryContext(ctx, query+" ORDER BY n", args...)
+	list, err := all(rows, err, scan)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	if signatureIDs == nil {
+		return list, nil
+	}
+	// A caller names up to 25,000 ids, the list fewer: its ids go into the map.
+	wanted := make(map[string]bool, len(list))
+	for i := range list {
+		for _, id := range list[i].Hashes {
+			wanted[id] = false
+		}
+		for _, k := range list[i].Signatures {
+			wanted[k.ID] = false
+		}
+	}
+	for _, id := range signatureIDs {
+		if _, named := wanted[id]; named {
+			wanted[id] = true
+		}
+	}
+	return slices.DeleteFunc(list, func(p pending.Transaction) bool {
+		return !slices.ContainsFunc(p.Hashes, func(id string) bool { return wanted[id] }) &&
+			!slices.ContainsFunc(p.Signatures, func(k pending.KeyIndex) bool { return wanted[k.ID] })
+	}), nil
+}
+
+// Filter chooses rows for List. Empty fields choose all, save Tenant: no tenant
+// has no rows.
+type Filter struct {
+	Tenant, Chain string
+	State         pending.State
+	After         string // the last id of the page before
+	Limit         int    // 0: 100; at most 10,000
+}
+
+// List gives rows in any state, oldest first.
+func (s *Store) List(ctx context.Context, f Filter) ([]pending.Transaction, error) {
+	query, args := "SELECT "+columns+" FROM transactions WHERE true", []any(nil)
+	where := func(clause string, arg any) { query, args = query+" AND "+clause, append(args, arg) }
+	if f.Tenant != Any {
+		where("tenant = ?", f.Tenant)
+	}
+	if f.Chain != "" {
+		where("chain = ?", f.Chain)
+	}
+	if f.State != "" {
+		where("state = ?", string(f.State))
+	}
+	if f.After != "" {
+		id, err := bundle.ParseID(f.After)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.Get(ctx, f.Tenant, id); err != nil {
+			return nil, err
+		}
+		where("n > (SELECT n FROM transactions WHERE id = ?)", id[:])
+	}
+	if f.Limit <= 0 {
+		f.Limit = pageSize
+	}
+	query, args = query+" ORDER BY n LIMIT ?", append(args, min(f.Limit, maxPage))
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	list, err := all(rows, err, scan)
+	return list, s.fail(err)
+}
+
+// Due gives rows for the broadcaster to work on: signed, broadcasting and
+// broadcast, those looked at longest ago first. A signed row whose cancelling was
+// requested is none. Call Seen after each, so that all get their turn.
+func (s *Store) Due(ctx context.Context, limit int) ([]pending.Transaction, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE "+isDue+
+		" AND NOT (state = 'signed' AND cancel_requested) ORDER BY looked, n LIMIT ?", limit)
+	list, err := all(rows, err, scan)
+	return list, s.fail(err)
+}
+
+// Seen notes that a row was looked up just now, and its confirmations if it is
+// broadcast. It changes no state.
+func (s *Store) Seen(ctx context.Context, id bundle.ID, confirmations uint64) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE transactions SET looked = ?, confirmations = iif(state = 'broadcast', ?, confirmations) WHERE id = ?",
+			t.at.UnixMilli(), int64(min(confirmations, 1<<62)), id[:])
+		return err
+	})
+}
