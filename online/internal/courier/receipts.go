@@ -1,0 +1,207 @@
+package courier
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"coldsign/online/internal/pending"
+	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// The statuses of a Report's items.
+const (
+	StatusSigned      = "signed"
+	StatusRefused     = "refused"
+	StatusDeferred    = "deferred"
+	StatusQuarantined = "quarantined" // kept, not used: Code says why
+)
+
+// answer is one receipt with what can be told of it before the database is asked.
+type answer struct {
+	receipt bundle.Receipt
+	request bundle.Request
+	digest  [32]byte // of request
+	sealed  chain.Sealed
+	err     error // why the signatures do not make the transaction
+}
+
+// Import takes the offline half's receipts. Signatures are verified and sealed
+// into this half's own copy of each request; receipts, states and the place in
+// the sequence are then stored in one transaction. A receipt that cannot be used
+// is quarantined with a code, the others count. A bundle that answers nothing we
+// sent, answers what was not in it, or answers twice is refused whole.
+func Import(ctx context.Context, s *store.Store, dev *Device, codecs Codecs, raw []byte) (Report, error) {
+	b, repeat, err := open(ctx, s, dev, raw, bundle.Receipts)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Sequence: b.Sequence, Repeat: repeat}
+	if !repeat {
+		answers, err := match(ctx, s, dev, b)
+		if err != nil {
+			return Report{}, err
+		}
+		sealAll(codecs, answers)
+		r.Repeat, err = s.Import(ctx, raw, b.Header, b.Digest(), func(x *store.ImportTx) error {
+			for i := range answers {
+				o, err := settle(x, &answers[i])
+				if err != nil {
+					return err
+				}
+				if err := x.Record(i, o); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return Report{}, err
+		}
+	}
+	r.Items, err = s.Outcomes(ctx, b.Digest())
+	if err != nil {
+		return Report{}, err
+	}
+	return r, nil
+}
+
+// match pairs every receipt with the request that it answers, from our own copy
+// of the bundle that it names.
+func match(ctx context.Context, s *store.Store, dev *Device, b *bundle.Bundle) ([]answer, error) {
+	raw, ok, err := s.BundleByDigest(ctx, b.Answers)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fault.New("import.answers", "export again, sign that file, and bring back its receipts", "these receipts answer a bundle that was not made here")
+	}
+	sent, err := bundle.Open(raw, dev.Public())
+	if err != nil {
+		return nil, err
+	}
+	asked := make(map[bundle.ID]int, sent.Len())
+	requests := make([]answer, sent.Len())
+	for i := range requests {
+		a := &requests[i]
+		if a.request, a.digest, err = sent.Request(i); err != nil {
+			return nil, err
+		}
+		asked[a.request.ID] = i
+	}
+	answers := make([]answer, b.Len())
+	seen := make(map[bundle.ID]bool, b.Len())
+	for i := range answers {
+		receipt, err := b.Receipt(i)
+		if err != nil {
+			return nil, err
+		}
+		at, ok := asked[receipt.ID]
+		if !ok {
+			return nil, fault.New("import.foreign", "", "receipt %d is for transaction %s, which is not in the bundle that it answers", i+1, receipt.ID)
+		}
+		if seen[receipt.ID] {
+			return nil, fault.New("import.duplicate", "", "two receipts are for transaction %s", receipt.ID)
+		}
+		seen[receipt.ID] = true
+		answers[i] = requests[at]
+		answers[i].receipt = receipt
+	}
+	return answers, nil
+}
+
+// sealAll verifies and seals on every core.
+func sealAll(codecs Codecs, answers []answer) {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(answers)) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(answers)); i = next.Add(1) - 1 {
+				a := &answers[i]
+				if a.receipt.Digest == a.digest && a.receipt.Status == bundle.Signed {
+					a.sealed, a.err = seal(codecs, a.request, a.receipt.Signatures)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// seal reads our own request with the codec that accepted it, and puts the
+// signatures in. The keys and schemes are the codec's, not the receipt's.
+func seal(codecs Codecs, r bundle.Request, signatures [][]byte) (chain.Sealed, error) {
+	c, _, ok := codecs.ByNetwork(r.Network)
+	if !ok {
+		return chain.Sealed{}, fault.New("receipt.network", "use a version of this program that knows it", "no codec reads network %s", quote.Line(string(r.Network)))
+	}
+	u, err := r.Unsigned()
+	if err != nil {
+		return chain.Sealed{}, err
+	}
+	tx, err := c.Codec.Decode(u)
+	if err != nil {
+		return chain.Sealed{}, err
+	}
+	wanted := tx.ToSign()
+	if len(wanted) != len(signatures) {
+		return chain.Sealed{}, fault.New("receipt.signatures", "", "it has %d signatures, and the transaction needs %d", len(signatures), len(wanted))
+	}
+	sigs := make([]chain.Signature, len(wanted))
+	for i, w := range wanted {
+		sigs[i] = chain.Signature{Key: w.Key, Scheme: w.Scheme, Bytes: signatures[i]}
+	}
+	sealed, err := tx.Seal(sigs)
+	if err != nil {
+		return chain.Sealed{}, err
+	}
+	if sealed.TxID == "" || len(sealed.Raw) == 0 {
+		return chain.Sealed{}, fault.New("receipt.sealed", "report this as a defect", "the codec gave an empty transaction")
+	}
+	return sealed, nil
+}
+
+// settle applies one receipt to its row.
+func settle(x *store.ImportTx, a *answer) (store.Outcome, error) {
+	r := &a.receipt
+	held := func(code, reason string) (store.Outcome, error) {
+		return store.Outcome{ID: r.ID, Status: StatusQuarantined, Code: code, Reason: reason}, nil
+	}
+	row, ok, err := x.Row(r.ID)
+	if err != nil {
+		return store.Outcome{}, err
+	}
+	switch {
+	case !ok:
+		return held("receipt.unknown", "no such transaction is known here")
+	case r.Digest != a.digest || r.Digest != row.Digest:
+		return held("receipt.digest", "it is for another request than the one that was sent")
+	case row.State != pending.Exported:
+		return held("receipt.state", "the transaction is "+string(row.State))
+	case r.Status == bundle.Signed && row.CancelRequested:
+		return held("receipt.cancelled", "its cancelling was requested: the signature is kept and not used")
+	case a.err != nil:
+		return held(fault.Code(a.err), quote.Line(a.err.Error()))
+	}
+	switch r.Status {
+	case bundle.Signed:
+		o := store.Outcome{ID: r.ID, Status: StatusSigned, TxID: a.sealed.TxID}
+		return o, x.Move(row, pending.Seal, func(p *pending.Transaction) error {
+			p.TxID, p.Raw = a.sealed.TxID, a.sealed.Raw
+			return nil
+		})
+	case bundle.Refused:
+		o := store.Outcome{ID: r.ID, Status: StatusRefused, Code: r.Code, Reason: r.Reason}
+		return o, x.Move(row, pending.Refuse, func(p *pending.Transaction) error {
+			p.Code, p.Reason = r.Code, r.Reason
+			return nil
+		})
+	case bundle.Deferred:
+		return store.Outcome{ID: r.ID, Status: StatusDeferred, Code: r.Code, Reason: r.Reason}, x.PutBack(row)
+	}
+	return held("receipt.status", "its status is not known here")
+}
