@@ -1,0 +1,194 @@
+// Package api is the online half's HTTP: the five calls of the KMS API as they
+// are documented, and /v1 for what the KMS has no call for.
+//
+//	h := api.New(api.Config{Store: store, Intake: in, Log: log, Version: v})
+//	err := api.Server(addr, h).Serve(api.Limit(listener, api.Connections))
+//
+// Every call but /healthz needs one x-api-key header. A key has a tenant, and
+// of another tenant's rows the answer is the same as of rows that never were.
+// Nothing that a caller sent is stored before it has been read strictly.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"coldsign/online/internal/intake"
+	"coldsign/online/internal/pending"
+	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+)
+
+// Keys tells who calls.
+type Keys interface {
+	Authenticate(ctx context.Context, key string) (store.Caller, error)
+}
+
+// Reader reads rows. Each call sees the tenant's rows only.
+type Reader interface {
+	Get(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
+	Pending(ctx context.Context, tenant, chain string, signatureIDs []string) ([]pending.Transaction, error)
+	List(ctx context.Context, f store.Filter) ([]pending.Transaction, error)
+}
+
+// Changer changes rows.
+type Changer interface {
+	Create(ctx context.Context, t *pending.Transaction, idem store.Idempotency) (*pending.Transaction, error)
+	Assert(ctx context.Context, tenant string, id bundle.ID, txID string) (pending.Transaction, error)
+	Cancel(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
+}
+
+// Store is what the API needs of the database.
+type Store interface {
+	Keys
+	Reader
+	Changer
+	Ping(context.Context) error
+}
+
+// Intake accepts submissions and explains accepted rows.
+type Intake interface {
+	Accept(ctx context.Context, tenant string, s intake.Submission) (*pending.Transaction, chain.Review, error)
+	Review(t *pending.Transaction) (chain.Review, error)
+}
+
+// Config is what the handler works with. Nothing in it may be nil.
+type Config struct {
+	Store   Store
+	Intake  Intake
+	Now     func() time.Time
+	Log     *slog.Logger // one line for each request
+	Version string
+}
+
+// call is one request on its way.
+type call struct {
+	*http.Request
+	Config
+	w      http.ResponseWriter
+	caller store.Caller
+}
+
+// reply is a status and what becomes the JSON body; nil for no body.
+type reply struct {
+	status int
+	body   any
+}
+
+type handler func(*call) (reply, error)
+
+// New gives the handler of every route.
+func New(c Config) http.Handler {
+	mux := http.NewServeMux()
+	route := func(pattern, scope string, h handler) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), callTime)
+			defer cancel()
+			k := &call{Request: r.WithContext(ctx), Config: c, w: w}
+			k.serve(pattern, scope, h)
+		})
+	}
+	route("GET /v3/kms/pending/{chain}", "read", pendingByQuery)
+	route("POST /v3/kms/pending/{chain}", "read", pendingByBody)
+	route("GET /v3/kms/{id}", "read", getRecord)
+	route("PUT /v3/kms/{id}/{txId}", "complete", complete)
+	route("DELETE /v3/kms/{id}", "submit", cancelRow)
+	route("POST /v1/transactions", "submit", submit)
+	route("GET /v1/transactions", "read", list)
+	route("GET /v1/transactions/{id}", "read", getTransaction)
+	route("GET /healthz", "", health)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		clean := path.Clean(r.URL.Path) == r.URL.Path // what is not, the mux would redirect
+		if _, pattern := mux.Handler(r); pattern != "" && clean {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		k := &call{Request: r, Config: c, w: w}
+		k.serve("", "", func(k *call) (reply, error) {
+			if !clean {
+				return reply{}, bad("path", "isPath", "the path must be in its plain form", r.URL.Path)
+			}
+			return reply{}, noRoute(mux, k)
+		})
+	})
+}
+
+// noRoute tells a wrong method from a wrong path.
+func noRoute(mux *http.ServeMux, k *call) error {
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+		other := k.Clone(k.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); strings.HasPrefix(pattern, method+" ") {
+			return &problem{http.StatusMethodNotAllowed, "route.method", "This path has no such method.", nil}
+		}
+	}
+	return &problem{http.StatusNotFound, "route.missing", "There is no such path.", nil}
+}
+
+// serve runs one handler: who is it, may they, do it, answer, log.
+func (k *call) serve(pattern, scope string, h handler) {
+	began := k.Now()
+	status, size := http.StatusInternalServerError, 0
+	defer func() {
+		what := recover()
+		if what != nil { // no detail: it may hold what the caller sent
+			status, size = k.answer(reply{}, errInternal())
+		}
+		k.Log.LogAttrs(k.Context(), slog.LevelInfo, "request",
+			slog.String("method", known(k.Method)), slog.String("route", pattern), slog.Int("status", status), slog.Int("bytes", size),
+			slog.Int64("microseconds", k.Now().Sub(began).Microseconds()), slog.String("key", k.caller.KeyID), slog.Bool("panic", what != nil))
+	}()
+	answer, err := reply{}, error(nil)
+	if scope != "" {
+		err = k.authenticate(scope)
+	}
+	if err == nil {
+		answer, err = h(k)
+	}
+	status, size = k.answer(answer, err)
+}
+
+// known keeps what a caller invented out of the log.
+func known(method string) string {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH":
+		return method
+	}
+	return "other"
+}
+
+// answer writes the reply or the error, and gives the status and the body's size.
+func (k *call) answer(a reply, err error) (status, size int) {
+	if err != nil {
+		a = k.explain(err)
+	}
+	header := k.w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if a.body == nil {
+		k.w.WriteHeader(a.status)
+		return a.status, 0
+	}
+	b, err := json.Marshal(a.body)
+	if err != nil { // every body is of strings, numbers and checked JSON
+		a.status, b = http.StatusInternalServerError, []byte(`{"message":"Internal server error","errorCode":"internal","statusCode":500}`)
+	}
+	header.Set("Content-Type", "application/json; charset=utf-8")
+	k.w.WriteHeader(a.status)
+	n, _ := k.w.Write(b) // a caller that is gone is no error of ours
+	return a.status, n
+}
+
+func health(k *call) (reply, error) {
+	status, word := http.StatusOK, "ok"
+	if err := k.Store.Ping(k.Context()); err != nil {
+		status, word = http.StatusServiceUnavailable, "database"
+	}
+	return reply{status, map[string]string{"status": word, "version": k.Version}}, nil
+}

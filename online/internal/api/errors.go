@@ -1,0 +1,109 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"coldsign/online/internal/intake"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// problem is an error as it goes out.
+type problem struct {
+	StatusCode int     `json:"statusCode"`
+	ErrorCode  string  `json:"errorCode"`
+	Message    string  `json:"message"`
+	Data       []entry `json:"data,omitempty"`
+}
+
+func (p *problem) Error() string { return p.Message }
+
+// entry is one bad field, in the documented shape.
+type entry struct {
+	Target      struct{}          `json:"target"`
+	Value       *string           `json:"value"`
+	Property    string            `json:"property"`
+	Constraints map[string]string `json:"constraints"`
+}
+
+func errInternal() error {
+	return &problem{http.StatusInternalServerError, "internal", "Internal server error", nil}
+}
+
+// statuses are the faults that a caller can do something about. Every other is
+// ours: 500, and the code goes to the log alone.
+func statuses() map[string]int {
+	return map[string]int{
+		"kms.missing":          http.StatusForbidden,
+		"kms.txid.mismatch":    http.StatusForbidden,
+		"state.conflict":       http.StatusForbidden,
+		"idempotency.conflict": http.StatusConflict,
+		"reservation.conflict": http.StatusConflict,
+	}
+}
+
+// explain makes the answer of an error.
+func (k *call) explain(err error) reply {
+	p, ok := errors.AsType[*problem](err)
+	if fields, bad := errors.AsType[intake.FieldErrors](err); bad {
+		p, ok = invalid(fields), true
+	}
+	if e, fails := errors.AsType[*fault.Error](err); !ok && fails {
+		if status := statuses()[e.Code]; status != 0 {
+			p, ok = &problem{status, e.Code, quote.Line(e.Error()), nil}, true
+		}
+		if e.Code == "kms.missing" { // the documented words, the same for every such row
+			p.Message = "No such KMS signature with id '" + display(k.PathValue("id")) + "'."
+		}
+	}
+	if !ok {
+		k.Log.LogAttrs(k.Context(), slog.LevelError, "failed", slog.String("code", fault.Code(err)), slog.String("error", quote.Line(err.Error())))
+		return k.explain(errInternal())
+	}
+	return reply{p.StatusCode, p}
+}
+
+// invalid lists bad fields: one entry for each property, all it breaks in it.
+func invalid(fields intake.FieldErrors) *problem {
+	p := &problem{http.StatusBadRequest, "validation.failed", "Request validation failed. Please see data for additional information.", nil}
+	at := map[string]int{}
+	for _, f := range fields {
+		i, ok := at[f.Property]
+		if !ok && len(p.Data) == maxEntries {
+			break
+		}
+		if !ok {
+			i = len(p.Data)
+			at[f.Property] = i
+			e := entry{Property: display(f.Property), Constraints: map[string]string{}}
+			if f.Value != "" {
+				v := display(f.Value)
+				e.Value = &v
+			}
+			p.Data = append(p.Data, e)
+		}
+		p.Data[i].Constraints[f.Code] = f.Message
+	}
+	return p
+}
+
+// display caps what a caller sent and escapes what is not printable ASCII.
+func display(s string) string {
+	if len(s) <= maxValue {
+		return quote.Line(s)
+	}
+	cut := maxValue
+	for cut > maxValue-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return quote.Line(strings.ToValidUTF8(s[:cut], "?")) + "..."
+}
+
+// bad is one bad field.
+func bad(property, code, message, value string) error {
+	return intake.FieldErrors{{Property: property, Code: code, Message: message, Value: value}}
+}

@@ -1,0 +1,254 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"coldsign/online/internal/intake"
+	"coldsign/online/internal/pending"
+	"coldsign/online/internal/store"
+	"coldsign/online/internal/strictjson"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/quote"
+)
+
+// transaction is a row as /v1 shows it: the KMS record and what became of it.
+type transaction struct {
+	record
+	SignatureID     string   `json:"signatureId"` // the id again, as the KMS's create calls name it
+	Network         chain.ID `json:"network"`
+	State           string   `json:"state"`
+	CancelRequested bool     `json:"cancelRequested"`
+	Asserted        bool     `json:"asserted"`
+	Digest          string   `json:"digest"` // SHA-256 of the request as it crosses the gap, hex
+	Bundle          uint64   `json:"bundle"` // sequence of the bundle that carries it, 0 none
+	Confirmations   uint64   `json:"confirmations"`
+	Code            string   `json:"code,omitempty"`
+	Reason          string   `json:"reason,omitempty"`
+	Created         string   `json:"created"` // RFC 3339, UTC
+	Updated         string   `json:"updated"`
+	*explained               // of one transaction, not in lists
+}
+
+// explained is what signing would do. Amounts are base units, in decimal.
+type explained struct {
+	Review   []string      `json:"review"` // the canonical text, line by line
+	Fee      amount        `json:"fee"`    // the most that can be charged
+	Effects  []effect      `json:"effects"`
+	Warnings []string      `json:"warnings"`
+	Opaque   []opaque      `json:"opaque"` // what nothing explains: the offline half refuses it by default
+	Deadline deadlineShown `json:"validity"`
+	Unproven bool          `json:"unproven"`
+}
+
+type amount struct {
+	Asset  string `json:"asset"`
+	Symbol string `json:"symbol,omitempty"`
+	Amount string `json:"amount"`
+}
+
+type effect struct {
+	Kind string `json:"kind"`
+	amount
+	From  string `json:"from,omitempty"`
+	To    string `json:"to"`
+	Owner string `json:"owner,omitempty"`
+	Note  string `json:"note,omitempty"`
+}
+
+type opaque struct {
+	Code string `json:"code"`
+	What string `json:"what"`
+}
+
+type deadlineShown struct {
+	Expires bool   `json:"expires"` // by itself, without being replaced
+	Text    string `json:"text"`
+}
+
+func transactionOf(t *pending.Transaction) transaction {
+	stamp := func(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
+	return transaction{
+		record: recordOf(t), SignatureID: t.ID.String(), Network: t.Network, State: string(t.State),
+		CancelRequested: t.CancelRequested, Asserted: t.Asserted, Digest: hex.EncodeToString(t.Digest[:]), Bundle: t.Bundle,
+		Confirmations: t.Confirmations, Code: t.Code, Reason: t.Reason, Created: stamp(t.Created), Updated: stamp(t.Updated),
+	}
+}
+
+func amountOf(a chain.Asset, n fmt.Stringer) amount { return amount{a.ID, a.Symbol, n.String()} }
+
+func explain(r chain.Review) *explained {
+	x := &explained{
+		Review: strings.Split(strings.TrimSuffix(r.Text(), "\n"), "\n"), Fee: amountOf(r.Fee.Asset, r.Fee.Amount),
+		Effects: []effect{}, Warnings: []string{}, Opaque: []opaque{}, Unproven: r.Unproven,
+		Deadline: deadlineShown{r.Deadline.Kind == chain.ByBlockhash, r.Deadline.Text},
+	}
+	for _, e := range r.Effects {
+		x.Effects = append(x.Effects, effect{e.Kind.String(), amountOf(e.Asset, e.Amount), e.From, e.To, e.Owner, e.Note})
+	}
+	for _, w := range r.Warnings {
+		x.Warnings = append(x.Warnings, w.Code+": "+w.Text)
+	}
+	for _, o := range r.Opaque {
+		x.Opaque = append(x.Opaque, opaque{o.Code, o.What})
+	}
+	return x
+}
+
+// submit is POST /v1/transactions: 201 for a new row, 200 for the row that an
+// earlier request with the same Idempotency-Key and body made.
+func submit(k *call) (reply, error) {
+	if _, err := k.query(); err != nil {
+		return reply{}, err
+	}
+	keys := k.Header.Values("Idempotency-Key")
+	if len(keys) > 1 || len(keys) == 1 && (keys[0] == "" || len(keys[0]) > 255 || !quote.Plain(keys[0])) {
+		return reply{}, bad("Idempotency-Key", "length", "Idempotency-Key must be one header of 1 to 255 printable ASCII characters", "")
+	}
+	b, err := k.body(maxSubmit)
+	if err != nil {
+		return reply{}, err
+	}
+	s, err := readSubmission(b)
+	if err != nil {
+		return reply{}, err
+	}
+	row, review, err := k.Intake.Accept(k.Context(), k.caller.Tenant, s)
+	if err != nil {
+		return reply{}, err
+	}
+	idem := store.Idempotency{Body: sha256.Sum256(b)}
+	if len(keys) == 1 {
+		idem.Key = keys[0]
+	}
+	existing, err := k.Store.Create(k.ctx(), row, idem)
+	if err != nil {
+		return reply{}, err
+	}
+	if existing != nil {
+		return k.show(http.StatusOK, existing)
+	}
+	t := transactionOf(row)
+	t.explained = explain(review)
+	return reply{http.StatusCreated, t}, nil
+}
+
+// show is one transaction with its review.
+func (k *call) show(status int, row *pending.Transaction) (reply, error) {
+	review, err := k.Intake.Review(row)
+	if err != nil {
+		return reply{}, err
+	}
+	t := transactionOf(row)
+	t.explained = explain(review)
+	return reply{status, t}, nil
+}
+
+func readSubmission(b []byte) (s intake.Submission, err error) {
+	f, err := object(b, "chain", "network", "hashes", "index", "signatures", "transaction", "serializedTransaction",
+		"evidence", "note", "deadline", "withdrawalId", "withdrawalResponses")
+	if err != nil {
+		return s, err
+	}
+	if !f.has("chain") {
+		f.fail("chain", "isDefined", "must be given")
+	}
+	s = intake.Submission{
+		Chain: f.text("chain", 16), Network: f.text("network", 64), Hashes: f.uuids("hashes", bundle.MaxKeys),
+		SerializedTransaction: f.text("serializedTransaction", maxSubmit), Evidence: f.text("evidence", maxSubmit),
+		Note: f.text("note", bundle.MaxNote), WithdrawalID: f.text("withdrawalId", 24),
+		Transaction: f.Fields["transaction"], WithdrawalResponses: f.Fields["withdrawalResponses"],
+	}
+	if n := f.number("index", 0, uint64(chain.Hardened)-1); n != nil {
+		index := uint32(*n)
+		s.Index = &index
+	}
+	if n := f.number("deadline", 1, bundle.MaxTime); n != nil {
+		s.Deadline = int64(*n)
+	}
+	if kind := s.Transaction.Kind; f.has("transaction") && kind != strictjson.Object {
+		f.text("transaction", maxSubmit)
+	}
+	f.items("withdrawalResponses", maxSubmit)
+	for _, v := range f.items("signatures", bundle.MaxKeys) {
+		pair, unknown := v.Object("id", "index")
+		index, ok := pair["index"].Uint(uint64(chain.Hardened) - 1)
+		_, err := bundle.ParseSignatureID(pair["id"].Text)
+		if v.Kind != strictjson.Object || unknown != nil || !ok || err != nil || pair["id"].Kind != strictjson.String {
+			f.fail("signatures", "isObject", "must hold objects of id, a UUID, and index")
+			break
+		}
+		s.Signatures = append(s.Signatures, pending.KeyIndex{ID: pair["id"].Text, Index: uint32(index)})
+	}
+	if f.errs != nil {
+		return s, f.errs
+	}
+	return s, nil
+}
+
+// list is GET /v1/transactions?chain=&state=&after=&limit=, oldest first. The
+// answer's next goes into after for the page that follows; it is null at the end.
+func list(k *call) (reply, error) {
+	q, err := k.query("chain", "state", "after", "limit")
+	if err != nil {
+		return reply{}, err
+	}
+	var e intake.FieldErrors
+	check := func(ok bool, name, code, message string) {
+		if q.Has(name) && !ok {
+			e = append(e, intake.FieldError{Property: name, Code: code, Message: name + " " + message, Value: q.Get(name)})
+		}
+	}
+	limit, err := strconv.ParseUint(q.Get("limit"), 10, 16)
+	check(err == nil && limit >= 1 && limit <= maxPage && q.Get("limit")[0] != '0', "limit", "isInt", fmt.Sprintf("must be an integer from 1 to %d", maxPage))
+	check(slices.Contains(chainNames(), q.Get("chain")), "chain", "isEnum", "must be one of "+strings.Join(chainNames(), ", "))
+	check(slices.Contains(pending.States(), pending.State(q.Get("state"))), "state", "isEnum", "must be a state")
+	_, err = bundle.ParseID(q.Get("after"))
+	check(err == nil, "after", "length", "must be 24 lower-case hex characters")
+	if e != nil {
+		return reply{}, e
+	}
+	if limit == 0 {
+		limit = 100
+	}
+	rows, err := k.Store.List(k.Context(), store.Filter{
+		Tenant: k.caller.Tenant, Chain: q.Get("chain"), State: pending.State(q.Get("state")), After: q.Get("after"), Limit: int(limit),
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	page := struct {
+		Transactions []transaction `json:"transactions"`
+		Next         *string       `json:"next"`
+	}{Transactions: []transaction{}}
+	for i := range rows {
+		page.Transactions = append(page.Transactions, transactionOf(&rows[i]))
+	}
+	if len(rows) == int(limit) {
+		page.Next = &page.Transactions[len(rows)-1].ID
+	}
+	return reply{http.StatusOK, page}, nil
+}
+
+// getTransaction is GET /v1/transactions/{id}.
+func getTransaction(k *call) (reply, error) {
+	if _, err := k.query(); err != nil {
+		return reply{}, err
+	}
+	id, err := k.id()
+	if err != nil {
+		return reply{}, err
+	}
+	row, err := k.Store.Get(k.Context(), k.caller.Tenant, id)
+	if err != nil {
+		return reply{}, err
+	}
+	return k.show(http.StatusOK, &row)
+}
