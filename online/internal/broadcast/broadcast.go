@@ -1,0 +1,200 @@
+// Package broadcast takes sealed transactions to their networks and watches
+// them until they are deep enough.
+//
+//	loop := &broadcast.Loop{Store: s, Nodes: nodes, Depth: depths, Log: log, Now: time.Now}
+//	err := loop.Run(ctx)            // beside the API
+//	summary, err := loop.Once(ctx)  // on the command line
+//
+// The intent to send is on disk before the first byte leaves. A retry sends the
+// identical bytes. What a node says, and that it says nothing, moves no state;
+// what moves it is the transaction seen under the id computed here, or a node
+// naming that id as taken. So a crash or a lost reply at any point is mended by
+// doing the same again.
+package broadcast
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"coldsign/online/internal/node"
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+)
+
+const (
+	interval   = 10 * time.Second // between rounds, when the Loop names none
+	settle     = 2 * time.Minute  // see Loop.Settle
+	history    = 24 * time.Hour   // how far back a node is trusted to know what landed
+	maxBackoff = 10 * time.Minute // between two sendings of the same bytes
+	batch      = 256              // rows of one round
+	rowTime    = 90 * time.Second // for everything asked about one row
+	misses     = 3                // failed rows in a row after which a node is left alone for the round
+)
+
+// Store is what the loop needs of the database.
+type Store interface {
+	// Due lists rows that are signed, broadcasting or broadcast, those looked at
+	// longest ago first.
+	Due(ctx context.Context, limit int) ([]pending.Transaction, error)
+	// Move commits one event of the transition table, or returns state.conflict.
+	Move(ctx context.Context, id bundle.ID, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error)
+	// Seen notes that a row had its turn.
+	Seen(ctx context.Context, id bundle.ID, confirmations uint64) error
+}
+
+// Loop broadcasts. Its fields are set before the first call and then left
+// alone; Run and Once may not run at the same time.
+type Loop struct {
+	Store    Store
+	Nodes    map[chain.ID]node.Node
+	Depth    map[chain.ID]uint64 // confirmations that make a row complete; without one it never is
+	Log      *slog.Logger
+	Now      func() time.Time
+	Interval time.Duration // between rounds; 0 means 10 s
+
+	// Settle is how old a row must be before "it can never land" is believed; 0
+	// means two minutes. A node that lags by less cannot mislead: it may not know
+	// a young blockhash, nor yet the transaction.
+	Settle time.Duration
+
+	mu   sync.Mutex
+	rows map[bundle.ID]memory
+}
+
+// memory is what the loop remembers of a row. Losing it delays, no more.
+type memory struct {
+	wait    time.Duration // between two sendings
+	next    time.Time     // not to be sent before
+	covered time.Time     // up to when a node would have shown it landed; see conclusive
+}
+
+// Summary counts what became of the rows of one pass. Problems has a line for
+// each node or row that needs a person.
+type Summary struct {
+	Looked    int      `json:"looked"`
+	Accepted  int      `json:"accepted"`
+	Completed int      `json:"completed"`
+	Failed    int      `json:"failed"`
+	Expired   int      `json:"expired"`
+	Waiting   int      `json:"waiting"` // still on their way
+	Problems  []string `json:"problems,omitempty"`
+}
+
+func (s *Summary) count(to pending.State) {
+	switch to {
+	case pending.Broadcast:
+		s.Accepted++
+	case pending.Complete:
+		s.Completed++
+	case pending.Failed:
+		s.Failed++
+	case pending.Expired:
+		s.Expired++
+	}
+}
+
+func (s *Summary) add(o Summary) {
+	s.Looked += o.Looked
+	s.Accepted += o.Accepted
+	s.Completed += o.Completed
+	s.Failed += o.Failed
+	s.Expired += o.Expired
+	s.Waiting += o.Waiting
+	s.Problems = append(s.Problems, o.Problems...)
+}
+
+// Run broadcasts until ctx ends. Each network has its own worker, so a node that
+// does not answer delays its own network only.
+func (l *Loop) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	var mu sync.Mutex
+	busy := make(map[chain.ID]bool)
+	for {
+		rows, err := l.Store.Due(ctx, batch)
+		if err != nil && ctx.Err() == nil {
+			l.Log.Error("cannot read what to broadcast", "error", err)
+		}
+		for network, group := range byNetwork(rows) {
+			mu.Lock()
+			free := !busy[network]
+			busy[network] = true
+			mu.Unlock()
+			if !free {
+				// To the end of the queue: they must not hide other networks' rows.
+				l.turn(ctx, group)
+				continue
+			}
+			workers.Go(func() {
+				l.network(ctx, network, group, false)
+				mu.Lock()
+				defer mu.Unlock()
+				delete(busy, network)
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(l.every()):
+		}
+	}
+}
+
+func (l *Loop) every() time.Duration {
+	if l.Interval > 0 {
+		return l.Interval
+	}
+	return interval
+}
+
+// Once gives every row one turn now. The error is the database's; what nodes
+// and rows had to say is in the summary.
+func (l *Loop) Once(ctx context.Context) (Summary, error) {
+	var total Summary
+	done := make(map[bundle.ID]bool)
+	for {
+		rows, err := l.Store.Due(ctx, batch)
+		if err != nil {
+			return total, err
+		}
+		var fresh []pending.Transaction
+		for _, t := range rows {
+			if !done[t.ID] {
+				done[t.ID] = true
+				fresh = append(fresh, t)
+			}
+		}
+		if len(fresh) == 0 || ctx.Err() != nil {
+			return total, ctx.Err()
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var failed error
+		for network, group := range byNetwork(fresh) {
+			wg.Go(func() {
+				sum, err := l.network(ctx, network, group, true)
+				mu.Lock()
+				defer mu.Unlock()
+				total.add(sum)
+				if err != nil {
+					failed = err
+				}
+			})
+		}
+		wg.Wait()
+		if failed != nil {
+			return total, failed
+		}
+	}
+}
+
+func byNetwork(rows []pending.Transaction) map[chain.ID][]pending.Transaction {
+	groups := make(map[chain.ID][]pending.Transaction)
+	for _, t := range rows {
+		groups[t.Network] = append(groups[t.Network], t)
+	}
+	return groups
+}

@@ -1,0 +1,151 @@
+package broadcast
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"coldsign/online/internal/node"
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+// memoryStore keeps rows by the rules of the real one.
+type memoryStore struct {
+	mu     sync.Mutex
+	now    func() time.Time
+	rows   map[bundle.ID]pending.Transaction
+	turns  map[bundle.ID]int
+	clock  int
+	events []pending.Event
+	fail   error // of the next Move
+}
+
+func newStore(now func() time.Time, rows ...pending.Transaction) *memoryStore {
+	s := &memoryStore{now: now, rows: make(map[bundle.ID]pending.Transaction), turns: make(map[bundle.ID]int)}
+	for _, t := range rows {
+		s.rows[t.ID] = t
+	}
+	return s
+}
+
+func (s *memoryStore) Due(_ context.Context, limit int) ([]pending.Transaction, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var due []pending.Transaction
+	for _, t := range s.rows {
+		if t.State == pending.Signed || t.State == pending.Broadcasting || t.State == pending.Broadcast {
+			due = append(due, t)
+		}
+	}
+	slices.SortFunc(due, func(a, b pending.Transaction) int {
+		return cmp.Or(s.turns[a.ID]-s.turns[b.ID], bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return due[:min(limit, len(due))], nil
+}
+
+func (s *memoryStore) Move(ctx context.Context, id bundle.ID, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := cmp.Or(s.fail, ctx.Err()); err != nil {
+		return pending.Transaction{}, err
+	}
+	t := s.rows[id]
+	to, ok := pending.Transition(t.State, e)
+	if !ok {
+		return pending.Transaction{}, fault.New("state.conflict", "", "%s is %s", id, t.State)
+	}
+	t.State, t.Updated = to, s.now()
+	if change != nil {
+		if err := change(&t); err != nil {
+			return pending.Transaction{}, err
+		}
+	}
+	s.rows[id], s.events = t, append(s.events, e)
+	return t, nil
+}
+
+func (s *memoryStore) Seen(_ context.Context, id bundle.ID, confirmations uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clock++
+	s.turns[id] = s.clock
+	if t := s.rows[id]; t.State == pending.Broadcast {
+		t.Confirmations = confirmations
+		s.rows[id] = t
+	}
+	return nil
+}
+
+func (s *memoryStore) get(n byte) pending.Transaction {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rows[bundle.ID{n}]
+}
+
+// memoryNode is a network and its one node.
+type memoryNode struct {
+	mu       sync.Mutex
+	t        *testing.T
+	store    *memoryStore
+	sent     []chain.Sealed
+	sightsOf map[string]node.Sighting
+	down     error // of Look and Send
+	wrong    error // of Check
+	broken   bool  // panics
+	onSend   func(chain.Sealed) (node.Outcome, error)
+	hang     bool
+}
+
+func (n *memoryNode) Check(ctx context.Context) error {
+	if n.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return n.wrong
+}
+
+func (n *memoryNode) Send(_ context.Context, s chain.Sealed) (node.Outcome, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, t := range n.store.rows {
+		if t.TxID == s.TxID && t.State != pending.Broadcasting && t.State != pending.Broadcast {
+			n.t.Errorf("sent while %s", t.State)
+		}
+	}
+	n.sent = append(n.sent, s)
+	if n.down != nil {
+		return node.Ambiguous, n.down
+	}
+	return n.onSend(s)
+}
+
+func (n *memoryNode) Look(_ context.Context, s chain.Sealed) (node.Sighting, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.broken {
+		panic("a defect\x1b[2J")
+	}
+	if n.down != nil {
+		return node.Sighting{}, n.down
+	}
+	return n.sightsOf[s.TxID], nil
+}
+
+func (n *memoryNode) show(txid string, s node.Sighting) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sightsOf[txid] = s
+}
+
+// takes is a node that takes everything into its pool.
+func (n *memoryNode) takes(s chain.Sealed) (node.Outcome, error) {
+	n.sightsOf[s.TxID] = node.Sighting{Seen: true}
+	return node.Accepted, nil
+}

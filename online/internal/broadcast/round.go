@@ -1,0 +1,85 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+
+	"coldsign/online/internal/pending"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+// network gives each row of one network a turn. Unless all is set, rows that
+// wait before they are sent again are passed over. The error is the database's.
+func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Transaction, all bool) (sum Summary, failed error) {
+	defer l.turn(ctx, rows)
+	n := l.Nodes[network]
+	if n == nil {
+		sum.Waiting = len(rows)
+		l.problem(&sum, fault.New("node.missing", "add a [[network]] table to config.toml", "no node is configured for %s", network), "network", network)
+		return sum, nil
+	}
+	if err := guard(func() error { return n.Check(ctx) }); err != nil {
+		sum.Waiting = len(rows)
+		l.problem(&sum, fmt.Errorf("%s: %w", network, err), "network", network)
+		return sum, nil
+	}
+	missed := 0
+	for i := range rows {
+		if ctx.Err() != nil || missed == misses {
+			sum.Waiting++
+			continue
+		}
+		if !all && l.Now().Before(l.memory(rows[i].ID).next) {
+			continue
+		}
+		w := &work{loop: l, node: n, t: rows[i], sum: &sum}
+		rowCtx, cancel := context.WithTimeout(ctx, rowTime)
+		err := guard(func() error { return w.step(rowCtx) })
+		cancel()
+		rows[i].Confirmations = w.t.Confirmations
+		if sum.Looked++; !ended(w.t.State) {
+			sum.Waiting++
+		}
+		if w.database != nil {
+			l.Log.Error("cannot store what became of a transaction", "id", w.t.ID.String(), "error", w.database)
+			return sum, w.database
+		}
+		if missed++; err == nil {
+			missed = 0
+			continue
+		}
+		l.problem(&sum, fmt.Errorf("transaction %s: %w", w.t.ID, err), "id", w.t.ID.String(), "txid", w.t.TxID)
+	}
+	return sum, nil
+}
+
+func ended(s pending.State) bool {
+	return s == pending.Complete || s == pending.Failed || s == pending.Expired
+}
+
+func (l *Loop) problem(sum *Summary, err error, about ...any) {
+	sum.Problems = append(sum.Problems, err.Error())
+	l.Log.Warn("broadcast", append(about, "code", fault.Code(err), "error", err.Error())...)
+}
+
+// turn sends rows to the end of the queue.
+func (l *Loop) turn(ctx context.Context, rows []pending.Transaction) {
+	ctx = context.WithoutCancel(ctx)
+	for _, t := range rows {
+		if err := l.Store.Seen(ctx, t.ID, t.Confirmations); err != nil {
+			l.Log.Error("cannot note a turn", "id", t.ID.String(), "error", err)
+			return
+		}
+	}
+}
+
+// guard turns a panic in a node client into an error.
+func guard(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New("node.panic", "report this as a defect", "the node client broke: %q", fmt.Sprint(p))
+		}
+	}()
+	return do()
+}

@@ -1,0 +1,212 @@
+package broadcast
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"coldsign/online/internal/node"
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+// work is one turn of one row.
+type work struct {
+	loop     *Loop
+	node     node.Node
+	t        pending.Transaction // as it is in the database
+	sum      *Summary
+	database error // the database failed: nothing more is done in this round
+}
+
+// step takes the row as far as it goes now: intent, look, send, look, judge.
+// The error tells what a person may have to see; the row stays as it is.
+func (w *work) step(ctx context.Context) error {
+	if w.t.State == pending.Signed {
+		if w.t.CancelRequested {
+			return nil
+		}
+		if err := w.move(ctx, pending.Intend, sendable); err != nil {
+			return err
+		}
+	}
+	if err := sendable(&w.t); err != nil {
+		return err
+	}
+	sealed := chain.Sealed{TxID: w.t.TxID, Raw: w.t.Raw}
+	saw, err := w.node.Look(ctx, sealed)
+	if err != nil {
+		return err
+	}
+	if !saw.Seen && w.conclusive(saw) {
+		// Asked twice: the end of a payment is not decided by one answer.
+		again, err := w.node.Look(ctx, sealed)
+		if err != nil {
+			return err
+		}
+		if again == saw {
+			return w.end(ctx, saw)
+		}
+		saw = again
+	}
+	w.loop.covered(w.t, saw.Seen)
+	var said error
+	if !saw.Seen {
+		var outcome node.Outcome
+		if outcome, said = w.node.Send(ctx, sealed); outcome == node.Accepted && w.t.State == pending.Broadcasting {
+			if err := w.move(ctx, pending.Accept, nil); err != nil {
+				return err
+			}
+		}
+		if saw, err = w.node.Look(ctx, sealed); err != nil {
+			saw, said = node.Sighting{}, cmp.Or(said, err)
+		}
+	}
+	if !saw.Seen {
+		w.t.Confirmations = 0
+		w.loop.later(w.t.ID)
+		if said != nil {
+			return fmt.Errorf("not seen yet, and %w", said)
+		}
+		return nil
+	}
+	w.loop.soon(w.t.ID)
+	return w.seen(ctx, saw)
+}
+
+// sendable refuses a row that must not leave.
+func sendable(t *pending.Transaction) error {
+	if t.TxID == "" || len(t.Raw) == 0 || t.Asserted || t.CancelRequested {
+		return fault.New("broadcast.unsealed", "report this as a defect", "transaction %s is not ready to be broadcast", t.ID)
+	}
+	return nil
+}
+
+// seen records a transaction that the network has.
+func (w *work) seen(ctx context.Context, saw node.Sighting) error {
+	w.t.Confirmations = saw.Confirmations
+	confirmed := func(t *pending.Transaction) error {
+		t.Confirmations = saw.Confirmations
+		return nil
+	}
+	if w.t.State == pending.Broadcasting {
+		if err := w.move(ctx, pending.Accept, confirmed); err != nil {
+			return err
+		}
+	}
+	depth := w.loop.Depth[w.t.Network]
+	if depth == 0 {
+		return fault.New("config.confirmations", "set confirmations for it in config.toml", "no confirmations are set for %s", w.t.Network)
+	}
+	if saw.Confirmations < depth {
+		return nil
+	}
+	if saw.Failed {
+		return w.fail(ctx, pending.Fail, "chain.failed", "the transaction is in a block, and its execution failed")
+	}
+	return w.move(ctx, pending.Confirm, confirmed)
+}
+
+// conclusive reports whether a sighting ends the row: it names a proof, the row
+// is old enough that no node lags behind it, and this loop has looked often
+// enough since the bytes could first leave that no node can have forgotten the
+// transaction after it landed.
+func (w *work) conclusive(saw node.Sighting) bool {
+	wait := w.loop.Settle
+	if wait <= 0 {
+		wait = settle
+	}
+	now := w.loop.Now()
+	return (saw.Expired || saw.Conflict) && now.Sub(w.t.Created) >= wait && now.Sub(w.loop.since(w.t)) <= history
+}
+
+// end closes a row that can never land.
+func (w *work) end(ctx context.Context, saw node.Sighting) error {
+	if saw.Conflict {
+		return w.fail(ctx, pending.Fail, "chain.conflict", "another transaction has taken its place for good")
+	}
+	return w.fail(ctx, pending.Expire, "chain.expired", "it was not in any block before its blockhash expired")
+}
+
+func (w *work) fail(ctx context.Context, e pending.Event, code, reason string) error {
+	return w.move(ctx, e, func(t *pending.Transaction) error {
+		t.Code, t.Reason = code, reason
+		return nil
+	})
+}
+
+// move commits one event. A state.conflict means that somebody else moved the
+// row: its turn is over. Any other error is the database's.
+func (w *work) move(ctx context.Context, e pending.Event, change func(*pending.Transaction) error) error {
+	// What a node has shown is written down even while the program ends.
+	t, err := w.loop.Store.Move(context.WithoutCancel(ctx), w.t.ID, e, change)
+	if err != nil {
+		if !fault.Is(err, "state.conflict") && !fault.Is(err, "broadcast.unsealed") {
+			w.database = err
+		}
+		return err
+	}
+	w.t = t
+	w.sum.count(t.State)
+	w.loop.Log.Info("broadcast", "id", t.ID.String(), "network", string(t.Network), "txid", t.TxID, "state", string(t.State))
+	if ended(t.State) {
+		w.loop.forget(t.ID)
+	}
+	return nil
+}
+
+func (l *Loop) memory(id bundle.ID) memory {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rows[id]
+}
+
+func (l *Loop) remember(id bundle.ID, change func(*memory)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rows == nil {
+		l.rows = make(map[bundle.ID]memory)
+	}
+	m := l.rows[id]
+	change(&m)
+	l.rows[id] = m
+}
+
+func (l *Loop) forget(id bundle.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.rows, id)
+}
+
+// later doubles the time until the row's bytes are sent again.
+func (l *Loop) later(id bundle.ID) {
+	l.remember(id, func(m *memory) {
+		m.wait = min(max(2*m.wait, l.every()), maxBackoff)
+		m.next = l.Now().Add(m.wait)
+	})
+}
+
+func (l *Loop) soon(id bundle.ID) {
+	l.remember(id, func(m *memory) { m.wait, m.next = 0, time.Time{} })
+}
+
+// since is the time from which on nobody has looked for the row: the last look
+// of an unbroken series that began with its last move.
+func (l *Loop) since(t pending.Transaction) time.Time {
+	if m := l.memory(t.ID); m.covered.After(t.Updated) {
+		return m.covered
+	}
+	return t.Updated
+}
+
+// covered notes a look. One that saw nothing counts only within the history of
+// the last: after a longer gap the node may have forgotten.
+func (l *Loop) covered(t pending.Transaction, seen bool) {
+	now := l.Now()
+	if seen || now.Sub(l.since(t)) <= history {
+		l.remember(t.ID, func(m *memory) { m.covered = now })
+	}
+}

@@ -1,0 +1,221 @@
+package bitcoin
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"testing"
+
+	"github.com/btcsuite/btcd/address/v2"
+	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcjson"
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"coldsign/online/internal/chain/nodetest"
+	"coldsign/online/internal/chain/transport"
+	"coldsign/online/internal/node"
+	"coldsign/scripts/rig"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+const regtest chain.ID = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
+
+// testKey is the public test key 1; btcd.sh mines to its P2WPKH.
+func testKey() (*btcec.PrivateKey, []byte) {
+	key, pub := btcec.PrivKeyFromBytes([]byte{1})
+	return key, append([]byte{0, 20}, address.Hash160(pub.SerializeCompressed())...)
+}
+
+// spend makes a signed transaction that spends one P2WPKH output of the test key.
+func spend(t *testing.T, from wire.OutPoint, amount int64, outs ...*wire.TxOut) chain.Sealed {
+	t.Helper()
+	key, script := testKey()
+	tx := wire.NewMsgTx(2)
+	tx.AddTxIn(wire.NewTxIn(&from, nil, nil))
+	tx.TxOut = outs
+	hashes := txscript.NewTxSigHashes(tx, txscript.NewCannedPrevOutputFetcher(script, amount))
+	witness, err := txscript.WitnessSignature(tx, hashes, 0, amount, script, txscript.SigHashAll, key, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx.TxIn[0].Witness = witness
+	var raw bytes.Buffer
+	if err := tx.Serialize(&raw); err != nil {
+		t.Fatal(err)
+	}
+	return chain.Sealed{TxID: tx.TxHash().String(), Raw: raw.Bytes()}
+}
+
+func connect(t *testing.T, url string) *client {
+	t.Helper()
+	n, err := New(transport.Config{Network: regtest, URL: url, User: "e2e", Password: "e2e", Depth: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n.(*client)
+}
+
+func TestRealNode(t *testing.T) {
+	c := connect(t, rig.Btcd(t).URL)
+	must := func(result any, method string, params ...any) {
+		t.Helper()
+		if err := c.call(t.Context(), result, method, params...); err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+	}
+	mine := func() (block string) {
+		t.Helper()
+		var blocks []string
+		must(&blocks, "generate", 1)
+		return blocks[0]
+	}
+	if err := c.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := *c
+	other.Network = "bip122:000000000019d6689c085ae165831e93"
+	if err := other.Check(t.Context()); !fault.Is(err, "node.network") {
+		t.Errorf("Check of another network: %v", err)
+	}
+	coin := func(height int) wire.OutPoint {
+		var hash string
+		must(&hash, "getblockhash", height)
+		var block btcjson.GetBlockVerboseResult
+		must(&block, "getblock", hash, 1)
+		txid, err := chainhash.NewHashFromStr(block.Tx[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wire.OutPoint{Hash: *txid}
+	}
+	_, script := testKey()
+	const btc = 100_000_000
+	first := spend(t, coin(1), 50*btc, wire.NewTxOut(49*btc, script), wire.NewTxOut(0, []byte{txscript.OP_RETURN, 1, 7}))
+	rival := spend(t, coin(1), 50*btc, wire.NewTxOut(48*btc, script))
+
+	nodetest.Looks(t, c, first, node.Sighting{})
+	nodetest.Sends(t, c, first, node.Accepted, "")
+	nodetest.Looks(t, c, first, node.Sighting{Seen: true})
+	nodetest.Sends(t, c, first, node.Ambiguous, "already have transaction")
+	nodetest.Sends(t, c, rival, node.Ambiguous, "already spent")
+	nodetest.Looks(t, c, rival, node.Sighting{})
+
+	mine()
+	nodetest.Looks(t, c, first, node.Sighting{Seen: true, Confirmations: 1})
+	nodetest.Sends(t, c, first, node.Ambiguous, "already exists")
+	nodetest.Sends(t, c, rival, node.Ambiguous, "orphan")
+	mine()
+	nodetest.Looks(t, c, first, node.Sighting{Seen: true, Confirmations: 2})
+
+	parent, err := decode(first.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unspent := wire.OutPoint{Hash: parent.TxHash()}
+	nodetest.Sends(t, c, spend(t, unspent, 49*btc, wire.NewTxOut(1, script)), node.Rejected, "dust")
+	nodetest.Sends(t, c, spend(t, unspent, 48*btc, wire.NewTxOut(47*btc, script)), node.Ambiguous, "signature")
+	nodetest.Sends(t, c, chain.Sealed{TxID: first.TxID, Raw: []byte{1, 2, 3}}, node.Rejected, "decode")
+
+	// Without the transaction index, its unspent output still shows it.
+	saw, err := c.lookOutputs(t.Context(), first)
+	if want := (node.Sighting{Seen: true, Confirmations: 2}); err != nil || saw != want {
+		t.Errorf("by outputs: %+v, %v", saw, err)
+	}
+	child := spend(t, unspent, 49*btc, wire.NewTxOut(48*btc, script))
+	nodetest.Sends(t, c, child, node.Accepted, "")
+	block := mine()
+	if saw, err := c.lookOutputs(t.Context(), first); err != nil || saw != (node.Sighting{}) {
+		t.Errorf("by outputs, all spent: %+v, %v", saw, err)
+	}
+	nodetest.Looks(t, c, first, node.Sighting{Seen: true, Confirmations: 3})
+	nodetest.Looks(t, c, child, node.Sighting{Seen: true, Confirmations: 1})
+
+	// A block that leaves the main chain takes its confirmations with it.
+	var nothing any
+	must(&nothing, "invalidateblock", block)
+	if saw, err := c.Look(t.Context(), child); err != nil || saw.Confirmations != 0 || saw.Failed || saw.Conflict || saw.Expired {
+		t.Errorf("after a reorganization: %+v, %v", saw, err)
+	}
+	nodetest.Looks(t, c, first, node.Sighting{Seen: true, Confirmations: 2})
+}
+
+func TestOutcome(t *testing.T) {
+	for _, c := range []struct {
+		code int
+		text string
+		want node.Outcome
+	}{
+		{-27, "Transaction outputs already in utxo set", node.Ambiguous},
+		{-27, "transaction already in block chain", node.Ambiguous},
+		{-26, "txn-already-in-mempool", node.Ambiguous},
+		{-26, "txn-already-known", node.Ambiguous},
+		{-26, "TX rejected: already have transaction in mempool 00", node.Ambiguous},
+		{-25, "bad-txns-inputs-missingorspent", node.Ambiguous},
+		{-25, "TX rejected: orphan transaction 00", node.Ambiguous},
+		{-26, "TX rejected: output 00:0 already spent in mempool", node.Ambiguous},
+		{-32603, "something new", node.Ambiguous},
+		{-28, "Loading block index...", node.Ambiguous},
+		{0, "", node.Ambiguous},
+		{-26, "dust", node.Rejected},
+		{-26, "min relay fee not met, 0 < 141", node.Rejected},
+		{-26, "mandatory-script-verify-flag-failed", node.Rejected},
+		{-22, "TX decode failed", node.Rejected},
+	} {
+		if got := outcome(&btcjson.RPCError{Code: btcjson.RPCErrorCode(c.code), Message: c.text}); got != c.want {
+			t.Errorf("%d %q: outcome %d, want %d", c.code, c.text, got, c.want)
+		}
+	}
+}
+
+func TestFalseNode(t *testing.T) {
+	_, script := testKey()
+	ours := spend(t, wire.OutPoint{}, 1000, wire.NewTxOut(900, script))
+	theirs := spend(t, wire.OutPoint{Index: 1}, 1000, wire.NewTxOut(900, script))
+	nodetest.Hostile(t, New, regtest, ours)
+
+	t.Run("names another txid", func(t *testing.T) {
+		c := connect(t, nodetest.Serve(t, func(string, []json.RawMessage) (any, *nodetest.Error) { return theirs.TxID, nil }))
+		nodetest.Sends(t, c, ours, node.Ambiguous, "ALARM")
+	})
+	t.Run("shows another transaction", func(t *testing.T) {
+		c := connect(t, nodetest.Serve(t, func(string, []json.RawMessage) (any, *nodetest.Error) {
+			return btcjson.TxRawResult{Hex: hex.EncodeToString(theirs.Raw), Txid: ours.TxID, BlockHash: "00", Confirmations: 100}, nil
+		}))
+		if saw, err := c.Look(t.Context(), ours); !fault.Is(err, "node.unusable") || saw != (node.Sighting{}) {
+			t.Errorf("got %+v, %v", saw, err)
+		}
+	})
+	t.Run("says already, and has nothing", func(t *testing.T) {
+		c := connect(t, nodetest.Serve(t, func(method string, _ []json.RawMessage) (any, *nodetest.Error) {
+			switch method {
+			case "sendrawtransaction":
+				return nil, &nodetest.Error{Code: -27, Message: "Transaction already in block chain"}
+			case "getrawtransaction":
+				return nil, &nodetest.Error{Code: -5, Message: "No such mempool transaction"}
+			}
+			return nil, nil
+		}))
+		nodetest.Sends(t, c, ours, node.Ambiguous, "already in block chain")
+		nodetest.Looks(t, c, ours, node.Sighting{})
+	})
+	t.Run("claims depth in a stale block", func(t *testing.T) {
+		c := connect(t, nodetest.Serve(t, func(method string, _ []json.RawMessage) (any, *nodetest.Error) {
+			switch method {
+			case "getblockheader":
+				return map[string]any{"height": 5, "confirmations": 100}, nil
+			case "getblockcount":
+				return 105, nil
+			case "getblockhash":
+				return "bb", nil
+			}
+			return btcjson.TxRawResult{Hex: hex.EncodeToString(ours.Raw), BlockHash: "aa", Confirmations: 100}, nil
+		}))
+		nodetest.Looks(t, c, ours, node.Sighting{Seen: true})
+	})
+	if _, err := New(transport.Config{Network: "eip155:1"}); !fault.Is(err, "node.network") {
+		t.Errorf("another family's network: %v", err)
+	}
+}

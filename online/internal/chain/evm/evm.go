@@ -1,0 +1,194 @@
+// Package evm is the client of an Ethereum node, or of any EVM chain's.
+package evm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+
+	"github.com/ethereum/go-ethereum"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/ethereum/go-ethereum/rpc"
+
+	"coldsign/online/internal/chain/transport"
+	"coldsign/online/internal/node"
+	"coldsign/shared/chain"
+	codec "coldsign/shared/chain/evm"
+	"coldsign/shared/fault"
+)
+
+type client struct {
+	transport.Config
+	id  uint64 // the chain id
+	eth *ethclient.Client
+}
+
+// New makes a client. It does not connect yet.
+func New(c transport.Config) (node.Node, error) {
+	id, ok := codec.ChainID(c.Network)
+	if !ok {
+		return nil, fault.New("node.network", "", "not an EVM network: %q", c.Network)
+	}
+	if c.Depth == 0 {
+		return nil, fault.New("node.depth", "", "no confirmations set for %s", c.Network)
+	}
+	r, err := rpc.DialOptions(context.Background(), c.URL, rpc.WithHTTPClient(c.Client()))
+	if err != nil {
+		return nil, c.Unusable(err)
+	}
+	return &client{c, id, ethclient.NewClient(r)}, nil
+}
+
+// Check compares eth_chainId with the network.
+func (c *client) Check(ctx context.Context) error {
+	id, err := c.eth.ChainID(ctx)
+	if err != nil {
+		return c.plain(err)
+	}
+	if !id.IsUint64() || id.Uint64() != c.id {
+		return c.WrongNetwork("eip155:" + id.String())
+	}
+	return nil
+}
+
+// Send broadcasts the raw transaction.
+func (c *client) Send(ctx context.Context, s chain.Sealed) (node.Outcome, error) {
+	var hash common.Hash
+	if err := c.eth.Client().CallContext(ctx, &hash, "eth_sendRawTransaction", hexutil.Encode(s.Raw)); err != nil {
+		return outcome(err), c.plain(err)
+	}
+	if hash != common.HexToHash(s.TxID) {
+		return c.Other(hash.Hex(), s.TxID)
+	}
+	return node.Accepted, nil
+}
+
+// outcome reads an error by its text: nodes share no codes. "already known",
+// "nonce too low" and "replacement transaction underpriced" may all be about
+// our own transaction, and so is what we do not know: Ambiguous.
+func outcome(err error) node.Outcome {
+	e, ok := errors.AsType[rpc.Error](err)
+	if !ok || transport.Has(e.Error(), "known", "already", "nonce too low", "replacement") {
+		return node.Ambiguous
+	}
+	if transport.Has(e.Error(), "insufficient funds", "intrinsic gas", "exceeds block gas limit", "gas limit reached",
+		"invalid sender", "invalid signature", "chain id", "chainid", "fee cap", "underpriced", "less than block base fee",
+		"higher than max fee", "priority fee", "nonce too high", "oversized", "type not supported", "rlp:") {
+		return node.Rejected
+	}
+	return node.Ambiguous
+}
+
+// Look finds the transaction by its hash. When the node does not know it, but
+// the sender's nonce is past ours already Depth blocks ago, another transaction
+// has taken its place for good.
+func (c *client) Look(ctx context.Context, s chain.Sealed) (node.Sighting, error) {
+	var tx types.Transaction
+	if err := tx.UnmarshalBinary(s.Raw); err != nil || tx.Hash() != common.HexToHash(s.TxID) {
+		return node.Sighting{}, fault.New("node.raw", "", "stored transaction %s cannot be read", s.TxID)
+	}
+	seen, err := c.look(ctx, tx.Hash())
+	if err != nil || seen.Seen {
+		return seen, err
+	}
+	from, err := types.Sender(types.LatestSignerForChainID(new(big.Int).SetUint64(c.id)), &tx)
+	if err != nil {
+		return node.Sighting{}, fault.New("node.raw", "", "stored transaction %s has no sender", s.TxID)
+	}
+	taken, err := c.taken(ctx, from, tx.Nonce())
+	if err != nil || !taken {
+		return node.Sighting{}, err
+	}
+	// It may have been mined between the first look and the nonce.
+	seen, err = c.look(ctx, tx.Hash())
+	seen.Conflict = err == nil && !seen.Seen
+	return seen, err
+}
+
+func (c *client) look(ctx context.Context, hash common.Hash) (node.Sighting, error) {
+	tx, pooled, err := c.eth.TransactionByHash(ctx, hash)
+	known := !errors.Is(err, ethereum.NotFound)
+	switch {
+	case known && err != nil:
+		return node.Sighting{}, c.plain(err)
+	case known && tx.Hash() != hash:
+		return node.Sighting{}, c.Unusable(fmt.Errorf("another transaction than %s", hash))
+	case known && pooled:
+		return node.Sighting{Seen: true}, nil
+	}
+	receipt, err := c.eth.TransactionReceipt(ctx, hash)
+	if errors.Is(err, ethereum.NotFound) {
+		return node.Sighting{Seen: known}, nil
+	}
+	if err != nil {
+		return node.Sighting{}, c.plain(err)
+	}
+	if receipt.TxHash != hash || receipt.BlockNumber == nil || !receipt.BlockNumber.IsUint64() {
+		return node.Sighting{}, c.Unusable(fmt.Errorf("a receipt that is not of %s", hash))
+	}
+	n, err := c.depth(ctx, receipt.BlockNumber.Uint64(), receipt.BlockHash)
+	if err != nil {
+		return node.Sighting{}, err
+	}
+	return node.Sighting{Seen: true, Confirmations: n, Failed: n > 0 && receipt.Status != types.ReceiptStatusSuccessful}, nil
+}
+
+// depth counts the blocks from the given one on; 0 when the chain holds another
+// one at its height.
+func (c *client) depth(ctx context.Context, number uint64, hash common.Hash) (uint64, error) {
+	head, err := c.eth.BlockNumber(ctx)
+	if err != nil {
+		return 0, c.plain(err)
+	}
+	// The node's own word for the hash: chains differ in their headers' fields.
+	var block *struct{ Hash common.Hash }
+	if err := c.eth.Client().CallContext(ctx, &block, "eth_getBlockByNumber", hexutil.EncodeUint64(number), false); err != nil {
+		return 0, c.plain(err)
+	}
+	if block == nil || block.Hash != hash || head < number {
+		return 0, nil
+	}
+	return head - number + 1, nil
+}
+
+// taken reports whether the sender's nonce was past the given one Depth blocks
+// ago already.
+func (c *client) taken(ctx context.Context, from common.Address, nonce uint64) (bool, error) {
+	head, err := c.eth.BlockNumber(ctx)
+	if err != nil {
+		return false, c.plain(err)
+	}
+	if head+1 < c.Depth {
+		return false, nil
+	}
+	now, err := c.eth.NonceAt(ctx, from, new(big.Int).SetUint64(head))
+	if err != nil {
+		return false, c.plain(err)
+	}
+	if now <= nonce {
+		return false, nil
+	}
+	then, err := c.eth.NonceAt(ctx, from, new(big.Int).SetUint64(head+1-c.Depth))
+	if _, ok := errors.AsType[rpc.Error](err); ok {
+		return false, nil // the node no longer holds that state: no proof
+	}
+	if err != nil {
+		return false, c.plain(err)
+	}
+	return then > nonce, nil
+}
+
+func (c *client) plain(err error) error {
+	if e, ok := errors.AsType[rpc.HTTPError](err); ok {
+		return c.Unusable(errors.New("HTTP status " + http.StatusText(e.StatusCode)))
+	}
+	if e, ok := errors.AsType[rpc.Error](err); ok {
+		return c.Says(e.ErrorCode(), e.Error())
+	}
+	return c.Unusable(err)
+}

@@ -1,0 +1,258 @@
+package solana
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"testing"
+
+	sol "github.com/gagliardetto/solana-go"
+	"github.com/gagliardetto/solana-go/programs/system"
+	"github.com/gagliardetto/solana-go/rpc"
+	"github.com/gagliardetto/solana-go/rpc/jsonrpc"
+
+	"coldsign/online/internal/chain/nodetest"
+	"coldsign/online/internal/chain/transport"
+	"coldsign/online/internal/node"
+	"coldsign/scripts/rig"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+const localnet chain.ID = "solana:4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZ"
+
+// seal signs the instructions with the keys; the first one pays.
+func seal(t *testing.T, hash sol.Hash, keys []sol.PrivateKey, ins ...sol.Instruction) chain.Sealed {
+	t.Helper()
+	tx, err := sol.NewTransaction(ins, hash, sol.TransactionPayer(keys[0].PublicKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tx.Sign(func(pub sol.PublicKey) *sol.PrivateKey {
+		for i := range keys {
+			if keys[i].PublicKey() == pub {
+				return &keys[i]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := tx.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chain.Sealed{TxID: tx.Signatures[0].String(), Raw: raw}
+}
+
+func key(t *testing.T) sol.PrivateKey {
+	t.Helper()
+	k, err := sol.NewRandomPrivateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func connect(t *testing.T, url string) *client {
+	t.Helper()
+	n, err := New(transport.Config{Network: localnet, URL: url, Depth: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n.(*client)
+}
+
+func (c *client) latest(t *testing.T) sol.Hash {
+	t.Helper()
+	out, err := c.rpc.GetLatestBlockhash(t.Context(), rpc.CommitmentFinalized)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Value.Blockhash
+}
+
+func (c *client) expire(t *testing.T) {
+	t.Helper()
+	var hash string
+	if err := c.rpc.RPCCallForInto(t.Context(), &hash, "svm_expireBlockhash", nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fund(t *testing.T, c *client) sol.PrivateKey {
+	t.Helper()
+	payer := key(t)
+	if _, err := c.rpc.RequestAirdrop(t.Context(), payer.PublicKey(), 10*sol.LAMPORTS_PER_SOL, rpc.CommitmentFinalized); err != nil {
+		t.Fatal(err)
+	}
+	return payer
+}
+
+var done = node.Sighting{Seen: true, Confirmations: final}
+
+func TestRealRuntime(t *testing.T) {
+	c := connect(t, rig.Solana(t).URL)
+	if err := c.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := *c
+	other.Network = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
+	if err := other.Check(t.Context()); !fault.Is(err, "node.network") {
+		t.Errorf("Check of another network: %v", err)
+	}
+	payer := fund(t, c)
+	to := key(t).PublicKey()
+	pay := func(lamports uint64) chain.Sealed {
+		return seal(t, c.latest(t), []sol.PrivateKey{payer}, system.NewTransferInstruction(lamports, payer.PublicKey(), to).Build())
+	}
+
+	first := pay(1_000_000)
+	nodetest.Looks(t, c, first, node.Sighting{})
+	nodetest.Sends(t, c, first, node.Accepted, "")
+	nodetest.Looks(t, c, first, done)
+	nodetest.Sends(t, c, first, node.Ambiguous, "AlreadyProcessed")
+
+	// A blockhash that passes before the bytes leave is the end of them.
+	late := pay(2_000_000)
+	nodetest.Looks(t, c, late, node.Sighting{})
+	c.expire(t)
+	nodetest.Looks(t, c, late, node.Sighting{Expired: true})
+	nodetest.Sends(t, c, late, node.Rejected, "BlockhashNotFound")
+	nodetest.Looks(t, c, first, done)
+
+	// One that lands and fails.
+	poor := pay(100 * sol.LAMPORTS_PER_SOL)
+	nodetest.Sends(t, c, poor, node.Rejected, "InstructionError")
+	nodetest.Looks(t, c, poor, node.Sighting{})
+	if _, err := c.rpc.SendEncodedTransactionWithOpts(t.Context(), base64.StdEncoding.EncodeToString(poor.Raw),
+		rpc.TransactionOpts{Encoding: sol.EncodingBase64, SkipPreflight: true}); err != nil {
+		t.Fatal(err)
+	}
+	nodetest.Looks(t, c, poor, node.Sighting{Seen: true, Confirmations: final, Failed: true})
+
+	forged := pay(3_000_000)
+	forged.Raw[len(forged.Raw)-1] ^= 1
+	nodetest.Sends(t, c, forged, node.Rejected, "Signature")
+	nodetest.Sends(t, c, chain.Sealed{TxID: first.TxID, Raw: []byte{1, 2}}, node.Rejected, "deserialize")
+}
+
+func TestRealDurableNonce(t *testing.T) {
+	c := connect(t, rig.Solana(t).URL)
+	payer, account := fund(t, c), key(t)
+	me := payer.PublicKey()
+	create := seal(t, c.latest(t), []sol.PrivateKey{payer, account},
+		system.NewCreateAccountInstruction(10_000_000, 80, sol.SystemProgramID, me, account.PublicKey()).Build(),
+		system.NewInitializeNonceAccountInstruction(me, account.PublicKey(), sol.SysVarRecentBlockHashesPubkey, sol.SysVarRentPubkey).Build())
+	nodetest.Sends(t, c, create, node.Accepted, "")
+	info, err := c.rpc.GetAccountInfo(t.Context(), account.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := sol.HashFromBytes(info.GetBinary()[40:72])
+	pay := func(lamports uint64) chain.Sealed {
+		return seal(t, nonce, []sol.PrivateKey{payer},
+			system.NewAdvanceNonceAccountInstruction(account.PublicKey(), sol.SysVarRecentBlockHashesPubkey, me).Build(),
+			system.NewTransferInstruction(lamports, me, account.PublicKey()).Build())
+	}
+	winner, loser := pay(1_000_000), pay(2_000_000)
+	for range 3 {
+		c.expire(t)
+		nodetest.Looks(t, c, winner, node.Sighting{}) // never expires
+	}
+	nodetest.Sends(t, c, winner, node.Accepted, "")
+	nodetest.Looks(t, c, winner, done)
+	nodetest.Looks(t, c, loser, node.Sighting{Conflict: true})
+	nodetest.Sends(t, c, loser, node.Rejected, "BlockhashNotFound")
+}
+
+func TestOutcome(t *testing.T) {
+	for _, c := range []struct {
+		err  jsonrpc.RPCError
+		want node.Outcome
+	}{
+		{jsonrpc.RPCError{Code: -32002, Message: "Transaction simulation failed: This transaction has already been processed"}, node.Ambiguous},
+		{jsonrpc.RPCError{Code: -32002, Message: "Transaction simulation failed", Data: map[string]any{"err": "AlreadyProcessed"}}, node.Ambiguous},
+		{jsonrpc.RPCError{Code: -32005, Message: "Node is behind by 42 slots"}, node.Ambiguous},
+		{jsonrpc.RPCError{Code: -32004, Message: "Block not available"}, node.Ambiguous},
+		{jsonrpc.RPCError{Code: 429, Message: "Too many requests"}, node.Ambiguous},
+		{jsonrpc.RPCError{}, node.Ambiguous},
+		{jsonrpc.RPCError{Code: -32002, Message: "Transaction simulation failed: Blockhash not found"}, node.Rejected},
+		{jsonrpc.RPCError{Code: -32003, Message: "Transaction signature verification failure"}, node.Rejected},
+		{jsonrpc.RPCError{Code: -32602, Message: "transaction too large"}, node.Rejected},
+	} {
+		if got := outcome(&c.err); got != c.want {
+			t.Errorf("%d %q: outcome %d, want %d", c.err.Code, c.err.Message, got, c.want)
+		}
+	}
+}
+
+func TestFalseNode(t *testing.T) {
+	payer := key(t)
+	transfer := func(lamports uint64) chain.Sealed {
+		return seal(t, sol.Hash{1}, []sol.PrivateKey{payer}, system.NewTransferInstruction(lamports, payer.PublicKey(), sol.PublicKey{2}).Build())
+	}
+	ours, theirs := transfer(1), transfer(2)
+	nodetest.Hostile(t, New, localnet, ours)
+
+	in := func(value any) any { return map[string]any{"context": map[string]any{"slot": 9}, "value": value} }
+	status := func(how string, confirmations, err any) any {
+		return in([]any{map[string]any{"slot": 5, "confirmations": confirmations, "err": err, "confirmationStatus": how}})
+	}
+	absent := in([]any{nil})
+	for _, c := range []struct {
+		name    string
+		answers map[string]any
+		want    node.Sighting
+	}{
+		{"processed", map[string]any{"getSignatureStatuses": status("processed", 0, nil)}, node.Sighting{Seen: true}},
+		{"processed, deep claim", map[string]any{"getSignatureStatuses": status("processed", 50, nil)}, node.Sighting{Seen: true}},
+		{"confirmed", map[string]any{"getSignatureStatuses": status("confirmed", 9, nil)}, node.Sighting{Seen: true, Confirmations: 9}},
+		{"confirmed, not final", map[string]any{"getSignatureStatuses": status("confirmed", 400, nil)}, node.Sighting{Seen: true, Confirmations: 31}},
+		{"confirmed, no count", map[string]any{"getSignatureStatuses": status("confirmed", nil, nil)}, node.Sighting{Seen: true}},
+		{"final", map[string]any{"getSignatureStatuses": status("finalized", nil, nil)}, done},
+		{"unknown status", map[string]any{"getSignatureStatuses": status("certain", 99, nil)}, node.Sighting{Seen: true}},
+		{"failed", map[string]any{"getSignatureStatuses": status("finalized", nil, "AccountInUse")}, node.Sighting{Seen: true, Confirmations: 32, Failed: true}},
+		{"expired", map[string]any{"getSignatureStatuses": absent, "isBlockhashValid": in(false), "getHealth": "ok"}, node.Sighting{Expired: true}},
+		{"valid", map[string]any{"getSignatureStatuses": absent, "isBlockhashValid": in(true), "getHealth": "ok"}, node.Sighting{}},
+		{"behind", map[string]any{"getSignatureStatuses": absent, "isBlockhashValid": in(false), "getHealth": "behind"}, node.Sighting{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := connect(t, nodetest.Serve(t, func(method string, _ []json.RawMessage) (any, *nodetest.Error) { return c.answers[method], nil }))
+			nodetest.Looks(t, n, ours, c.want)
+		})
+	}
+	t.Run("a young blockhash", func(t *testing.T) { // the finalized bank does not know it yet
+		n := connect(t, nodetest.Serve(t, func(method string, params []json.RawMessage) (any, *nodetest.Error) {
+			if method == "isBlockhashValid" {
+				return in(string(params[1]) == `{"commitment":"processed"}`), nil
+			}
+			return map[string]any{"getSignatureStatuses": absent, "getHealth": "ok"}[method], nil
+		}))
+		nodetest.Looks(t, n, ours, node.Sighting{})
+	})
+	t.Run("lands between look and proof", func(t *testing.T) {
+		proven := false
+		n := connect(t, nodetest.Serve(t, func(method string, _ []json.RawMessage) (any, *nodetest.Error) {
+			switch method {
+			case "getHealth":
+				proven = true
+				return "ok", nil
+			case "isBlockhashValid":
+				return in(false), nil
+			}
+			if proven {
+				return status("confirmed", 1, nil), nil
+			}
+			return absent, nil
+		}))
+		nodetest.Looks(t, n, ours, node.Sighting{Seen: true, Confirmations: 1})
+	})
+	t.Run("names another signature", func(t *testing.T) {
+		n := connect(t, nodetest.Serve(t, func(string, []json.RawMessage) (any, *nodetest.Error) { return theirs.TxID, nil }))
+		nodetest.Sends(t, n, ours, node.Ambiguous, "ALARM")
+	})
+	if _, err := New(transport.Config{Network: "eip155:1"}); !fault.Is(err, "node.network") {
+		t.Errorf("another family's network: %v", err)
+	}
+}

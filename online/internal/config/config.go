@@ -1,0 +1,225 @@
+// Package config reads the online half's config.toml:
+//
+//	[server]
+//	listen = "127.0.0.1:8190"
+//
+//	[[network]]
+//	chain = "BTC"
+//	network = "mainnet"
+//	rpc = "http://127.0.0.1:8332"
+//	user = "coldsign"
+//	password_file = "bitcoin-password" # beside config.toml, mode 0600
+//	confirmations = 6                  # the default
+//
+// What the file says and we do not know is an error: a misspelt key must not
+// silently leave a setting at its default.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// Config is a whole, checked configuration. The zero value is what a missing
+// file means: no networks.
+type Config struct {
+	Listen   string // host:port, or "" when not set
+	Database string // "" when not set
+	Networks []Network
+}
+
+// Network is one network and the node that serves it.
+type Network struct {
+	chain.Network
+	RPC           string // http or https, never shown: it may hold an API key
+	User          string
+	Password      Secret
+	Confirmations uint64 // at least 1
+}
+
+// Secret is text that prints as "(hidden)" by any verb.
+type Secret struct{ text string }
+
+// Reveal gives the text.
+func (s Secret) Reveal() string { return s.text }
+
+// String hides the text.
+func (s Secret) String() string { return "(hidden)" }
+
+// GoString hides the text.
+func (s Secret) GoString() string { return "(hidden)" }
+
+// MarshalText hides the text.
+func (s Secret) MarshalText() ([]byte, error) { return []byte("(hidden)"), nil }
+
+type file struct {
+	Server struct {
+		Listen   string `toml:"listen"`
+		Database string `toml:"database"`
+	} `toml:"server"`
+	Network []struct {
+		Chain         string `toml:"chain"`
+		Network       string `toml:"network"`
+		RPC           string `toml:"rpc"`
+		User          string `toml:"user"`
+		PasswordFile  string `toml:"password_file"`
+		Confirmations *int64 `toml:"confirmations"`
+	} `toml:"network"`
+	Upstream *struct {
+		URL        string `toml:"url"`
+		APIKeyFile string `toml:"api_key_file"`
+	} `toml:"upstream"`
+	FourEyes *struct {
+		URL    string `toml:"url"`
+		Method string `toml:"method"`
+	} `toml:"four_eyes"`
+}
+
+// Load reads the file at path; chains are the ones we know. Faults have codes
+// config.read, config.syntax, config.key, config.unsupported, config.network,
+// config.rpc, config.password and config.confirmations.
+func Load(path string, chains []chain.Chain) (Config, error) {
+	raw, _, err := read(path, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, nil
+	}
+	if err != nil {
+		return Config{}, fault.New("config.read", "", "cannot read the configuration %s: %w", quote.Line(path), err)
+	}
+	var f file
+	meta, err := toml.NewDecoder(bytes.NewReader(raw)).Decode(&f)
+	if e, ok := errors.AsType[toml.ParseError](err); ok {
+		// The message may repeat a value; the line number is enough.
+		return Config{}, fault.New("config.syntax", "correct it as the comments in the example show", "line %d of %s is not valid TOML", e.Position.Line, quote.Line(path))
+	}
+	if err != nil {
+		return Config{}, fault.New("config.syntax", "", "%s: %s", quote.Line(path), quote.Line(err.Error()))
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return Config{}, fault.New("config.key", "correct or remove it", "unknown key %s in %s", quote.Line(unknown[0].String()), quote.Line(path))
+	}
+	if f.Upstream != nil || f.FourEyes != nil {
+		return Config{}, fault.New("config.unsupported", "remove the table", "[upstream] and [four_eyes] are not supported by this version")
+	}
+	c := Config{Listen: f.Server.Listen, Database: f.Server.Database}
+	seen := make(map[chain.ID]bool)
+	for _, in := range f.Network {
+		n := Network{RPC: in.RPC, User: in.User}
+		if n.Network, err = find(chains, in.Chain, in.Network); err != nil {
+			return Config{}, err
+		}
+		if seen[n.ID] {
+			return Config{}, fault.New("config.network", "keep one table for each network", "%s %s is configured twice", n.Chain, n.Name)
+		}
+		seen[n.ID] = true
+		if err := checkRPC(n); err != nil {
+			return Config{}, err
+		}
+		if n.Password, err = password(filepath.Dir(path), in.User, in.PasswordFile); err != nil {
+			return Config{}, err
+		}
+		if n.Confirmations = defaultDepth(n.ID); in.Confirmations != nil {
+			if *in.Confirmations < 1 || *in.Confirmations > maxDepth {
+				return Config{}, fault.New("config.confirmations", "", "confirmations of %s %s must be from 1 to %d", n.Chain, n.Name, maxDepth)
+			}
+			n.Confirmations = uint64(*in.Confirmations)
+		}
+		c.Networks = append(c.Networks, n)
+	}
+	return c, nil
+}
+
+func find(chains []chain.Chain, name, network string) (chain.Network, error) {
+	var known []string
+	for _, c := range chains {
+		for _, n := range c.Networks {
+			if c.Name == name && n.Name == network {
+				return n, nil
+			}
+			known = append(known, c.Name+" "+n.Name)
+		}
+	}
+	return chain.Network{}, fault.New("config.network", "known are "+strings.Join(known, ", "), "unknown network: chain %s, network %s", quote.String(name), quote.String(network))
+}
+
+// defaultDepth is what each family calls settled: six blocks on Bitcoin, an
+// hour; twelve on an EVM chain; a finalized block on Solana.
+func defaultDepth(id chain.ID) uint64 {
+	switch namespace, _, _ := strings.Cut(string(id), ":"); namespace {
+	case "bip122":
+		return 6
+	case "solana":
+		return 32
+	}
+	return 12
+}
+
+func checkRPC(n Network) error {
+	u, err := url.Parse(n.RPC)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return fault.New("config.rpc", "give an http or https address", "rpc of %s %s is not an address", n.Chain, n.Name)
+	case u.User != nil:
+		return fault.New("config.rpc", "use user and password_file", "rpc of %s %s holds a user name", n.Chain, n.Name)
+	}
+	return nil
+}
+
+// password reads a password file; a relative name is beside config.toml. Others
+// than its owner and group must have no access, the group at most to read.
+func password(dir, user, name string) (Secret, error) {
+	if (user == "") != (name == "") {
+		return Secret{}, fault.New("config.password", "give both or neither", "user and password_file belong together")
+	}
+	if name == "" {
+		return Secret{}, nil
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(dir, name)
+	}
+	raw, mode, err := read(name, maxPassword)
+	if err != nil {
+		return Secret{}, fault.New("config.password", "", "cannot read the password file %s: %w", quote.Line(name), err)
+	}
+	if mode.Perm()&0o027 != 0 {
+		return Secret{}, fault.New("config.password", "run: chmod 600 "+quote.Line(name), "the password file %s is open to others (mode %04o)", quote.Line(name), mode.Perm())
+	}
+	text := strings.TrimRight(string(raw), "\r\n")
+	if text == "" || !quote.Plain(text) {
+		return Secret{}, fault.New("config.password", "write the password on one line", "the password file %s does not hold one line of ASCII text", quote.Line(name))
+	}
+	return Secret{text}, nil
+}
+
+// read gives a regular file's bytes, at most limit, and its mode.
+func read(name string, limit int64) ([]byte, fs.FileMode, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, errors.New("not a regular file")
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(raw)) > limit {
+		err = errors.New("too long")
+	}
+	return raw, info.Mode(), err
+}

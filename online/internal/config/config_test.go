@@ -1,0 +1,145 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+var chains = []chain.Chain{
+	{Name: "BTC", Networks: []chain.Network{{ID: "bip122:0f9188f13cb7b2c71f2a335e3a4fc328", Chain: "BTC", Name: "regtest"}}},
+	{Name: "ETH", Networks: []chain.Network{{ID: "eip155:1", Chain: "ETH", Name: "mainnet"}, {ID: "eip155:31337", Chain: "ETH", Name: "local"}}},
+	{Name: "SOL", Networks: []chain.Network{{ID: "solana:x", Chain: "SOL", Name: "devnet"}}},
+}
+
+// home makes a folder with config.toml and a password file.
+func home(t *testing.T, config, password string, mode os.FileMode) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pw"), []byte(password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "pw"), mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad(t *testing.T) {
+	const whole = `
+[server]
+listen = "127.0.0.1:1"
+database = "x.db"
+[[network]]
+chain = "BTC"
+network = "regtest"
+rpc = "http://127.0.0.1:18443"
+user = "u"
+password_file = "pw"
+confirmations = 1
+[[network]]
+chain = "ETH"
+network = "mainnet"
+rpc = "https://node.example/v3/apikey"
+[[network]]
+chain = "ETH"
+network = "local"
+rpc = "http://127.0.0.1:1"
+[[network]]
+chain = "SOL"
+network = "devnet"
+rpc = "http://127.0.0.1:2"
+`
+	c, err := Load(home(t, whole, "geheim\n", 0o440), chains)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:1" || c.Database != "x.db" || len(c.Networks) != 4 {
+		t.Fatalf("got %+v", c)
+	}
+	for i, want := range []uint64{1, 12, 12, 32} {
+		if got := c.Networks[i].Confirmations; got != want {
+			t.Errorf("network %d: %d confirmations, want %d", i, got, want)
+		}
+	}
+	btc := c.Networks[0]
+	if btc.Password.Reveal() != "geheim" || btc.User != "u" || btc.ID != chains[0].Networks[0].ID {
+		t.Errorf("got %+v", btc)
+	}
+	asJSON, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %q", c, c, c, btc.Password, btc.Password), string(asJSON)} {
+		if strings.Contains(text, "geheim") {
+			t.Errorf("the password shows in %s", text)
+		}
+	}
+}
+
+func TestMissingFileIsDefaults(t *testing.T) {
+	c, err := Load(filepath.Join(t.TempDir(), "config.toml"), chains)
+	if err != nil || c.Listen != "" || c.Networks != nil {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	const btc = "[[network]]\nchain = \"BTC\"\nnetwork = \"regtest\"\nrpc = \"http://127.0.0.1:1\"\n"
+	withPassword := btc + "user = \"u\"\npassword_file = \"pw\"\n"
+	for _, c := range []struct {
+		name, config, password string
+		mode                   os.FileMode
+		code, says             string
+	}{
+		{"syntax", "[server\nx", "p", 0o600, "config.syntax", "line 2"},
+		{"type", "[server]\nlisten = 5\n", "p", 0o600, "config.syntax", ""},
+		{"negative", btc + "confirmations = -1\n", "p", 0o600, "config.confirmations", ""},
+		{"unknown key", btc + "confirmation = 6\n", "p", 0o600, "config.key", "network.confirmation "},
+		{"unknown table", "[sever]\nlisten = \"x\"\n", "p", 0o600, "config.key", "sever"},
+		{"case of a key", "[Server]\nLISTEN_ = \"x\"\n", "p", 0o600, "config.key", "LISTEN_"},
+		{"unknown key upstream", "[upstream]\nuri = \"x\"\n", "p", 0o600, "config.key", "upstream.uri"},
+		{"upstream", "[upstream]\nurl = \"x\"\n", "p", 0o600, "config.unsupported", ""},
+		{"four eyes", "[four_eyes]\nurl = \"x\"\n", "p", 0o600, "config.unsupported", ""},
+		{"chain", strings.Replace(btc, "BTC", "XYZ", 1), "p", 0o600, "config.network", `chain "XYZ"`},
+		{"network", strings.Replace(btc, "regtest", "mainnet", 1), "p", 0o600, "config.network", "BTC regtest"},
+		{"twice", btc + btc, "p", 0o600, "config.network", "twice"},
+		{"no rpc", strings.Replace(btc, "http://127.0.0.1:1", "", 1), "p", 0o600, "config.rpc", ""},
+		{"scheme", strings.Replace(btc, "http:", "ftp:", 1), "p", 0o600, "config.rpc", ""},
+		{"user in rpc", strings.Replace(btc, "//", "//u:geheim@", 1), "p", 0o600, "config.rpc", "password_file"},
+		{"zero depth", btc + "confirmations = 0\n", "p", 0o600, "config.confirmations", ""},
+		{"huge depth", btc + "confirmations = 100001\n", "p", 0o600, "config.confirmations", ""},
+		{"world reads", withPassword, "geheim", 0o604, "config.password", "0604"},
+		{"group writes", withPassword, "geheim", 0o620, "config.password", "chmod 600"},
+		{"empty", withPassword, "\n", 0o600, "config.password", ""},
+		{"two lines", withPassword, "geheim\nb", 0o600, "config.password", "one line"},
+		{"long", withPassword, strings.Repeat("x", maxPassword+1), 0o600, "config.password", "too long"},
+		{"no file", strings.Replace(withPassword, `"pw"`, `"other"`, 1), "p", 0o600, "config.password", "other"},
+		{"folder", strings.Replace(withPassword, `"pw"`, `"."`, 1), "p", 0o600, "config.password", "regular"},
+		{"user alone", btc + "user = \"u\"\n", "p", 0o600, "config.password", "together"},
+		{"large", "#" + strings.Repeat("x", maxFile), "p", 0o600, "config.read", "too long"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Load(home(t, c.config, c.password, c.mode), chains)
+			if !fault.Is(err, c.code) || !strings.Contains(err.Error(), c.says) {
+				t.Fatalf("got %v (%s), want %s %q", err, fault.Code(err), c.code, c.says)
+			}
+			if strings.Contains(err.Error(), "geheim") {
+				t.Errorf("the error shows a password: %v", err)
+			}
+			if got.Networks != nil {
+				t.Errorf("a refused configuration gave %+v", got)
+			}
+		})
+	}
+}

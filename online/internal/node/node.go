@@ -1,0 +1,41 @@
+// Package node says what the broadcaster asks of a node of any chain. A node is
+// untrusted: its words never become state; what counts is a transaction seen by
+// looking it up under the id computed here.
+package node
+
+import (
+	"context"
+
+	"coldsign/shared/chain"
+)
+
+// Outcome is what a node made of the bytes it was sent. The zero value is
+// Ambiguous: look the transaction up, then send the same bytes again.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Ambiguous Outcome = 0 // lost reply, unknown text, "already known", "nonce too low": decided by looking
+	Accepted  Outcome = 1 // the node says it has taken the bytes
+	Rejected  Outcome = 2 // the node says these bytes break a rule now; sending them again may still succeed later
+)
+
+// Sighting is what a node shows of a transaction.
+type Sighting struct {
+	Seen          bool   // in the mempool or in a block
+	Confirmations uint64 // blocks at and above its own; 0 in the mempool
+	Failed        bool   // in a block, but execution failed (EVM status 0, Solana err)
+	Expired       bool   // not seen, and proven that it can never land
+	Conflict      bool   // not seen, and a conflicting transaction is final (same nonce, same input)
+}
+
+// Node is one node of one network.
+type Node interface {
+	// Check asks the node which network it serves and refuses another.
+	Check(context.Context) error
+	// Send gives the node the sealed bytes. The error carries the node's text,
+	// quoted and capped, for the log.
+	Send(context.Context, chain.Sealed) (Outcome, error)
+	// Look looks the transaction up.
+	Look(context.Context, chain.Sealed) (Sighting, error)
+}
