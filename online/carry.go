@@ -1,0 +1,253 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"coldsign/online/internal/courier"
+	"coldsign/online/internal/pending"
+	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
+	"coldsign/shared/cli"
+	"coldsign/shared/fault"
+)
+
+func (a *app) pair() error {
+	if (a.opt.out == "") == (a.opt.in == "") {
+		return cli.Usagef("give either --out FILE or --in FILE")
+	}
+	if a.opt.out != "" {
+		return a.with((*home).pairOut)
+	}
+	return a.with((*home).pairIn)
+}
+
+func (h *home) pairOut() error {
+	raw, err := courier.PairOut(h.device)
+	if err != nil {
+		return err
+	}
+	if err := h.output(h.opt.out, raw); err != nil || h.opt.out == "-" {
+		return err
+	}
+	id := bundle.IDOf(h.device.Public())
+	return h.say(map[string]any{"out": h.opt.out, "device": id.String()}, "device %s: now read the file on the offline half\n", id)
+}
+
+func (h *home) pairIn() error {
+	raw, err := h.input(h.opt.in)
+	if err != nil {
+		return err
+	}
+	list, confirm, err := courier.PairIn(h.ctx, h.store, h.device, raw, h.opt.replace)
+	if err != nil {
+		return err
+	}
+	words := strings.Join(list, " ")
+	if err := h.confirmWords(words); err != nil {
+		return err
+	}
+	if err := confirm(h.ctx); err != nil {
+		return err
+	}
+	return h.say(map[string]any{"words": words, "paired": true}, "paired\nwords  %s\n", words)
+}
+
+func (h *home) confirmWords(words string) error {
+	if h.opt.confirm != "" {
+		if !strings.EqualFold(strings.Join(strings.Fields(h.opt.confirm), " "), words) {
+			return fault.New("pair.words", "stop: the file may have been swapped on the way", "these are not the words: here they are %q", words)
+		}
+		return nil
+	}
+	if h.in == nil || !term.IsTerminal(int(h.in.Fd())) {
+		if err := h.say(map[string]any{"words": words, "paired": false}, "words  %s\n", words); err != nil {
+			return err
+		}
+		return fault.New("pair.unconfirmed", "compare the six words with the other screen, then run again with --confirm \"the words\"", "not paired yet")
+	}
+	fmt.Fprintf(h.err, "\n    %s\n\nare these the words on the offline half's screen? type yes: ", words)
+	var typed string
+	if _, err := fmt.Fscanln(h.in, &typed); err != nil || !strings.EqualFold(typed, "yes") {
+		return fault.New("pair.words", "nothing was changed", "the words were not confirmed")
+	}
+	return nil
+}
+
+func (a *app) keysImport() error {
+	return a.with(func(h *home) error {
+		raw, err := h.input(h.args[0])
+		if err != nil {
+			return err
+		}
+		r, err := courier.ImportKeys(h.ctx, h.store, h.device, raw)
+		if err != nil {
+			return err
+		}
+		return h.say(map[string]any{"wallets": r.Wallets, "sequence": r.Sequence, "repeat": r.Repeat},
+			"%simported the public keys of %d wallets\n", repeated(r.Repeat), r.Wallets)
+	})
+}
+
+func repeated(yes bool) string {
+	if yes {
+		return "REPEAT: nothing changed: "
+	}
+	return ""
+}
+
+func (a *app) export() error {
+	if a.opt.out == "" {
+		return cli.Usagef("give --out FILE")
+	}
+	if a.opt.out == "-" && a.opt.json {
+		return cli.Usagef("--json and --out - both want standard output")
+	}
+	if a.opt.limit < 0 || a.opt.expires < 0 {
+		return cli.Usagef("--limit and --expires cannot be negative")
+	}
+	sel := store.Selection{Chain: strings.ToUpper(a.opt.chain), Limit: a.opt.limit}
+	for _, text := range a.opt.ids {
+		id, err := bundle.ParseID(text)
+		if err != nil {
+			return err
+		}
+		sel.IDs = append(sel.IDs, id)
+	}
+	if _, ok := a.chain.ByName(sel.Chain); sel.Chain != "" && !ok {
+		return fault.New("chain.unknown", "", "chain %q is unknown", a.opt.chain)
+	}
+	return a.with(func(h *home) error {
+		x, err := h.exported(sel)
+		if err != nil {
+			return err
+		}
+		if err := h.output(h.opt.out, x.Raw); err != nil || h.opt.out == "-" {
+			return err
+		}
+		b, err := bundle.Open(x.Raw, h.device.Public())
+		if err != nil {
+			return err
+		}
+		digest := b.Digest()
+		return h.say(map[string]any{
+			"out": h.opt.out, "sequence": x.Sequence, "items": b.Len(), "repeat": x.Repeat, "digest": hex.EncodeToString(digest[:]),
+		}, "%sbundle %d with %d requests\ndigest %x\n", again(x.Repeat), x.Sequence, b.Len(), digest)
+	})
+}
+
+func again(yes bool) string {
+	if yes {
+		return "nothing new is pending; written again, byte for byte: "
+	}
+	return ""
+}
+
+// exported makes the next bundle, or gives an earlier one again.
+func (h *home) exported(sel store.Selection) (courier.Exported, error) {
+	if h.opt.bundle != 0 {
+		raw, err := h.store.Bundle(h.ctx, h.opt.bundle)
+		return courier.Exported{Raw: raw, Sequence: h.opt.bundle, Repeat: true}, err
+	}
+	var expires time.Time
+	if h.opt.expires > 0 {
+		expires = h.now().Add(h.opt.expires)
+	}
+	return courier.Export(h.ctx, h.store, h.device, sel, expires)
+}
+
+type outcomeJSON struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+	Code   string `json:"code,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	TxID   string `json:"txId,omitempty"`
+}
+
+func (a *app) importAnswers() error {
+	return a.with(func(h *home) error {
+		raw, err := h.input(h.args[0])
+		if err != nil {
+			return err
+		}
+		r, err := courier.Import(h.ctx, h.store, h.device, h.chain, raw)
+		if err != nil {
+			return err
+		}
+		items := make([]outcomeJSON, len(r.Items))
+		count := map[string]int{}
+		for i, o := range r.Items {
+			items[i] = outcomeJSON{o.ID.String(), o.Status, o.Code, o.Reason, o.TxID}
+			count[o.Status]++
+		}
+		return h.print(map[string]any{
+			"sequence": r.Sequence, "repeat": r.Repeat, "items": items,
+			"signed": count["signed"], "refused": count["refused"], "deferred": count["deferred"], "quarantined": count["quarantined"],
+		}, func(w io.Writer) error {
+			for _, o := range items {
+				if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-11s %s  %s%s %s", o.Status, o.ID, o.TxID, o.Code, o.Reason), " ")); err != nil {
+					return err
+				}
+			}
+			_, err := fmt.Fprintf(w, "%ssigned %d, refused %d, deferred %d, quarantined %d\n", repeated(r.Repeat),
+				count["signed"], count["refused"], count["deferred"], count["quarantined"])
+			return err
+		})
+	})
+}
+
+type rowJSON struct {
+	ID            string `json:"id"`
+	Chain         string `json:"chain"`
+	Network       string `json:"network"`
+	State         string `json:"state"`
+	TxID          string `json:"txId,omitempty"`
+	Confirmations uint64 `json:"confirmations"`
+	Bundle        uint64 `json:"bundle,omitempty"`
+	Code          string `json:"code,omitempty"`
+	Reason        string `json:"reason,omitempty"`
+	Created       string `json:"created"`
+}
+
+func (a *app) pending() error {
+	state := pending.State(a.opt.state)
+	if state != "" && !known(state) {
+		return cli.Usagef("--state is one of %v", pending.States())
+	}
+	return a.with(func(h *home) error {
+		limit := h.opt.limit
+		if limit == 0 {
+			limit = 10_000
+		}
+		rows, err := h.store.List(h.ctx, store.Filter{Tenant: "*", Chain: strings.ToUpper(h.opt.chain), State: state, Limit: limit})
+		if err != nil {
+			return err
+		}
+		list := make([]rowJSON, len(rows))
+		for i, r := range rows {
+			list[i] = rowJSON{r.ID.String(), r.Chain, string(r.Network), string(r.State), r.TxID, r.Confirmations, r.Bundle, r.Code, r.Reason, r.Created.UTC().Format(time.RFC3339)}
+		}
+		return h.print(list, func(w io.Writer) error {
+			for _, r := range list {
+				if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-4s %-13s %3d  %s %s %s", r.ID, r.Chain, r.State, r.Confirmations, r.TxID, r.Code, r.Reason), " ")); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func known(s pending.State) bool {
+	for _, k := range pending.States() {
+		if k == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"coldsign/online/internal/config"
+	"coldsign/online/internal/courier"
+	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain/registry"
+	"coldsign/shared/cli"
+	"coldsign/shared/durable"
+	"coldsign/shared/fault"
+)
+
+const usage = `coldsign-online: the list of pending transactions, and what becomes of them
+
+  serve [--listen 127.0.0.1:8190] [--database FILE.db] [--config FILE.toml]
+  pair --out FILE | pair --in FILE [--confirm "six words"]
+  keys import FILE                              public keys from the offline half
+  apikey create --name N --scope submit,read,complete,admin [--tenant T]
+  apikey list | apikey revoke ID
+  pending [--chain BTC] [--state S]
+  export --out FILE [--chain BTC] [--id ID]... [--limit N] [--bundle N]
+  import FILE                                   the offline half's answers
+  broadcast                                     resume whatever is signed and not yet complete
+  version
+
+Everywhere: --home DIR, --json, --database FILE.db, --config FILE.toml.
+FILE may be - for standard input or output.
+Exit status: 0 done, 1 refused or failed, 2 usage.
+`
+
+// app is one run of the program.
+type app struct {
+	ctx   context.Context
+	in    *os.File
+	out   io.Writer
+	err   io.Writer
+	now   func() time.Time
+	chain *registry.Registry
+	opt   options
+	args  []string
+}
+
+type options struct {
+	home, database, config, listen, chain, state, in, out, confirm, name, scope, tenant string
+	json, replace                                                                       bool
+	limit                                                                               int
+	bundle                                                                              uint64
+	expires                                                                             time.Duration
+	ids                                                                                 list
+}
+
+type list []string
+
+func (l *list) String() string     { return "" }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+func everywhere(more ...string) []string {
+	return append([]string{"home", "json", "database", "config"}, more...)
+}
+
+func commands() []cli.Command[*app] {
+	return []cli.Command[*app]{
+		{Name: "serve", Flags: everywhere("listen"), Do: (*app).serve},
+		{Name: "pair", Flags: everywhere("out", "in", "confirm", "replace"), Do: (*app).pair},
+		{Name: "keys import", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).keysImport},
+		{Name: "apikey create", Flags: everywhere("name", "scope", "tenant"), Do: (*app).apikeyCreate},
+		{Name: "apikey list", Flags: everywhere(), Do: (*app).apikeyList},
+		{Name: "apikey revoke", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).apikeyRevoke},
+		{Name: "pending", Flags: everywhere("chain", "state", "limit"), Do: (*app).pending},
+		{Name: "export", Flags: everywhere("out", "chain", "id", "limit", "bundle", "expires"), Do: (*app).export},
+		{Name: "import", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).importAnswers},
+		{Name: "broadcast", Flags: everywhere(), Do: (*app).broadcast},
+		{Name: "version", Flags: everywhere(), Do: (*app).version},
+	}
+}
+
+// run is the whole program, for tests too.
+func run(ctx context.Context, args []string, in *os.File, out, errOut io.Writer, env func(string) string) int {
+	a := &app{ctx: ctx, in: in, out: out, err: errOut, now: time.Now, chain: registry.New()}
+	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
+		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "online")
+	}
+	cmd, operands, err := cli.Match(args, commands(), a.define)
+	a.args = operands
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(out, usage)
+		return cli.OK
+	}
+	if err == nil {
+		err = cmd.Do(a)
+	}
+	return cli.Report(errOut, err)
+}
+
+// define adds the flag with the given name to fs.
+func (a *app) define(fs *flag.FlagSet, name string) {
+	o := &a.opt
+	text := map[string]*string{
+		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "chain": &o.chain, "state": &o.state,
+		"in": &o.in, "out": &o.out, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
+	}
+	yes := map[string]*bool{"json": &o.json, "replace": &o.replace}
+	switch {
+	case text[name] != nil:
+		fs.StringVar(text[name], name, *text[name], "")
+	case yes[name] != nil:
+		fs.BoolVar(yes[name], name, false, "")
+	case name == "limit":
+		fs.IntVar(&o.limit, name, 0, "")
+	case name == "bundle":
+		fs.Uint64Var(&o.bundle, name, 0, "")
+	case name == "expires":
+		fs.DurationVar(&o.expires, name, 72*time.Hour, "")
+	case name == "id":
+		fs.Var(&o.ids, name, "")
+	}
+}
+
+// home is an open installation.
+type home struct {
+	*app
+	store  *store.Store
+	device *courier.Device
+	config config.Config
+}
+
+// with opens the installation, makes it on first use, and runs f.
+func (a *app) with(f func(*home) error) (err error) {
+	h := &home{app: a}
+	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
+		return fault.New("file.write", "", "cannot make the home %q", a.opt.home)
+	}
+	path := a.opt.config
+	if path == "" {
+		path = filepath.Join(a.opt.home, "config.toml")
+	} else if _, err := os.Stat(path); err != nil {
+		return fault.New("config.read", "check the name", "no configuration file %q", path)
+	}
+	if h.config, err = config.Load(path, a.chain.All()); err != nil {
+		return err
+	}
+	if h.device, err = courier.LoadOrCreateDevice(a.opt.home); err != nil {
+		return err
+	}
+	db := a.opt.database
+	if db == "" {
+		db = h.config.Database
+	}
+	if db == "" {
+		db = filepath.Join(a.opt.home, "coldsign.db")
+	}
+	if strings.Contains(db, "://") {
+		return fault.New("database.unsupported", "give the name of a file", "this version keeps its list in SQLite only")
+	}
+	if h.store, err = store.Open(a.ctx, db, a.now); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.store.Close()) }()
+	return f(h)
+}
+
+// print writes v as JSON, or calls text.
+func (a *app) print(v any, text func(io.Writer) error) error {
+	if !a.opt.json {
+		return text(a.out)
+	}
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// say prints a document or formatted text.
+func (a *app) say(v any, format string, args ...any) error {
+	return a.print(v, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, format, args...)
+		return err
+	})
+}
+
+// input reads the bundle named by an operand, once.
+func (a *app) input(name string) ([]byte, error) {
+	if name == "-" {
+		return durable.ReadAll(a.in, "standard input", bundle.MaxFile, nil)
+	}
+	return durable.Read(name, bundle.MaxFile)
+}
+
+// output writes a bundle where it was asked for.
+func (a *app) output(name string, raw []byte) error {
+	if name == "-" {
+		_, err := a.out.Write(raw)
+		return err
+	}
+	return durable.Write(name, raw)
+}

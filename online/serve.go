@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"coldsign/online/internal/api"
+	"coldsign/online/internal/broadcast"
+	"coldsign/online/internal/chain/clients"
+	"coldsign/online/internal/chain/transport"
+	"coldsign/online/internal/intake"
+	"coldsign/online/internal/node"
+	"coldsign/shared/chain"
+	"coldsign/shared/cli"
+	"coldsign/shared/fault"
+)
+
+const (
+	defaultListen = "127.0.0.1:8190"
+	shutdownTime  = 10 * time.Second
+)
+
+func (a *app) serve() error {
+	return a.with(func(h *home) error {
+		log := slog.New(slog.NewJSONHandler(h.err, nil))
+		loop, err := h.loop(log)
+		if err != nil {
+			return err
+		}
+		listen := h.opt.listen
+		if listen == "" {
+			listen = h.config.Listen
+		}
+		if listen == "" {
+			listen = defaultListen
+		}
+		l, err := net.Listen("tcp", listen)
+		if err != nil {
+			return fault.New("serve.listen", "give another --listen", "cannot listen on %q", listen)
+		}
+		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Now: h.now, Log: log, Version: version()}))
+		if err := h.say(map[string]any{"listening": "http://" + l.Addr().String()}, "listening on http://%s\n", l.Addr()); err != nil {
+			return err
+		}
+		return h.until(server, api.Limit(l, api.Connections), loop)
+	})
+}
+
+// until serves until the context ends, then lets requests and the loop finish.
+func (h *home) until(server *http.Server, l net.Listener, loop *broadcast.Loop) error {
+	ctx, cancel := context.WithCancel(h.ctx)
+	defer cancel()
+	done := make(chan error, 2)
+	go func() { done <- server.Serve(l) }()
+	go func() {
+		err := loop.Run(ctx)
+		if errors.Is(err, context.Canceled) {
+			err = nil
+		}
+		done <- err
+	}()
+	var first error
+	waiting := 2
+	select {
+	case <-ctx.Done():
+	case first = <-done:
+		waiting--
+	}
+	cancel()
+	stop, release := context.WithTimeout(context.WithoutCancel(h.ctx), shutdownTime)
+	defer release()
+	err := server.Shutdown(stop)
+	for range waiting {
+		if e := <-done; first == nil {
+			first = e
+		}
+	}
+	if first == nil || errors.Is(first, http.ErrServerClosed) {
+		return err
+	}
+	return first
+}
+
+// intake accepts for the configured networks, or, while none is, for all.
+func (h *home) intake() *intake.Intake {
+	in := &intake.Intake{Chains: h.chain.All(), Wallets: h.store, Now: h.now}
+	for _, n := range h.config.Networks {
+		in.Networks = append(in.Networks, n.ID)
+	}
+	if len(in.Networks) == 0 {
+		for _, c := range h.chain.All() {
+			in.Networks = append(in.Networks, c.Codec.Networks()...)
+		}
+	}
+	return in
+}
+
+func (h *home) loop(log *slog.Logger) (*broadcast.Loop, error) {
+	l := &broadcast.Loop{
+		Store: h.store, Nodes: map[chain.ID]node.Node{}, Depth: map[chain.ID]uint64{}, Log: log, Now: h.now, Interval: 2 * time.Second,
+	}
+	for _, n := range h.config.Networks {
+		c, err := clients.New(transport.Config{Network: n.ID, URL: n.RPC, User: n.User, Password: n.Password.Reveal(), Depth: n.Confirmations})
+		if err != nil {
+			return nil, err
+		}
+		l.Nodes[n.ID], l.Depth[n.ID] = c, n.Confirmations
+	}
+	return l, nil
+}
+
+func (a *app) broadcast() error {
+	return a.with(func(h *home) error {
+		l, err := h.loop(slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		sum, err := l.Once(h.ctx)
+		if err != nil {
+			return err
+		}
+		err = h.print(sum, func(w io.Writer) error {
+			for _, p := range sum.Problems {
+				fmt.Fprintln(w, "problem  "+p)
+			}
+			_, err := fmt.Fprintf(w, "looked at %d: %d accepted, %d complete, %d failed, %d expired, %d on their way\n",
+				sum.Looked, sum.Accepted, sum.Completed, sum.Failed, sum.Expired, sum.Waiting)
+			return err
+		})
+		if err == nil && len(sum.Problems) > 0 {
+			return fault.New("broadcast.problem", "see the lines above; run it again when the node answers", "%d problems", len(sum.Problems))
+		}
+		return err
+	})
+}
+
+func (a *app) apikeyCreate() error {
+	if a.opt.name == "" || a.opt.scope == "" {
+		return cli.Usagef("give --name and --scope, e.g. --scope submit,read")
+	}
+	tenant := a.opt.tenant
+	if tenant == "" {
+		tenant = "default"
+	}
+	scopes := strings.Split(a.opt.scope, ",")
+	return a.with(func(h *home) error {
+		id, key, err := h.store.CreateAPIKey(h.ctx, h.opt.name, tenant, scopes)
+		if err != nil {
+			return err
+		}
+		return h.say(struct {
+			ID     string   `json:"id"`
+			Key    string   `json:"key"`
+			Scopes []string `json:"scopes"`
+		}{id, key, scopes}, "id   %s\nkey  %s\nThe key is shown this once.\n", id, key)
+	})
+}
+
+type keyJSON struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Tenant  string   `json:"tenant"`
+	Scopes  []string `json:"scopes"`
+	Created string   `json:"created"`
+	Revoked string   `json:"revoked,omitempty"`
+}
+
+func (a *app) apikeyList() error {
+	return a.with(func(h *home) error {
+		keys, err := h.store.APIKeys(h.ctx)
+		if err != nil {
+			return err
+		}
+		list := make([]keyJSON, len(keys))
+		for i, k := range keys {
+			list[i] = keyJSON{ID: k.ID, Name: k.Name, Tenant: k.Tenant, Scopes: k.Scopes, Created: k.Created.UTC().Format(time.RFC3339)}
+			if !k.Revoked.IsZero() {
+				list[i].Revoked = k.Revoked.UTC().Format(time.RFC3339)
+			}
+		}
+		return h.print(list, func(w io.Writer) error {
+			for _, k := range list {
+				state := "valid"
+				if k.Revoked != "" {
+					state = "revoked " + k.Revoked
+				}
+				if _, err := fmt.Fprintf(w, "%s  %-12s %-10s %-30s %s\n", k.ID, k.Name, k.Tenant, strings.Join(k.Scopes, ","), state); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func (a *app) apikeyRevoke() error {
+	return a.with(func(h *home) error {
+		if err := h.store.RevokeAPIKey(h.ctx, h.args[0]); err != nil {
+			return err
+		}
+		return h.say(map[string]any{"id": h.args[0], "revoked": true}, "revoked %s\n", h.args[0])
+	})
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+func (a *app) version() error {
+	var chains []string
+	for _, c := range a.chain.All() {
+		chains = append(chains, c.Name)
+	}
+	return a.say(map[string]any{"version": version(), "chains": chains}, "coldsign-online %s\nchains %s\n", version(), strings.Join(chains, " "))
+}
