@@ -146,7 +146,7 @@ func TestSmallEnoughToRead(t *testing.T) {
 		}
 		// chaintest is imported by tests only: it is not in any binary.
 		if !strings.HasPrefix(path, "online") && !strings.HasPrefix(path, "scripts") && !strings.HasPrefix(path, "shared/chain/chaintest") {
-			audited += lines
+			audited += code(text)
 		}
 		fset := token.NewFileSet()
 		file, err := parser.ParseFile(fset, path, text, 0)
@@ -166,9 +166,9 @@ func TestSmallEnoughToRead(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("shared and offline: %d lines without tests", audited)
+	t.Logf("shared and offline: %d lines of code without tests", audited)
 	if audited > maxAudit {
-		t.Errorf("shared and offline have %d lines, more than the %d that one auditor reads in a week", audited, maxAudit)
+		t.Errorf("shared and offline have %d lines of code, more than the %d that one auditor reads in a week", audited, maxAudit)
 	}
 	if audited < 1000 {
 		t.Fatalf("only %d lines found: the check looks in the wrong place", audited)
@@ -203,4 +203,15 @@ func TestVectorsNameTheirSource(t *testing.T) {
 			t.Errorf("testdata/%s has no SOURCE file", d.Name())
 		}
 	}
+}
+
+// code counts lines that are neither blank nor only a comment: comments help
+// the auditor and are not to be saved on.
+func code(text []byte) (n int) {
+	for line := range strings.Lines(string(text)) {
+		if s := strings.TrimSpace(line); s != "" && !strings.HasPrefix(s, "//") {
+			n++
+		}
+	}
+	return n
 }

@@ -1,0 +1,40 @@
+# Coldsign. Two commands do all the set-up: `make demo` and `make test`.
+GO       ?= go
+GOFLAGS  += -trimpath
+LDFLAGS   = -s -w -buildid=
+BUILD     = CGO_ENABLED=0 GOTOOLCHAIN=local $(GO) build -buildvcs=false $(GOFLAGS) -ldflags='$(LDFLAGS)'
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
+
+.PHONY: build test demo bench soak check verify nodes clean
+
+build: ## bin/coldsign-online and bin/coldsign-offline, both static
+	$(BUILD) -o bin/coldsign-online ./online
+	$(BUILD) -o bin/coldsign-offline ./offline
+
+nodes: ## install the real nodes that demo and tests run against
+	bash scripts/nodes/install.sh
+
+demo: build nodes ## one payment across the gap on three real chains
+	$(GO) run ./scripts/demo
+
+test: build nodes ## unit, differential, fuzz-seed, script and end-to-end tests
+	$(GO) test -timeout 15m ./...
+
+check: ## formatting, vet, staticcheck, import rules, tidy go.mod
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) test ./scripts/rules
+	$(GO) mod tidy -diff
+
+bench: build ## ratios, measured side by side in one run
+	$(GO) run ./scripts/bench
+
+soak: build ## long fuzzing and the second-opinion node; prints figures
+	bash scripts/soak.sh
+
+verify: ## two builds of this tree must be the same bytes
+	bash scripts/verify.sh
+
+clean:
+	rm -rf bin dist

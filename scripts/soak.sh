@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Long runs, with figures: every fuzz target for a while, and the EVM payment
+# against geth as a second opinion. FUZZTIME sets the time for each target.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+time=${FUZZTIME:-60s}
+found=0
+while IFS=: read -r file name; do
+  found=$((found + 1))
+  echo "== $(dirname "$file") $name ($time)"
+  go test "./$(dirname "$file")" -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 1x | tail -n 2
+done < <(git grep -E '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's/^([^:]+):func (Fuzz[A-Za-z0-9_]+).*/\1:\2/')
+[ "$found" -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
+echo "fuzzed $found targets"
+bash scripts/nodes/install.sh --geth
+go test -count=1 -run 'Geth' -v ./online/internal/chain/evm ./scripts/e2e
