@@ -15,7 +15,7 @@ nodes: ## install the real nodes that demo and tests run against
 	bash scripts/nodes/install.sh
 
 demo: build nodes ## one payment across the gap on three real chains
-	$(GO) run ./scripts/demo
+	$(GO) run ./scripts/demo -bin bin
 
 test: build nodes ## unit, differential, fuzz-seed, script and end-to-end tests
 	$(GO) test -timeout 15m ./...
