@@ -2,12 +2,16 @@
 package readme
 
 import (
+	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestSessionWorksAsPasted(t *testing.T) {
@@ -27,12 +31,23 @@ func TestSessionWorksAsPasted(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	// Another port than the README's, which may be taken. And pairing without
-	// --confirm shows the words and fails, which matters under -e only.
-	session := strings.NewReplacer("127.0.0.1:8190", "127.0.0.1:18193",
+	// A free port in place of the README's, which may be taken. And pairing
+	// without --confirm shows the words and fails, which matters under -e only.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	session := strings.NewReplacer("127.0.0.1:8190", addr,
 		"WORDS=$(online pair", "WORDS=$( (online pair", "< /dev/null |", "< /dev/null || true) |").Replace(string(found[1]))
-	cmd := exec.Command("bash", "-e", "-u", "-o", "pipefail", "-c", session)
-	cmd.Dir = dir
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-e", "-u", "-o", "pipefail", "-c", session)
+	cmd.Dir, cmd.WaitDelay = dir, time.Second
+	// Whatever the session started ends with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
