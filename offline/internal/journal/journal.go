@@ -36,7 +36,8 @@ const (
 const (
 	magic    = "coldsign journal 1\n"
 	maxFile  = 2 << 30
-	maxEntry = 64 << 20
+	maxEntry = 128 << 20 // 200,000 refusals with their reasons
+	maxTail  = 1 << 10   // bytes around an entry's body, with room to spare
 )
 
 // Kind says what an entry records. The zero value is invalid.
@@ -49,7 +50,7 @@ const (
 	Pair    Kind = 3 // Data: the other half's device key
 	Keys    Kind = 4 // a keys bundle went out
 	Policy  Kind = 5 // Text: the preset now in force
-	Seen    Kind = 6 // a bundle was reviewed: Data its digest
+	Seen    Kind = 6 // a bundle was reviewed: Data its digest and that of the verdicts
 	Decided Kind = 7 // a bundle was approved: Sign holds what
 )
 
@@ -66,12 +67,14 @@ type Entry struct {
 }
 
 // Channel is the place of a released bundle in the direction to the online
-// half. The bundle is made from the entry alone, so that it can be made again.
+// half, and what it is: the bundle is made before its entry, and the same bytes
+// are made again from the entry and the request bundle.
 type Channel struct {
 	_        struct{} `cbor:",toarray"`
 	Sequence uint64
 	Previous [32]byte
 	Created  int64
+	Digest   [32]byte // SHA-256 of the bundle file
 }
 
 // Signing is what was decided about a request bundle.
@@ -95,6 +98,9 @@ type Decision struct {
 type Journal struct {
 	path    string
 	head    string
+	disk    disk
+	broken  bool // a write failed: what is on the disk is not known
+	counted uint64
 	device  ed25519.PublicKey
 	entries []Entry
 	size    int64 // bytes of whole entries
@@ -104,7 +110,7 @@ type Journal struct {
 
 // Create starts a journal with the device's Init entry.
 func Create(home string, s bundle.Signer, now int64) (*Journal, error) {
-	j := &Journal{path: filepath.Join(home, File), head: filepath.Join(home, HeadFile), device: s.Public(), bound: map[bundle.ID]Decision{}}
+	j := at(home, s.Public())
 	if _, err := os.Lstat(j.path); err == nil {
 		return nil, fault.New("journal.exists", "use another --home, or move it away", "there is a journal at %q", j.path)
 	}
@@ -116,10 +122,19 @@ func Create(home string, s bundle.Signer, now int64) (*Journal, error) {
 	return j, err
 }
 
+func at(home string, device ed25519.PublicKey) *Journal {
+	path := filepath.Join(home, File)
+	return &Journal{path: path, head: filepath.Join(home, HeadFile), disk: file(path), device: device, bound: map[bundle.ID]Decision{}}
+}
+
 // Open reads and verifies the whole journal. device may be nil when the keystore
-// is locked: then the journal is checked against the key in its first entry.
+// is locked: then the journal is checked against the key in its first entry, and
+// nothing is written.
 func Open(home string, device ed25519.PublicKey) (*Journal, error) {
-	j := &Journal{path: filepath.Join(home, File), head: filepath.Join(home, HeadFile), device: device, bound: map[bundle.ID]Decision{}}
+	j := at(home, device)
+	// The head first: a reader without the lock must not see a head that is
+	// newer than the journal it read.
+	headErr := j.readHead()
 	raw, err := durable.Read(j.path, maxFile)
 	if fault.Is(err, "file.missing") {
 		return nil, fault.New("journal.missing", "restore it: without it a payment could be signed twice", "no journal at %q", j.path)
@@ -130,14 +145,27 @@ func Open(home string, device ed25519.PublicKey) (*Journal, error) {
 	if !bytes.HasPrefix(raw, []byte(magic)) {
 		return nil, j.damaged("no journal header")
 	}
+	if headErr != nil {
+		return nil, headErr
+	}
 	if err := j.load(raw); err != nil {
 		return nil, err
 	}
-	return j, j.checkHead()
+	if err := j.checkHead(); err != nil {
+		return nil, err
+	}
+	// What an entry records may be released from now on: count it first.
+	if n := uint64(len(j.entries)); device != nil && j.counted < n {
+		if err := j.writeHead(n); err != nil {
+			return nil, err
+		}
+	}
+	return j, nil
 }
 
-// load reads entries until the end, or until a last entry that was cut off
-// while it was being written: such an entry released nothing.
+// load reads entries until the end, or until one that the head does not count
+// and that is not whole: a crash while it was written left it, in part, with
+// zeros or with old bytes, and it released nothing. The next Append replaces it.
 func (j *Journal) load(raw []byte) error {
 	off := len(magic)
 	for off < len(raw) {
@@ -145,10 +173,14 @@ func (j *Journal) load(raw []byte) error {
 		if n == 0 {
 			break
 		}
-		if n < 0 {
-			return j.damaged("entry %d has an impossible length", len(j.entries)+1)
+		err := j.damaged("entry %d has an impossible length", len(j.entries)+1)
+		if n > 0 {
+			err = j.accept(body, sig)
 		}
-		if err := j.accept(body, sig); err != nil {
+		if err != nil && uint64(len(j.entries)) >= max(j.counted, 1) {
+			break
+		}
+		if err != nil {
 			return err
 		}
 		off += n
@@ -227,7 +259,7 @@ func (j *Journal) damaged(format string, args ...any) error {
 	return fault.New("journal.damaged", "stop; compare with a backup before anything is signed", "the journal is damaged: "+format, args...)
 }
 
-func (j *Journal) checkHead() error {
+func (j *Journal) readHead() error {
 	b, err := durable.Read(j.head, 64)
 	if err != nil {
 		return j.damaged("its head file cannot be read")
@@ -235,26 +267,49 @@ func (j *Journal) checkHead() error {
 	if len(b) != 8 {
 		return j.damaged("its head file has %d bytes, not 8", len(b))
 	}
-	if n := binary.BigEndian.Uint64(b); n > uint64(len(j.entries)) {
-		return fault.New("journal.truncated", "stop; compare with a backup before anything is signed", "the journal was cut: it holds %d entries of %d", len(j.entries), n)
+	j.counted = binary.BigEndian.Uint64(b)
+	return nil
+}
+
+// checkHead: the head is at most one behind, when the last Append was cut short
+// between its two writes, and never in front.
+func (j *Journal) checkHead() error {
+	n := uint64(len(j.entries))
+	switch {
+	case j.counted > n:
+		return fault.New("journal.truncated", "stop; compare with a backup before anything is signed", "the journal was cut: it holds %d entries of %d", n, j.counted)
+	case j.counted == 0 || j.counted+1 < n:
+		return j.damaged("its head file counts %d entries of %d", j.counted, n)
 	}
+	return nil
+}
+
+func (j *Journal) writeHead(n uint64) error {
+	if err := durable.Write(j.head, binary.BigEndian.AppendUint64(nil, n)); err != nil {
+		j.broken = true
+		return err
+	}
+	j.counted = n
 	return nil
 }
 
 // Append completes e, signs it, makes it durable and returns it. Only then may
 // what it records be released.
 func (j *Journal) Append(s bundle.Signer, e Entry) (Entry, error) {
+	if j.broken {
+		return e, fault.New("journal.write", "nothing was signed; run the command again", "an earlier write to the journal failed")
+	}
 	e.Number, e.Previous = uint64(len(j.entries))+1, j.last
-	enc, err := cbor.CoreDetEncOptions().EncMode()
+	body, err := encode(e)
 	if err != nil {
 		return e, err
 	}
-	body, err := enc.Marshal(e)
-	if err != nil {
-		return e, err
-	}
-	if len(body) > maxEntry {
+	if len(body) > maxEntry || j.size+int64(len(body)) > maxFile-maxTail {
 		return e, fault.New("journal.size", "export smaller bundles", "a journal entry of %d bytes is too large", len(body))
+	}
+	// What Open could not read back must never be written.
+	if _, err := decode(body); err != nil {
+		return e, fault.New("journal.entry", "export smaller bundles", "the journal entry could not be read again")
 	}
 	sig, err := s.Sign(signed(body))
 	if err != nil {
@@ -262,37 +317,44 @@ func (j *Journal) Append(s bundle.Signer, e Entry) (Entry, error) {
 	}
 	rec := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(body)+len(sig)), uint32(len(body)))
 	rec = append(append(rec, body...), sig...)
-	if err := j.write(rec); err != nil {
-		return e, err
+	if err := j.disk.put(j.size, rec); err != nil {
+		j.broken = true
+		return e, failed(err)
 	}
+	j.size += int64(len(rec))
 	j.entries = append(j.entries, e)
 	j.last = sha256.Sum256(body)
 	j.bind(e)
-	return e, durable.Write(j.head, binary.BigEndian.AppendUint64(nil, e.Number))
+	return e, j.writeHead(e.Number)
 }
 
-// write puts rec behind the last whole entry. A failed fsync is final: the
-// kernel may have dropped the pages, so nothing after it can be trusted.
-func (j *Journal) write(rec []byte) error {
-	f, err := os.OpenFile(j.path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+// disk is where entries go.
+type disk interface {
+	// put makes rec durable at an offset, in place of all that is behind it.
+	put(offset int64, rec []byte) error
+}
+
+// file is a disk.
+type file string
+
+func (name file) put(offset int64, rec []byte) error {
+	f, err := os.OpenFile(string(name), os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {
-		return j.failed(err)
+		return err
 	}
 	defer f.Close()
-	if err := f.Truncate(j.size); err != nil {
-		return j.failed(err)
+	if err := f.Truncate(offset); err != nil {
+		return err
 	}
-	if _, err := f.WriteAt(rec, j.size); err != nil {
-		return j.failed(errors.Join(err, f.Truncate(j.size)))
+	if _, err := f.WriteAt(rec, offset); err != nil {
+		return errors.Join(err, f.Truncate(offset))
 	}
-	if err := f.Sync(); err != nil {
-		return j.failed(err)
-	}
-	j.size += int64(len(rec))
-	return nil
+	return f.Sync()
 }
 
-func (j *Journal) failed(err error) error {
+// failed: a failed fsync is final, since the kernel may have dropped the pages:
+// the journal takes no more entries until it is opened again.
+func failed(err error) error {
 	cure := "nothing was signed; mend the disk and run the command again"
 	if errors.Is(err, syscall.ENOSPC) {
 		cure = "nothing was signed; free some space and run the command again"
@@ -303,6 +365,15 @@ func (j *Journal) failed(err error) error {
 	return fault.New("journal.write", cure, "cannot write the journal: %w", err)
 }
 
+func encode(e Entry) ([]byte, error) {
+	enc, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		return nil, err
+	}
+	return enc.Marshal(e)
+}
+
+// decode reads what encode writes, and nothing else.
 func decode(body []byte) (Entry, error) {
 	dec, err := cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
@@ -313,8 +384,13 @@ func decode(body []byte) (Entry, error) {
 		return Entry{}, err
 	}
 	var e Entry
-	err = dec.Unmarshal(body, &e)
-	return e, err
+	if err := dec.Unmarshal(body, &e); err != nil {
+		return Entry{}, err
+	}
+	if again, err := encode(e); err != nil || !bytes.Equal(again, body) {
+		return Entry{}, fault.New("journal.entry", "", "an entry is not in canonical form")
+	}
+	return e, nil
 }
 
 // Entries gives the entries, oldest first. The caller must not change them.
@@ -329,9 +405,10 @@ func (j *Journal) Bound(id bundle.ID) (Decision, bool) {
 	return d, ok
 }
 
-// Answered finds the entry that decided the bundle with the given digest.
+// Answered finds the entry that decided the bundle with the given digest, since
+// the pairing: what was kept for an earlier pairing has made place.
 func (j *Journal) Answered(digest [32]byte) (Entry, bool) {
-	for _, e := range j.entries {
+	for _, e := range j.sincePairing() {
 		if e.Sign != nil && e.Sign.Bundle == digest {
 			return e, true
 		}
@@ -353,16 +430,40 @@ func (j *Journal) In() (bundle.Channel, func(seq uint64) ([32]byte, bool)) {
 	return c, func(seq uint64) ([32]byte, bool) { d, ok := digests[seq]; return d, ok }
 }
 
-// Out is the number of bundles sent to the online half since the pairing.
-func (j *Journal) Out() uint64 {
-	var n uint64
+// Out is the last bundle that was made for the online half since the pairing;
+// zero when there is none.
+func (j *Journal) Out() bundle.Channel {
+	var c bundle.Channel
 	for _, e := range j.sincePairing() {
 		if e.Out != nil {
-			n = e.Out.Sequence
+			c = bundle.Channel{Sequence: e.Out.Sequence, Last: e.Out.Digest}
 		}
 	}
-	return n
+	return c
 }
+
+// Sent finds the entry of the bundle with the given number since the pairing.
+func (j *Journal) Sent(n uint64) (Entry, bool) {
+	for _, e := range j.sincePairing() {
+		if e.Out != nil && e.Out.Sequence == n {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// Shown reports whether a person has been shown a review whose digest is this.
+func (j *Journal) Shown(digest []byte) bool {
+	for _, e := range j.entries {
+		if e.Kind == Seen && bytes.Equal(e.Data, digest) {
+			return true
+		}
+	}
+	return false
+}
+
+// Pairing is the number of the entry that started the pairing in force; 0 none.
+func (j *Journal) Pairing() uint64 { return uint64(len(j.entries) - len(j.sincePairing())) }
 
 // sincePairing gives the entries after the last pairing: a new pairing starts
 // both directions anew.
@@ -372,7 +473,7 @@ func (j *Journal) sincePairing() []Entry {
 			return j.entries[i+1:]
 		}
 	}
-	return nil
+	return j.entries
 }
 
 // Device gives the key that signs the journal.
