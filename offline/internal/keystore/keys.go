@@ -3,6 +3,8 @@ package keystore
 import (
 	"crypto/ed25519"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -14,7 +16,7 @@ import (
 	"coldsign/shared/hd"
 )
 
-// Key is one private key, ready to sign. It prints as nothing.
+// Key is one private key, ready to sign. It prints as its public half.
 type Key struct {
 	public chain.PublicKey
 	ec     *secp256k1.PrivateKey
@@ -24,8 +26,8 @@ type Key struct {
 // Public gives the public half.
 func (k *Key) Public() chain.PublicKey { return k.public }
 
-// String keeps the secret out of logs.
-func (k *Key) String() string { return "key " + k.public.String() }
+// Format prints the public half alone, whatever the verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "key "+k.public.String()) }
 
 // keyCache remembers derived keys for the life of an open keystore: a batch
 // uses the same few thousands of times. Wallet seeds cost 2048 HMACs each.

@@ -16,6 +16,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -140,8 +142,16 @@ func (ks *Keystore) Close() {
 	}
 }
 
+// Format keeps the secrets out of every print, whatever the verb.
+func (ks *Keystore) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "keystore(redacted)") }
+
 // Device is this half's device key. It implements bundle.Signer.
 type Device struct{ key ed25519.PrivateKey }
+
+// Format prints the device's name alone, whatever the verb.
+func (d Device) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "device "+bundle.IDOf(d.Public()).String())
+}
 
 // Device gives the device key.
 func (ks *Keystore) Device() Device { return Device{ed25519.NewKeyFromSeed(ks.c.Device[:])} }

@@ -28,7 +28,7 @@ func (k *Key) Sign(r chain.SignRequest) (chain.Signature, error) {
 	case r.Scheme == chain.ECDSA && k.ec != nil && len(r.Message) == 32:
 		c := ecdsa.SignCompact(k.ec, r.Message, true) // 27+4+v, r, s
 		s.Bytes = append(c[1:65:65], c[0]-31)
-	case r.Scheme == chain.Taproot && k.ec != nil && len(r.Message) == 32:
+	case r.Scheme == chain.Taproot && k.ec != nil && len(r.Message) == 32 && (len(r.Tweak) == 0 || len(r.Tweak) == 32):
 		sig, err := schnorr.Sign(tweak(k.ec, r.Tweak), r.Message, schnorr.CustomNonce([32]byte{}), schnorr.FastSign())
 		if err != nil {
 			return s, fault.New("sign.taproot", "", "taproot signing failed")
