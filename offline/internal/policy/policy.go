@@ -8,6 +8,7 @@ package policy
 
 import (
 	"math/big"
+	"slices"
 
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
@@ -16,6 +17,7 @@ import (
 // Verdict is what the rules say of one review.
 type Verdict struct {
 	Allow  bool
+	Later  bool   // not decided: it may be asked again
 	Code   string // of the rule that denied: "policy.fee-percent"
 	Rule   string // the rule in words
 	Reason string // what in the transaction broke it
@@ -58,7 +60,8 @@ func (p Policy) Lines() []string {
 	return append(lines,
 		"a transaction for a network that is not in the list is refused",
 		"a wallet of a test network never signs for a main network, nor the other way round",
-		"a fee above 10 % of the native value moved is refused",
+		"a fee above 10 % of the native value moved is refused; for what moves nothing, above a hundredth of the cap",
+		"value that goes to the zero address, or tokens to their own contract, is refused",
 		"a fee above the network's cap is refused")
 }
 
@@ -84,12 +87,40 @@ func (p Policy) Judge(r chain.Review, n chain.Network, own func(i int) bool) Ver
 	if r.Fee.Amount.Cmp(n.FeeCap) > 0 {
 		return deny("policy.fee-cap", "fee at most "+chain.Units(n.FeeCap, n.Asset), "the fee can reach "+chain.Units(r.Fee.Amount, n.Asset))
 	}
-	base := Moved(r, own)
-	if base.Sign() > 0 && new(big.Int).Mul(r.Fee.Amount, big.NewInt(100)).Cmp(new(big.Int).Mul(base, big.NewInt(FeePercent))) > 0 {
-		return deny("policy.fee-percent", "fee at most 10 % of the native value moved",
-			"the fee can reach "+chain.Units(r.Fee.Amount, n.Asset)+" for "+chain.Units(base, n.Asset))
+	if v := p.judgeShare(r, n, own); !v.Allow {
+		return v
+	}
+	for _, w := range r.Warnings {
+		if lost(w.Code) {
+			return deny("policy.lost", "nothing goes where it is lost", w.Code+": "+w.Text)
+		}
 	}
 	return Verdict{Allow: true, Rule: "policy " + p.Name}
+}
+
+// judgeShare compares the fee with the native value moved. A token transfer
+// moves none: its fee is held by the cap alone. What moves nothing at all (a
+// nonce filled, a memo) may cost a hundredth of the cap.
+func (p Policy) judgeShare(r chain.Review, n chain.Network, own func(i int) bool) Verdict {
+	base := Moved(r, own)
+	if base.Sign() > 0 {
+		if new(big.Int).Mul(r.Fee.Amount, big.NewInt(100)).Cmp(new(big.Int).Mul(base, big.NewInt(FeePercent))) > 0 {
+			return deny("policy.fee-percent", "fee at most 10 % of the native value moved",
+				"the fee can reach "+chain.Units(r.Fee.Amount, n.Asset)+" for "+chain.Units(base, n.Asset))
+		}
+		return Verdict{Allow: true}
+	}
+	tokens := slices.ContainsFunc(r.Effects, func(e chain.Effect) bool { return e.Asset.ID != string(r.Network) })
+	if most := new(big.Int).Div(n.FeeCap, big.NewInt(100)); !tokens && len(r.Opaque) == 0 && r.Fee.Amount.Cmp(most) > 0 {
+		return deny("policy.fee-percent", "a transaction that moves nothing costs at most "+chain.Units(most, n.Asset),
+			"the fee can reach "+chain.Units(r.Fee.Amount, n.Asset)+" and nothing is moved")
+	}
+	return Verdict{Allow: true}
+}
+
+// lost lists the warnings of value that goes where nobody can use it.
+func lost(code string) bool {
+	return slices.Contains([]string{"evm.zero-address", "evm.zero-token", "evm.to-token"}, code)
 }
 
 // Moved is the native value that goes to others, or, when all of it comes back,

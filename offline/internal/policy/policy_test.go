@@ -49,6 +49,16 @@ func TestJudge(t *testing.T) {
 		{name: "token transfer without native value", change: func(r *chain.Review) {
 			r.Effects[0].Asset = chain.Asset{ID: "eip155:1/erc20:0xaa", Decimals: -1}
 		}},
+		{name: "nothing is moved, at a hundredth of the cap", change: func(r *chain.Review) {
+			r.Effects[0].Amount, r.Fee.Amount = new(big.Int), big.NewInt(10)
+		}},
+		{name: "nothing is moved, one above it", change: func(r *chain.Review) {
+			r.Effects[0].Amount, r.Fee.Amount = new(big.Int), big.NewInt(11)
+		}, code: "policy.fee-percent"},
+		{name: "no effect at all", change: func(r *chain.Review) { r.Effects = nil }, code: "policy.fee-percent"},
+		{name: "the zero address", change: func(r *chain.Review) {
+			r.Warnings = []chain.Warning{{Code: "evm.zero-address", Text: "lost"}}
+		}, code: "policy.lost"},
 		{name: "opaque", change: func(r *chain.Review) { r.Opaque = []chain.Opaque{{What: "call", Code: "evm.call"}} }, code: "policy.opaque"},
 		{name: "opaque under compat", preset: "compat", change: func(r *chain.Review) { r.Opaque = []chain.Opaque{{}} }},
 		{name: "unproven", change: func(r *chain.Review) { r.Unproven = true }, code: "policy.unproven"},
