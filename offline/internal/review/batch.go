@@ -8,9 +8,9 @@
 package review
 
 import (
-	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
@@ -59,6 +59,7 @@ type Item struct {
 	Verdict policy.Verdict
 	Repeat  bool // decided before, with this very digest
 
+	out     bool // signed before, though it cannot be signed again today
 	tx      chain.Tx
 	signing map[chain.PublicKey]*keystore.Key
 }
@@ -76,7 +77,7 @@ type Batch struct {
 func (v *Reviewer) Batch(b *bundle.Bundle) (*Batch, error) {
 	batch := &Batch{Header: b.Header, Digest: b.Digest(), Items: make([]Item, b.Len())}
 	errs := make([]error, b.Len())
-	Parallel(b.Len(), func(i int) {
+	Parallel(b.Len(), 64, func(i int) {
 		req, digest, err := b.Request(i)
 		if err != nil {
 			errs[i] = err
@@ -98,17 +99,24 @@ func (v *Reviewer) Batch(b *bundle.Bundle) (*Batch, error) {
 	return batch, nil
 }
 
-// Parallel calls f for 0 to n-1 on all cores and waits.
-func Parallel(n int, f func(i int)) {
-	const chunk = 64
+// Parallel calls f for 0 to n-1 on all cores, chunk by chunk, and waits. When f
+// panics so does Parallel, in the goroutine of its caller, who can recover, and
+// without what f was given.
+func Parallel(n, chunk int, f func(i int)) {
 	var wg sync.WaitGroup
 	next := make(chan int, n/chunk+1)
 	for i := 0; i < n; i += chunk {
 		next <- i
 	}
 	close(next)
+	var broken atomic.Bool
 	for range min(runtime.GOMAXPROCS(0), n/chunk+1) {
 		wg.Go(func() {
+			defer func() {
+				if recover() != nil {
+					broken.Store(true)
+				}
+			}()
 			for i := range next {
 				for j := i; j < min(i+chunk, n); j++ {
 					f(j)
@@ -117,28 +125,54 @@ func Parallel(n int, f func(i int)) {
 		})
 	}
 	wg.Wait()
+	if broken.Load() {
+		panic("review: a worker panicked")
+	}
 }
 
-func (v *Reviewer) item(req bundle.Request, digest [32]byte) Item {
-	it := Item{Request: req, Digest: digest}
-	if err := v.explain(&it); err != nil {
-		it.Verdict = policy.Verdict{Code: fault.Code(err), Rule: "only what can be read and is ours", Reason: err.Error()}
+// item explains one request and judges it. A codec that breaks on one spoils
+// that one alone.
+func (v *Reviewer) item(req bundle.Request, digest [32]byte) (it Item) {
+	it = Item{Request: req, Digest: digest}
+	err := v.guarded(&it)
+	// What was decided once stays decided, whatever can be read or the policy
+	// says today.
+	if old, ok := v.Ledger.Bound(req.ID); ok && old.Status != bundle.Deferred {
+		switch {
+		case old.Digest != digest:
+			it.Verdict = policy.Verdict{Code: "journal.conflict", Rule: "one digest for each id, for ever", Reason: "this id was bound to other content before"}
+		case err != nil && old.Status == bundle.Signed:
+			// A signature is out: it must not be taken for refused.
+			it.out = true
+			it.Verdict = policy.Verdict{Later: true, Code: fault.Code(err), Rule: "decided before", Reason: "signed before, but not now: " + err.Error()}
+		default:
+			it.Repeat = true
+			it.Verdict = policy.Verdict{Allow: old.Status == bundle.Signed, Code: old.Code, Rule: "decided before", Reason: old.Reason}
+		}
+		return it
+	}
+	if err != nil {
+		// A wallet can still be imported: that is no decision about the payment.
+		later := fault.Is(err, "wallet.missing")
+		it.Verdict = policy.Verdict{Later: later, Code: fault.Code(err), Rule: "only what can be read and is ours", Reason: err.Error()}
 		return it
 	}
 	it.Verdict = v.Policy.Judge(it.Review, it.Network, func(i int) bool { return it.Own[i] != "" })
 	if d := it.Request.Deadline; it.Verdict.Allow && d != 0 && v.Now > d {
-		it.Verdict = policy.Verdict{Code: "request.expired", Rule: "no request after its deadline", Reason: "the requester's deadline has passed by this machine's clock"}
-	}
-	// What was decided once stays decided, whatever the policy says today.
-	if old, ok := v.Ledger.Bound(req.ID); ok && old.Status != bundle.Deferred {
-		if old.Digest != digest {
-			it.Verdict = policy.Verdict{Code: "journal.conflict", Rule: "one digest for each id, for ever", Reason: "this id was bound to other content before"}
-			return it
-		}
-		it.Repeat = true
-		it.Verdict = policy.Verdict{Allow: old.Status == bundle.Signed, Code: old.Code, Rule: "decided before", Reason: old.Reason}
+		it.Verdict = policy.Verdict{Later: true, Code: "request.expired", Rule: "no request after its deadline", Reason: "the requester's deadline has passed by this machine's clock"}
 	}
 	return it
+}
+
+// guarded is explain, with a panic turned into a refusal of the one request.
+func (v *Reviewer) guarded(it *Item) (err error) {
+	defer func() {
+		if recover() != nil {
+			it.tx = nil
+			err = fault.New("request.unreadable", "", "the codec broke on this request")
+		}
+	}()
+	return v.explain(it)
 }
 
 // explain fills in everything but the verdict.
@@ -168,6 +202,9 @@ func (v *Reviewer) explain(it *Item) error {
 	if err != nil {
 		return err
 	}
+	if n := len(tx.ToSign()); n > bundle.MaxSignatures {
+		return fault.New("request.size", "", "it wants %d signatures, and %d is the most", n, bundle.MaxSignatures)
+	}
 	it.tx, it.Review = tx, tx.Review()
 	it.Own = v.own(it, keys, ch)
 	return nil
@@ -186,7 +223,12 @@ func (v *Reviewer) key(ref bundle.KeyRef, ch chain.Chain, n chain.Network) (*key
 	if err != nil {
 		return nil, err
 	}
-	if pub := k.Public(); pub.Curve() != ref.Curve || string(pub.Bytes()) != string(ref.Key) {
+	// A Taproot origin names only the x coordinate, which is claimed with even y.
+	claimed, err := chain.NewPublicKey(ref.Curve, ref.Key)
+	if err != nil {
+		return nil, err
+	}
+	if k.Public().Even() != claimed.Even() {
 		return nil, fault.New("request.key", "", "wallet %s has another key at %s than the request claims", ref.SignatureID, chain.PathString(ref.Path))
 	}
 	return k, nil
@@ -214,17 +256,33 @@ type addressKey struct {
 
 // own finds the effects that pay a key of a wallet that also signs here, at a
 // path where that wallet will look. Any other effect is a spend, even to us.
+//
+// What goes to an account that this transaction creates never comes back for
+// certain: its owner program, or whoever initialises it, decides. Where the
+// codec has proven who controls an account, only that counts.
 func (v *Reviewer) own(it *Item, keys []*keystore.Key, ch chain.Chain) []string {
 	own := make([]string, len(it.Review.Effects))
+	made := map[string]bool{}
+	for _, e := range it.Review.Effects {
+		made[e.To] = made[e.To] || e.Kind == chain.Create
+	}
+	paid := map[string][]int{} // effects by who controls what they pay to
+	for j, e := range it.Review.Effects {
+		switch {
+		case made[e.To]:
+		case e.Owner != "":
+			paid[e.Owner] = append(paid[e.Owner], j)
+		default:
+			paid[e.To] = append(paid[e.To], j)
+		}
+	}
 	for i, ref := range it.Request.Keys {
 		if !payer(it.Request.Keys, ref) {
 			continue
 		}
 		for _, a := range v.addressesOf(ch, it.Network.ID, keys[i].Public(), len(ref.Path) > 0) {
-			for j, e := range it.Review.Effects {
-				if e.To == a || e.Owner == a {
-					own[j] = describe(ref)
-				}
+			for _, j := range paid[a] {
+				own[j] = describe(ref)
 			}
 		}
 	}
@@ -248,40 +306,4 @@ func (v *Reviewer) addressesOf(ch chain.Chain, n chain.ID, k chain.PublicKey, de
 	a := ch.Wallet.Addresses(n, k, derived)
 	v.addresses.Store(key, a)
 	return a
-}
-
-// Sign makes the receipt of an item. A request whose verdict denies gets a
-// refusal. Every signature is verified, by the same code that will seal it
-// online, before it leaves this function.
-func (it *Item) Sign() bundle.Receipt {
-	r := bundle.Receipt{ID: it.Request.ID, Digest: it.Digest}
-	if !it.Verdict.Allow {
-		return refusal(r, it.Verdict.Code, it.Verdict.Reason)
-	}
-	wanted := it.tx.ToSign()
-	sigs := make([]chain.Signature, len(wanted))
-	for i, w := range wanted {
-		k, ok := it.signing[w.Key]
-		if !ok {
-			return refusal(r, "sign.key", fmt.Sprintf("no key %s among the signers", w.Key))
-		}
-		s, err := k.Sign(w)
-		if err != nil {
-			return refusal(r, fault.Code(err), err.Error())
-		}
-		sigs[i] = s
-	}
-	if _, err := it.tx.Seal(sigs); err != nil {
-		return refusal(r, "sign.verify", "a signature did not verify: "+err.Error())
-	}
-	r.Status = bundle.Signed
-	for _, s := range sigs {
-		r.Signatures = append(r.Signatures, s.Bytes)
-	}
-	return r
-}
-
-func refusal(r bundle.Receipt, code, reason string) bundle.Receipt {
-	r.Status, r.Signatures, r.Code, r.Reason = bundle.Refused, nil, code, printable(reason)
-	return r
 }

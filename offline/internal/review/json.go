@@ -44,6 +44,7 @@ type ItemJSON struct {
 // VerdictJSON is what the policy says.
 type VerdictJSON struct {
 	Allow  bool   `json:"allow"`
+	Later  bool   `json:"later,omitempty"` // put off: the online half may ask again
 	Code   string `json:"code,omitempty"`
 	Rule   string `json:"rule"`
 	Reason string `json:"reason,omitempty"`
@@ -102,7 +103,7 @@ func (it *Item) json() ItemJSON {
 	j := ItemJSON{
 		ID: it.Request.ID.String(), Digest: hex.EncodeToString(it.Digest[:]), Chain: it.Chain,
 		Network: string(it.Request.Network), Repeat: it.Repeat,
-		Verdict: VerdictJSON{v.Allow, v.Code, v.Rule, v.Reason}, Effects: []EffectJSON{},
+		Verdict: VerdictJSON{v.Allow, v.Later, v.Code, v.Rule, v.Reason}, Effects: []EffectJSON{},
 		Signers: nonNil(it.Signers), Note: it.Request.Note,
 		Warnings: nonNil(it.Review.Warnings), Opaque: nonNil(it.Review.Opaque), Details: nonNil(it.Review.Details),
 	}

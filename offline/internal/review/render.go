@@ -38,12 +38,14 @@ func (b *Batch) Print(w io.Writer) error {
 	p.line("TOTALS of the %s that would be signed (%d refused)", count(sign, "request"), refuse)
 	for _, t := range b.Totals() {
 		p.line("  %s", name(t.Asset))
-		p.line("    leaves   %s in %s to %s", chain.Units(t.Leaves, t.Asset), count(t.Payments, "payment"), count(t.Recipients, "recipient"))
+		if t.Payments > 0 {
+			p.line("    leaves   %s in %s to %s", units(t.Leaves, t.Asset), count(t.Payments, "payment"), count(t.Recipients, "recipient"))
+		}
 		if t.Back.Sign() > 0 {
-			p.line("    change   %s", chain.Units(t.Back, t.Asset))
+			p.line("    change   %s", units(t.Back, t.Asset))
 		}
 		if t.Fee.Sign() > 0 {
-			p.line("    fees     at most %s", chain.Units(t.Fee, t.Asset))
+			p.line("    fees     at most %s", units(t.Fee, t.Asset))
 		}
 	}
 	p.line("")
@@ -82,7 +84,11 @@ func (p *printer) item(i, n int, it *Item) {
 		p.line("  REPEAT: decided before; the same answer is given again")
 	}
 	if !it.Verdict.Allow {
-		p.line("  !! REFUSED  %s: %s", it.Verdict.Code, it.Verdict.Reason)
+		word := "REFUSED"
+		if it.Verdict.Later {
+			word = "PUT OFF"
+		}
+		p.line("  !! %s  %s: %s", word, it.Verdict.Code, it.Verdict.Reason)
 	}
 	if it.tx == nil {
 		p.note(it)
@@ -174,12 +180,17 @@ func Percent(part, whole *big.Int) string {
 	return fmt.Sprintf("%d.%02d %%", new(big.Int).Div(n, big.NewInt(100)), new(big.Int).Mod(n, big.NewInt(100)))
 }
 
-// Groups sets a string in groups of four, so that an eye can compare it.
+// Groups sets a string in groups of four, so that an eye can compare it; a
+// leading 0x stands apart.
 func Groups(s string) string {
 	if strings.ContainsAny(s, " ") {
 		return s
 	}
 	var b strings.Builder
+	if rest, ok := strings.CutPrefix(s, "0x"); ok {
+		b.WriteString("0x ")
+		s = rest
+	}
 	for i := 0; i < len(s); i += 4 {
 		if i > 0 {
 			b.WriteByte(' ')
@@ -187,6 +198,17 @@ func Groups(s string) string {
 		b.WriteString(s[i:min(i+4, len(s))])
 	}
 	return b.String()
+}
+
+// units shows an amount below a line that has named the asset.
+func units(n *big.Int, a chain.Asset) string {
+	if a.Symbol != "" {
+		return chain.Units(n, a)
+	}
+	if a.Decimals <= 0 {
+		return n.String() + " base units"
+	}
+	return chain.Decimal(n, a.Decimals) + " (" + n.String() + " base units)"
 }
 
 func name(a chain.Asset) string {

@@ -32,6 +32,11 @@ func (b *Batch) Totals() []Total {
 			totals = append(totals, Total{Asset: a, Leaves: new(big.Int), Back: new(big.Int), Fee: new(big.Int)})
 			recipients = append(recipients, map[string]bool{})
 		}
+		// Two requests that disagree on decimals: one of them lies, so neither is
+		// believed and the sum is shown in base units.
+		if totals[i].Asset.Decimals != a.Decimals {
+			totals[i].Asset = chain.Asset{ID: a.ID, Decimals: -1}
+		}
 		return i
 	}
 	for k := range b.Items {
@@ -70,23 +75,35 @@ func (b *Batch) Counts() (sign, refuse int) {
 	return sign, refuse
 }
 
-// Refuse marks requests that the operator says no to.
-func (it *Item) Refuse() {
+// Refuse marks a request that the operator says no to. It is false for one that
+// was decided before: a signature may be out, and a refusal would invite a
+// second payment.
+func (it *Item) Refuse() bool {
+	if it.Repeat || it.out {
+		return false
+	}
+	it.Verdict.Later = false
 	it.Verdict.Allow, it.Verdict.Code, it.Verdict.Rule = false, "operator.refused", "the operator decides"
 	it.Verdict.Reason = "the operator said no"
+	return true
 }
 
-// printable bounds a reason for the receipt: ASCII on one line, 1,000 bytes.
+// maxReason bounds a reason, in bytes.
+const maxReason = 1000
+
+// printable bounds a reason for the receipt: ASCII on one line. Its own result
+// it leaves as it is, so that a receipt can be made again from the journal.
 func printable(s string) string {
-	s = quote.Line(s)
-	if len(s) > 1000 {
-		s = s[:1000]
+	if quote.Plain(s) && len(s) <= maxReason {
+		return s
 	}
-	return s
+	s = quote.String(s)
+	return s[:min(len(s), maxReason)]
 }
 
 // Decided puts an earlier decision in the place of today's verdict.
 func (it *Item) Decided(d journal.Decision) {
 	it.Repeat = true
+	it.Verdict.Later = d.Status == bundle.Deferred
 	it.Verdict.Allow, it.Verdict.Code, it.Verdict.Reason = d.Status == bundle.Signed && it.tx != nil, d.Code, d.Reason
 }
