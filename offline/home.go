@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -108,6 +107,13 @@ func (a *app) initHome() error {
 		return err
 	}
 	defer release()
+	// Both before anything is asked or made: a keystore without its journal is
+	// of no use.
+	for _, kept := range []struct{ what, file string }{{"keystore", keystore.File}, {"journal", journal.File}} {
+		if _, err := os.Lstat(filepath.Join(a.opt.home, kept.file)); err == nil {
+			return fault.New(kept.what+".exists", "use another --home, or move it away", "there is a %s in %q", kept.what, a.opt.home)
+		}
+	}
 	p, err := a.con.Passphrase(a.opt.passphraseFile, true)
 	if err != nil {
 		return err
@@ -132,30 +138,25 @@ func (s *session) record(e journal.Entry) (journal.Entry, error) {
 }
 
 // sent is where the bundle with the given number is kept before it is released.
+// Numbers start anew with each pairing, which the name therefore holds.
 func (s *session) sent(n uint64) string {
-	return filepath.Join(s.opt.home, "sent", fmt.Sprintf("%08d.cbor", n))
+	return filepath.Join(s.opt.home, "sent", fmt.Sprintf("%d-%08d.cbor", s.j.Pairing(), n))
 }
 
-// next is the place of the next bundle to the online half.
-func (s *session) next() (*journal.Channel, error) {
-	c := &journal.Channel{Sequence: s.j.Out() + 1, Created: s.now().Unix()}
-	if c.Sequence > 1 {
-		raw, err := durable.Read(s.sent(c.Sequence-1), bundle.MaxFile)
-		if fault.Is(err, "file.missing") {
-			return nil, fault.New("sent.missing", "run the last \"sign\" again with the same bundle", "the bundle %d to the online half was never finished", c.Sequence-1)
-		}
-		if err != nil {
-			return nil, err
-		}
-		c.Previous = sha256.Sum256(raw)
-	}
-	return c, nil
+// next is the place of the next bundle to the online half. The journal alone
+// says it: the kept files may be lost or spoilt.
+func (s *session) next() *journal.Channel {
+	last := s.j.Out()
+	return &journal.Channel{Sequence: last.Sequence + 1, Previous: last.Last, Created: s.now().Unix()}
 }
 
 // keep stores an outgoing bundle in the home.
 func (s *session) keep(n uint64, raw []byte) error {
 	if err := os.MkdirAll(filepath.Dir(s.sent(n)), 0o700); err != nil {
 		return fault.New("file.write", "", "cannot make a folder in the home")
+	}
+	if err := durable.SyncDir(s.opt.home); err != nil {
+		return err
 	}
 	return durable.Write(s.sent(n), raw)
 }

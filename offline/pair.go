@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -130,16 +131,14 @@ func (a *app) keysExport() error {
 		if len(items) == 0 {
 			return fault.New("wallet.none", "make one with \"coldsign-offline wallet new\"", "there is no wallet to export")
 		}
-		place, err := s.next()
-		if err != nil {
-			return err
-		}
+		place := s.next()
 		raw, err := bundle.Seal(bundle.Header{
 			Kind: bundle.Keys, Recipient: bundle.IDOf(peer), Sequence: place.Sequence, Previous: place.Previous, Created: place.Created,
 		}, items, s.ks.Device())
 		if err != nil {
 			return err
 		}
+		place.Digest = sha256.Sum256(raw)
 		if err := s.keep(place.Sequence, raw); err != nil {
 			return err
 		}

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+	"unicode/utf16"
 
 	"coldsign/offline/internal/console"
 	"coldsign/shared/chain/registry"
@@ -27,6 +30,7 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   keys export --out FILE                        public keys for the online half
   review FILE                                   what signing would do
   sign FILE --out FILE [--approve DIGEST] [--refuse ID]...
+  resend N --out FILE                           a bundle to the online half that was lost
   policy show | policy set --preset strict|compat
   journal show | journal verify
   selftest | version
@@ -77,6 +81,7 @@ func commands() []cli.Command[*app] {
 		{Name: "keys export", Flags: everywhere("out"), Do: (*app).keysExport},
 		{Name: "review", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).review},
 		{Name: "sign", Flags: everywhere("out", "approve", "refuse"), Min: 1, Max: 1, Do: (*app).sign},
+		{Name: "resend", Flags: everywhere("out"), Min: 1, Max: 1, Do: (*app).resend},
 		{Name: "policy show", Flags: everywhere(), Do: (*app).policyShow},
 		{Name: "policy set", Flags: everywhere("preset"), Do: (*app).policySet},
 		{Name: "journal show", Flags: everywhere(), Do: (*app).journalShow},
@@ -94,7 +99,7 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 			code = cli.Report(errOut, fault.New("internal", "report it with what you did; nothing was released", "the program met a state it does not know"))
 		}
 	}()
-	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: out, now: time.Now, chain: registry.New()}
+	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: stdout{out}, now: time.Now, chain: registry.New()}
 	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
 		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "offline")
 	}
@@ -142,7 +147,44 @@ func (a *app) print(v any, text func(io.Writer) error) error {
 	if !a.opt.json {
 		return text(a.out)
 	}
-	e := json.NewEncoder(a.out)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.out.Write(ascii(b.Bytes()))
+	return err
+}
+
+// ascii escapes every character of a JSON document that a terminal could act
+// on: controls above ASCII, bidi marks, and all other non-ASCII with them.
+func ascii(doc []byte) []byte {
+	b := make([]byte, 0, len(doc))
+	for _, r := range string(doc) {
+		switch {
+		case r < 0x7f:
+			b = append(b, byte(r))
+		case r <= 0xffff:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			hi, lo := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, hi, lo)
+		}
+	}
+	return b
+}
+
+// stdout says which of our files could not be written.
+type stdout struct{ io.Writer }
+
+func (w stdout) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if err == nil {
+		return n, nil
+	}
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return n, fault.New("file.write", "", "cannot write to standard output: %w", err)
 }

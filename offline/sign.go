@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"coldsign/offline/internal/console"
@@ -39,9 +41,6 @@ func (s *session) received(name string) (b *bundle.Bundle, entry journal.Entry, 
 	if _, err = channel.Judge(b.Header, b.Digest(), known); err != nil {
 		return nil, entry, false, err
 	}
-	if b.Expires != 0 && s.now().Unix() > b.Expires {
-		return nil, entry, false, fault.New("bundle.expired", "check this machine's clock, or export again", "the bundle expired")
-	}
 	return b, entry, false, nil
 }
 
@@ -53,12 +52,18 @@ func (s *session) reviewer() (*review.Reviewer, error) {
 	return &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: s.j, Policy: p, Now: s.now().Unix()}, nil
 }
 
+// batch explains a bundle. One that expired is taken all the same, or it would
+// block those after it, but every request in it is put off.
 func (s *session) batch(b *bundle.Bundle) (*review.Batch, error) {
 	r, err := s.reviewer()
 	if err != nil {
 		return nil, err
 	}
-	return r.Batch(b)
+	batch, err := r.Batch(b)
+	if err == nil && b.Expires != 0 && s.now().Unix() > b.Expires {
+		batch.Defer("bundle.expired", "the bundle expired by this machine's clock; check the clock, or export again")
+	}
+	return batch, err
 }
 
 // show prints the review; under compat its first line says what that means.
@@ -86,11 +91,12 @@ func (a *app) review() error {
 		if err != nil {
 			return err
 		}
-		digest := b.Digest()
-		if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: digest[:]}); err != nil {
+		// Shown first: an approval rests on this entry.
+		if err := s.show(batch, repeat); err != nil {
 			return err
 		}
-		return s.show(batch, repeat)
+		_, err = s.record(journal.Entry{Kind: journal.Seen, Data: batch.Shown()})
+		return err
 	})
 }
 
@@ -113,10 +119,11 @@ func (a *app) sign() error {
 		if err != nil {
 			return err
 		}
+		shown := batch.Shown()
 		if err := s.refuseNamed(batch); err != nil {
 			return err
 		}
-		if err := s.approve(batch); err != nil {
+		if err := s.approve(batch, shown); err != nil {
 			return err
 		}
 		return s.decide(b, batch)
@@ -133,7 +140,9 @@ func (s *session) refuseNamed(batch *review.Batch) error {
 		found := false
 		for i := range batch.Items {
 			if batch.Items[i].Request.ID == id {
-				batch.Items[i].Refuse()
+				if !batch.Items[i].Refuse() {
+					return fault.New("request.decided", "leave --refuse away", "request %s was decided before, and that stands", id)
+				}
 				found = true
 			}
 		}
@@ -144,12 +153,20 @@ func (s *session) refuseNamed(batch *review.Batch) error {
 	return nil
 }
 
-// approve binds a person's yes to the digest of the bytes that were read.
-func (s *session) approve(batch *review.Batch) error {
+// approve binds a person's yes to the digest of the bytes that were read, and to
+// a review that showed these very verdicts: the digest alone is known to the
+// online half too.
+func (s *session) approve(batch *review.Batch, shown []byte) error {
 	digest := hex.EncodeToString(batch.Digest[:])
+	if batch.Undecided() && s.opt.approve == "" {
+		return nil // everything is put off: nothing to say yes or no to
+	}
 	if s.opt.approve != "" {
 		if !strings.EqualFold(s.opt.approve, digest) {
 			return fault.New("approve.digest", "review the bundle and give its digest", "the digest given is not that of this bundle, %s", digest)
+		}
+		if !s.j.Shown(shown) {
+			return fault.New("approve.unseen", "run \"coldsign-offline review\" on it, read it, and approve then", "nobody was shown this bundle with the verdicts it has now")
 		}
 		return nil
 	}
@@ -178,12 +195,8 @@ func (s *session) approve(batch *review.Batch) error {
 // decide makes the receipts, writes the decision to the journal, and only then
 // lets a signature out.
 func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
-	receipts := make([]bundle.Receipt, len(batch.Items))
-	review.Parallel(len(batch.Items), func(i int) { receipts[i] = batch.Items[i].Sign() })
-	place, err := s.next()
-	if err != nil {
-		return err
-	}
+	receipts := batch.Sign()
+	place := s.next()
 	signing := &journal.Signing{Bundle: b.Digest(), Sequence: b.Sequence, Decisions: make([]journal.Decision, len(receipts))}
 	for i, r := range receipts {
 		signing.Decisions[i] = journal.Decision{ID: r.ID, Digest: r.Digest, Status: r.Status, Code: r.Code, Reason: r.Reason}
@@ -192,6 +205,7 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
 	if err != nil {
 		return err
 	}
+	place.Digest = sha256.Sum256(raw)
 	if _, err := s.record(journal.Entry{Kind: journal.Decided, Out: place, Sign: signing}); err != nil {
 		return err
 	}
@@ -206,7 +220,7 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
 func (s *session) seal(b *bundle.Bundle, place *journal.Channel, receipts []bundle.Receipt) ([]byte, error) {
 	items := make([][]byte, len(receipts))
 	errs := make([]error, len(receipts))
-	review.Parallel(len(receipts), func(i int) { items[i], errs[i] = bundle.EncodeItem(receipts[i]) })
+	review.Parallel(len(receipts), 64, func(i int) { items[i], errs[i] = bundle.EncodeItem(receipts[i]) })
 	for _, err := range errs {
 		if err != nil {
 			return nil, err
@@ -221,16 +235,10 @@ func (s *session) seal(b *bundle.Bundle, place *journal.Channel, receipts []bund
 // again gives the answer to a bundle that was decided before: the same bytes.
 func (s *session) again(b *bundle.Bundle, e journal.Entry) error {
 	raw, err := durable.Read(s.sent(e.Out.Sequence), bundle.MaxFile)
-	if err == nil {
-		old, err := bundle.Open(raw, s.ks.Device().Public())
-		if err != nil || old.Answers != b.Digest() {
-			return fault.New("sent.damaged", "remove it; it is then made again", "the kept answer %q is not what was sent", s.sent(e.Out.Sequence))
-		}
+	if err == nil && sha256.Sum256(raw) == e.Out.Digest {
 		return s.deliver(raw, e.Sign, true)
 	}
-	if !fault.Is(err, "file.missing") {
-		return err
-	}
+	// Lost or spoilt: made again.
 	batch, err := s.batch(b)
 	if err != nil {
 		return err
@@ -238,11 +246,10 @@ func (s *session) again(b *bundle.Bundle, e journal.Entry) error {
 	if len(batch.Items) != len(e.Sign.Decisions) {
 		return fault.New("journal.conflict", "", "the journal decided %d requests, the bundle holds %d", len(e.Sign.Decisions), len(batch.Items))
 	}
-	receipts := make([]bundle.Receipt, len(batch.Items))
-	review.Parallel(len(batch.Items), func(i int) {
+	for i := range batch.Items {
 		batch.Items[i].Decided(e.Sign.Decisions[i])
-		receipts[i] = batch.Items[i].Sign()
-	})
+	}
+	receipts := batch.Sign()
 	for i, d := range e.Sign.Decisions {
 		if r := receipts[i]; r.ID != d.ID || r.Digest != d.Digest || r.Status != d.Status {
 			return fault.New("journal.conflict", "", "request %s can no longer be answered as it was decided", d.ID)
@@ -250,6 +257,9 @@ func (s *session) again(b *bundle.Bundle, e journal.Entry) error {
 	}
 	if raw, err = s.seal(b, e.Out, receipts); err != nil {
 		return err
+	}
+	if sha256.Sum256(raw) != e.Out.Digest {
+		return fault.New("journal.conflict", "", "the answer made again is not the one that was made")
 	}
 	if err := s.keep(e.Out.Sequence, raw); err != nil {
 		return err
@@ -270,29 +280,33 @@ func (s *session) deliver(raw []byte, d *journal.Signing, repeat bool) error {
 	if err := s.output(s.opt.out, raw); err != nil {
 		return err
 	}
-	var signed, refused int
+	var signed, refused, deferred int
 	items := make([]itemResult, len(d.Decisions))
 	for i, x := range d.Decisions {
 		items[i] = itemResult{ID: x.ID.String(), Status: x.Status.String(), Code: x.Code, Reason: x.Reason}
-		if x.Status == bundle.Signed {
+		switch x.Status {
+		case bundle.Signed:
 			signed++
-		} else {
+		case bundle.Deferred:
+			deferred++
+		default:
 			refused++
 		}
 	}
 	if s.opt.out != "-" {
 		err := s.print(map[string]any{
-			"out": s.opt.out, "digest": hex.EncodeToString(d.Bundle[:]), "signed": signed, "refused": refused, "repeat": repeat, "items": items,
+			"out": s.opt.out, "digest": hex.EncodeToString(d.Bundle[:]), "signed": signed, "refused": refused, "deferred": deferred,
+			"repeat": repeat, "items": items,
 		}, func(w io.Writer) error {
 			if repeat {
 				fmt.Fprintln(w, "REPEAT: answered before; the same bytes again")
 			}
 			for _, it := range items {
 				if it.Code != "" {
-					fmt.Fprintf(w, "refused  %s  %s: %s\n", it.ID, it.Code, it.Reason)
+					fmt.Fprintf(w, "%-8s %s  %s: %s\n", it.Status, it.ID, it.Code, it.Reason)
 				}
 			}
-			_, err := fmt.Fprintf(w, "signed %d, refused %d\n", signed, refused)
+			_, err := fmt.Fprintf(w, "signed %d, refused %d%s\n", signed, refused, putOff(deferred))
 			return err
 		})
 		if err != nil {
@@ -300,7 +314,37 @@ func (s *session) deliver(raw []byte, d *journal.Signing, repeat bool) error {
 		}
 	}
 	if signed == 0 {
-		return fault.New("sign.refused", "the answer file tells the online half", "every request was refused: %s: %s", d.Decisions[0].Code, d.Decisions[0].Reason)
+		return fault.New("sign.refused", "the answer file tells the online half", "no request was signed: %s: %s", d.Decisions[0].Code, d.Decisions[0].Reason)
 	}
 	return nil
+}
+
+func putOff(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", put off %d", n)
+}
+
+// resend writes a bundle that went to the online half once more: the file may
+// have been lost on the way.
+func (a *app) resend() error {
+	n, err := strconv.ParseUint(a.args[0], 10, 63)
+	if err != nil || a.opt.out == "" {
+		return cli.Usagef("give the number of a bundle and --out FILE")
+	}
+	return a.with(func(s *session) error {
+		e, ok := s.j.Sent(n)
+		if !ok {
+			return fault.New("sent.missing", "", "no bundle %d has been made for the online half since the pairing", n)
+		}
+		raw, err := durable.Read(s.sent(n), bundle.MaxFile)
+		if err != nil || sha256.Sum256(raw) != e.Out.Digest {
+			return fault.New("sent.missing", "run \"sign\" again with the bundle that it answers", "bundle %d is not kept here as it was made", n)
+		}
+		if err := s.output(s.opt.out, raw); err != nil || s.opt.out == "-" {
+			return err
+		}
+		return s.say(map[string]any{"out": s.opt.out, "sequence": n}, "wrote bundle %d again\n", n)
+	})
 }

@@ -32,7 +32,7 @@ func (c Channel) Judge(h Header, digest [32]byte, known func(sequence uint64) ([
 	case h.Kind == Pairing || h.Sequence == 0:
 		return 0, fault.New("bundle.kind", "", "a %s bundle has no place in the order of bundles", h.Kind)
 	case h.Sequence > c.Sequence && h.Sequence-c.Sequence > 1:
-		return 0, fault.New("bundle.gap", "bring the missing bundles first, in order, exporting them again if they are lost",
+		return 0, fault.New("bundle.gap", "bring the missing bundles first, in order; if one is lost, write it again: \"coldsign-online export --bundle N\", \"coldsign-offline resend N\"",
 			"this is bundle %d, and bundle %d has not arrived", h.Sequence, c.Sequence+1)
 	case h.Sequence > c.Sequence && h.Previous == c.Last:
 		return New, nil

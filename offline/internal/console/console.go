@@ -42,6 +42,9 @@ func (c *Console) Ask(question string) (string, error) {
 	}
 	fmt.Fprint(c.Err, question)
 	line, err := readLine(c.In)
+	if err != nil {
+		fmt.Fprintln(c.Err) // the error stands on a line of its own
+	}
 	return string(line), err
 }
 
@@ -50,8 +53,20 @@ func (c *Console) Secret(question string) ([]byte, error) {
 	if !c.Terminal() {
 		return nil, fault.New("console.terminal", "give --passphrase-file FILE", "there is no terminal to ask for the passphrase")
 	}
+	// The echo goes before the question comes: who answers at once is not shown.
+	fd := int(c.In.Fd())
+	loud, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err == nil {
+		quiet := *loud
+		quiet.Lflag &^= unix.ECHO
+		err = unix.IoctlSetTermios(fd, unix.TCSETS, &quiet)
+	}
+	if err != nil {
+		return nil, fault.New("console.terminal", "", "cannot switch off the terminal's echo: %w", err)
+	}
+	defer unix.IoctlSetTermios(fd, unix.TCSETS, loud)
 	fmt.Fprint(c.Err, question)
-	b, err := term.ReadPassword(int(c.In.Fd()))
+	b, err := term.ReadPassword(fd)
 	fmt.Fprintln(c.Err)
 	if err != nil {
 		return nil, fault.New("console.terminal", "", "cannot read from the terminal: %w", err)
