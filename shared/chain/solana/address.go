@@ -24,6 +24,10 @@ const (
 
 	RecentBlockhashes = "SysvarRecentB1ockHashes11111111111111111111"
 	RentSysvar        = "SysvarRent111111111111111111111111111111111"
+
+	// NativeMint is the mint of wrapped SOL under the Token program: 9 decimals,
+	// one base unit for one lamport.
+	NativeMint = "So11111111111111111111111111111111111111112"
 )
 
 // These verify signatures inside a transaction and charge for each one. They

@@ -56,6 +56,7 @@ type call struct {
 	code     string // why policy should deny it, while it is opaque
 	why      string // what is wrong with it, when its name is known
 	accepted bool
+	denied   bool     // accepted, told, and opaque all the same
 	named    []string // the accounts, by role when it is accepted
 	notes    []string
 }
@@ -98,13 +99,10 @@ func (c *call) lamports(kind chain.EffectKind, amount uint64, from, to address, 
 		Amount: new(big.Int).SetUint64(amount), From: text(from), To: text(to), Note: note})
 }
 
-// controls notes who controls an account that this message created before.
-func (c *call) controls(account address, owner string) {
-	for i, e := range c.effects {
-		if e.Kind == chain.Create && e.To == text(account) {
-			c.effects[i].Owner = owner
-		}
-	}
+// deny makes an instruction opaque that could be read, and whose effects are
+// told, but not who or what they concern.
+func (c *call) deny(code, format string, args ...any) {
+	c.denied, c.code, c.why = true, code, fmt.Sprintf(format, args...)
 }
 
 func (c *call) warn(code, format string, args ...any) {
@@ -116,7 +114,7 @@ func (c *call) warn(code, format string, args ...any) {
 // finish tells the instruction's line and, if nobody could read it, its bytes.
 func (c *call) finish() {
 	line := c.name
-	if !c.accepted {
+	if !c.accepted || c.denied {
 		what := fmt.Sprintf("instruction %d, %s", c.n, c.name)
 		if c.why != "" {
 			what += " (" + c.why + ")"
@@ -125,7 +123,9 @@ func (c *call) finish() {
 			if c.m.signer(int(a)) {
 				what += ", with the signature of " + text(c.m.keys[a])
 			}
-			c.named = append(c.named, fmt.Sprintf("#%d", a))
+			if !c.accepted {
+				c.named = append(c.named, fmt.Sprintf("#%d", a))
+			}
 		}
 		c.opaque = append(c.opaque, chain.Opaque{What: what, Code: c.code, Hex: hex.EncodeToString(c.raw)})
 		line += " (opaque)"

@@ -61,7 +61,13 @@ func (c *call) associated() {
 	roles := []role{{"payer", signs | writes, ""}, {"account", writes, ""}, {"owner", 0, ""}, {"mint", 0, ""},
 		{"system program", 0, SystemProgram}, {"token program", 0, program}, {"rent", 0, RentSysvar}}
 	if c.accept(len(c.data), roles[:len(c.accounts)]...) {
-		c.warn("solana.rent", "%s also pays the rent of each new token account, about 2039280 lamports, as the chain sets it", text(c.key(0)))
+		size := uint64(tokenAccountSize)
+		if program == Token2022Program {
+			size = token2022AccountSize
+		}
+		c.rent += rentOf(size)
+		c.warn("solana.rent", "%s also pays the rent of token account %s unless it exists, at most %d lamports",
+			text(c.key(0)), text(c.key(1)), rentOf(size))
 	}
 }
 
@@ -140,9 +146,29 @@ const (
 	unitsPerBuiltin      = 3_000   // the same for a compute budget instruction (SIMD-0170)
 )
 
+// What an account must hold to be exempt from rent: 6960 lamports for each byte
+// and for 128 bytes of overhead, as on every public network since its genesis.
+const (
+	rentPerByte  = 6_960
+	rentOverhead = 128
+
+	nonceAccountSize = 80
+	tokenAccountSize = 165
+	// The largest associated account that a Token-2022 mint is taken to force. The
+	// extensions that mints force today (ImmutableOwner, TransferFeeAmount,
+	// NonTransferableAccount, TransferHookAccount, PausableAccount) make 195 bytes:
+	// 166, 4 of header for each, and their data, 8 and 1. The rest is room for more.
+	token2022AccountSize = 500
+)
+
+// rentOf is the rent-exempt balance, in lamports, of an account of some bytes.
+func rentOf(size uint64) uint64 { return (rentOverhead + size) * rentPerByte }
+
 // fee is the most that the message can cost: 5000 lamports per signature, those
-// inside instructions included, and price times limit, rounded up. The runtime
-// grants some builtin programs fewer units by default than is assumed here.
+// inside instructions included, price times limit, rounded up, and the rent of
+// each token account that the associated token program may create, which no
+// effect tells. The runtime grants some builtin programs fewer units by default
+// than is assumed here. The signer who pays a rent need not be the fee payer.
 func (in *interpreter) fee() chain.Fee {
 	signatures, limit := int64(in.m.required), int64(0)
 	for _, x := range in.m.instructions {
@@ -168,6 +194,10 @@ func (in *interpreter) fee() chain.Fee {
 	rate := fmt.Sprintf("%d lamports a signature", lamportsPerSignature)
 	if in.budget.price > 0 {
 		rate += fmt.Sprintf(", %d micro-lamports a compute unit for %d units", in.budget.price, limit)
+	}
+	if in.rent > 0 {
+		amount.Add(amount, new(big.Int).SetUint64(in.rent))
+		rate += fmt.Sprintf(", and at most %d lamports of rent for new token accounts", in.rent)
 	}
 	return chain.Fee{Asset: in.network.Asset, Amount: amount, Payer: text(in.m.keys[0]), Rate: rate}
 }

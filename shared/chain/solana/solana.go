@@ -119,6 +119,8 @@ type interpreter struct {
 	proven   map[address]Fact // token accounts
 	acted    map[int]bool     // keys whose signature some explained instruction needs
 	budget   budget
+	rent     uint64 // lamports, at most, that new associated token accounts take
+	made     []*newAccount
 	deadline chain.Deadline
 	effects  []chain.Effect
 	warnings []chain.Warning
@@ -135,11 +137,16 @@ func interpret(m *message, network chain.Network, evidence []byte) (*interpreter
 	if in.deadline, in.warnings, err = authorize(m); err != nil {
 		return nil, err
 	}
+	var calls []*call
 	for i, x := range m.instructions {
 		c := &call{instruction: x, interpreter: in, n: i + 1}
 		if err := c.read(); err != nil {
 			return nil, err
 		}
+		calls = append(calls, c)
+	}
+	in.settle()
+	for _, c := range calls {
 		c.finish()
 	}
 	in.tellAccounts()

@@ -3,6 +3,7 @@ package solana
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/binary"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -123,12 +124,24 @@ func unknownCall() Instruction {
 }
 
 func createNonce() []Instruction {
-	data := append([]byte{0, 0, 0, 0, 0x80, 0x17, 0x16, 0, 0, 0, 0, 0, 80, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 32)...)
-	return []Instruction{
-		{known(SystemProgram), []AccountMeta{{alice, true, true}, {nonce, true, true}}, data},
-		{known(SystemProgram), []AccountMeta{{nonce, false, true}, {known(RecentBlockhashes), false, false}, {known(RentSysvar), false, false}},
-			append([]byte{6, 0, 0, 0}, bob[:]...)},
-	}
+	return []Instruction{createAccount(1_447_808, 80, known(SystemProgram)), initializeNonce(nonce, bob)}
+}
+
+// createAccount has alice pay for an account at nonce's key.
+func createAccount(lamports, space uint64, owner address) Instruction {
+	data := binary.LittleEndian.AppendUint64(make([]byte, 4), lamports)
+	data = append(binary.LittleEndian.AppendUint64(data, space), owner[:]...)
+	return Instruction{known(SystemProgram), []AccountMeta{{alice, true, true}, {nonce, true, true}}, data}
+}
+
+func initializeNonce(account, authority address) Instruction {
+	return Instruction{known(SystemProgram), []AccountMeta{{account, false, true}, {known(RecentBlockhashes), false, false}, {known(RentSysvar), false, false}},
+		append([]byte{6, 0, 0, 0}, authority[:]...)}
+}
+
+// initialize3 gives the token account at nonce's key to an owner.
+func initialize3(program, mint, owner address) Instruction {
+	return Instruction{program, []AccountMeta{{nonce, false, true}, {mint, false, false}}, append([]byte{18}, owner[:]...)}
 }
 
 func unchecked(source, destination, authority address, amount byte) Instruction {
@@ -138,6 +151,11 @@ func unchecked(source, destination, authority address, amount byte) Instruction 
 
 func cases(t testing.TB) []chaintest.Case {
 	source, destination := ata(t, alice, tokenProgram), ata(t, bob, tokenProgram)
+	native := known(NativeMint)
+	wrapped, err := ATA(alice, tokenProgram, native)
+	if err != nil {
+		t.Fatal(err)
+	}
 	local := compile(t, SystemTransfer(alice, bob, 1))
 	local.Network = localnet
 	list := []struct {
@@ -156,6 +174,10 @@ func cases(t testing.TB) []chaintest.Case {
 			Fact{Owner: bob, Mint: mint, Program: tokenProgram})},
 		{"token-2022-unproven", compile(t, TokenTransferChecked(token2022, ata(t, alice, token2022), mint, carol, alice, 9, 0))},
 		{"token-unchecked", compile(t, unchecked(source, destination, alice, 9))},
+		{"wrapped-sol", compile(t, SystemTransfer(alice, wrapped, 1_500_000_000), Instruction{tokenProgram, []AccountMeta{{wrapped, false, true}}, []byte{17}},
+			TokenTransferChecked(tokenProgram, wrapped, native, carol, alice, 1_500_000_000, 9))},
+		{"create-token-2022", compile(t, createAccount(2_074_080, 170, token2022), initialize3(token2022, mint, bob))},
+		{"create-unowned", compile(t, createAccount(100_000_000_000, 165, tokenProgram))},
 		{"unknown-program", compile(t, SystemTransfer(alice, bob, 1), unknownCall())},
 	}
 	var out []chaintest.Case

@@ -26,7 +26,7 @@ func (c *call) system() error {
 	case 0:
 		c.name = "System CreateAccount"
 		if c.accept(52, role{"from", signs | writes, ""}, role{"new account", signs | writes, ""}) {
-			c.create(c.key(1), c.u64(4), c.u64(12), c.address(20))
+			c.create(c.u64(4), c.u64(12), c.address(20), "")
 		}
 	case 2:
 		c.name = "System Transfer"
@@ -49,7 +49,7 @@ func (c *call) system() error {
 		c.name = "System InitializeNonceAccount"
 		if c.accept(36, role{"nonce account", writes, ""}, role{"recent blockhashes", 0, RecentBlockhashes}, role{"rent", 0, RentSysvar}) {
 			c.note("authority %s", c.address(4))
-			c.controls(c.key(0), c.address(4))
+			c.initializes(c.key(0), c.address(4))
 		}
 	case 11:
 		c.name = "System TransferWithSeed"
@@ -79,15 +79,6 @@ func (c *call) systemOpaque(tag uint32) {
 	}
 }
 
-// create tells of a new account, its size in bytes and the program it belongs to.
-func (c *call) create(account address, amount, space uint64, program string) {
-	if n := programName(program); n != "" {
-		program += " (" + n + ")"
-	}
-	c.lamports(chain.Create, amount, c.key(0), account, "account of program "+program)
-	c.note("space %d bytes", space)
-}
-
 // seed reads bincode's string at an offset: u64 length, then UTF-8.
 func (c *call) seed(at int) ([]byte, bool) {
 	if len(c.data) < at+8 || c.u64(at) > maxSeed || uint64(len(c.data)-at-8) < c.u64(at) {
@@ -115,7 +106,7 @@ func (c *call) createWithSeed() error {
 	}
 	at := 44 + len(seed)
 	c.note("seed %s", quote.String(string(seed)))
-	c.create(c.key(1), c.u64(at), c.u64(at+8), c.address(at+16))
+	c.create(c.u64(at), c.u64(at+8), c.address(at+16), c.address(4))
 	return c.seeded(c.key(1), address(c.data[4:36]), seed, address(c.data[at+16:]))
 }
 

@@ -48,8 +48,9 @@ func tatum(t *testing.T) tatumFile {
 	return f
 }
 
-// TestTatum: every record that the real tatum-kms signed is decoded without an
-// opaque part and sealed to the very bytes that it sent.
+// TestTatum: every record that the real tatum-kms signed is decoded and sealed to
+// the very bytes that it sent. Only the account of 82 bytes that is created and
+// left for anybody to make a mint of is opaque.
 func TestTatum(t *testing.T) {
 	for _, c := range tatum(t).Cases {
 		t.Run(c.Network+"/"+c.Name, func(t *testing.T) {
@@ -93,7 +94,8 @@ func TestTatum(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := tx.Review(); len(r.Opaque) != 0 || len(r.Effects) != 1 {
+			r, unowned := tx.Review(), c.Name == "create-account-with-mintPK"
+			if len(r.Effects) != 1 || (len(r.Opaque) == 1 && r.Opaque[0].Code == "solana.create-account") != unowned || !unowned && len(r.Opaque) != 0 {
 				t.Errorf("review:\n%s", r.Text())
 			}
 			sealed, err := tx.Seal(signWith(t, tx, texts))

@@ -4,6 +4,7 @@ import (
 	"math/big"
 
 	"coldsign/shared/chain"
+	"coldsign/shared/fault"
 )
 
 // token reads the SPL Token program and Token-2022 (TokenInstruction): one byte
@@ -22,7 +23,7 @@ func (c *call) token() error {
 	case 1:
 		c.name += "InitializeAccount"
 		if c.accept(1, account, mint, role{"owner", 0, ""}, rent) {
-			c.controls(c.key(0), text(c.key(2)))
+			c.initializes(c.key(0), text(c.key(2)))
 		}
 	case 3:
 		c.name += "Transfer"
@@ -32,6 +33,10 @@ func (c *call) token() error {
 	case 12:
 		c.name += "TransferChecked"
 		if c.accept(10, source, mint, destination, authority) {
+			if text(c.key(1)) == NativeMint && c.data[9] != nativeDecimals {
+				return fault.New("solana.decimals", "", "instruction %d says that wrapped SOL has %d decimals, it has %d",
+					c.n, c.data[9], nativeDecimals)
+			}
 			c.note("decimals %d", c.data[9])
 			c.tokens(c.asset(c.key(1), int(c.data[9])), c.key(0), c.key(2))
 		}
@@ -92,24 +97,36 @@ func (c *call) tokenOpaque(tag byte) {
 // initialized tells the owner that InitializeAccount2 and 3 carry in their data.
 func (c *call) initialized() {
 	c.note("owner %s", c.address(1))
-	c.controls(c.key(0), c.address(1))
+	c.initializes(c.key(0), c.address(1))
 }
 
+const nativeDecimals = 9
+
 // asset is a token by its mint. Decimals are what the message itself asserts:
-// the transfer fails where the mint has others.
+// the transfer fails where the mint has others. Those of wrapped SOL are known,
+// and so is its name.
 func (c *call) asset(mint address, decimals int) chain.Asset {
-	return chain.Asset{ID: string(c.network.ID) + "/token:" + text(mint), Decimals: decimals}
+	a := chain.Asset{ID: string(c.network.ID) + "/token:" + text(mint), Decimals: decimals}
+	if text(mint) == NativeMint {
+		a.Symbol, a.Decimals = "wSOL", nativeDecimals
+	}
+	return a
 }
 
 // unchecked tells a Transfer, which names no mint. Both of its accounts are of
-// one mint, so that either of them proves it, if proven itself.
+// one mint, so that either of them proves it, if proven itself. If neither is,
+// it may be any token, and is opaque.
 func (c *call) unchecked() {
+	proven := false
 	asset := chain.Asset{ID: string(c.network.ID) + "/token-account:" + text(c.key(0)), Decimals: -1}
 	for _, k := range []address{c.key(1), c.key(0)} {
 		if f, ok := c.proven[k]; ok && text(f.Program) == c.m.program(c.instruction) {
-			asset = c.asset(f.Mint, -1)
+			asset, proven = c.asset(f.Mint, -1), true
 			break
 		}
+	}
+	if !proven {
+		c.deny("solana.unchecked-transfer", "it names no mint and nothing proves which token it moves")
 	}
 	c.tokens(asset, c.key(0), c.key(1))
 }
