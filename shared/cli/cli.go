@@ -70,7 +70,10 @@ type Command[A any] struct {
 // to a set by name. It gives the command and its operands. Leading flags of the
 // kind "--home DIR" may stand before the command's words.
 func Match[A any](args []string, commands []Command[A], define func(fs *flag.FlagSet, name string)) (c Command[A], operands []string, err error) {
-	if len(args) == 0 || slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+	if len(args) == 0 {
+		return c, nil, Usagef("no command; see --help")
+	}
+	if slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
 		return c, nil, flag.ErrHelp
 	}
 	every := flag.NewFlagSet("", flag.ContinueOnError)

@@ -71,7 +71,10 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%q: %q %q %+v, %v", c.args, cmd.Name, operands, got, err)
 		}
 	}
-	if _, _, err := Match(nil, commands(), nil); !errors.Is(err, flag.ErrHelp) {
+	if _, _, err := Match([]string{"--help"}, commands(), nil); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("--help: %v", err)
+	}
+	if _, _, err := Match(nil, commands(), nil); Report(&bytes.Buffer{}, err) != Usage {
 		t.Errorf("no arguments: %v", err)
 	}
 }

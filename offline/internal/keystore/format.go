@@ -20,7 +20,7 @@ const (
 	maxSecret  = 1024 // bytes of a mnemonic text; keys are 32
 	minWords   = 8    // bytes of a passphrase
 	workFactor = 18   // scrypt log2 N for new files: about a second
-	maxFactor  = 22   // of files we open: bounds what a hostile header can ask for
+	maxFactor  = 20   // of files we open: bounds what a hostile header can ask for, 1 GiB
 )
 
 // contents is what the age file holds, in deterministic CBOR.

@@ -62,6 +62,7 @@ func (p Policy) Lines() []string {
 		"a wallet of a test network never signs for a main network, nor the other way round",
 		"a fee above 10 % of the native value moved is refused; for what moves nothing, above a hundredth of the cap",
 		"value that goes to the zero address, or tokens to their own contract, is refused",
+		"a key of ours never becomes an account that somebody else controls",
 		"a fee above the network's cap is refused")
 }
 
@@ -91,8 +92,8 @@ func (p Policy) Judge(r chain.Review, n chain.Network, own func(i int) bool) Ver
 		return v
 	}
 	for _, w := range r.Warnings {
-		if lost(w.Code) {
-			return deny("policy.lost", "nothing goes where it is lost", w.Code+": "+w.Text)
+		if fatal(w.Code) {
+			return deny("policy.warning", "nothing goes where it is lost, and no key becomes another's account", w.Code+": "+w.Text)
 		}
 	}
 	return Verdict{Allow: true, Rule: "policy " + p.Name}
@@ -118,9 +119,10 @@ func (p Policy) judgeShare(r chain.Review, n chain.Network, own func(i int) bool
 	return Verdict{Allow: true}
 }
 
-// lost lists the warnings of value that goes where nobody can use it.
-func lost(code string) bool {
-	return slices.Contains([]string{"evm.zero-address", "evm.zero-token", "evm.to-token"}, code)
+// fatal lists the warnings that refuse: value that goes where nobody can use it,
+// and a signing key that becomes an account which somebody else controls.
+func fatal(code string) bool {
+	return slices.Contains([]string{"evm.zero-address", "evm.zero-token", "evm.to-token", "solana.key-account"}, code)
 }
 
 // Moved is the native value that goes to others, or, when all of it comes back,

@@ -58,7 +58,7 @@ func TestJudge(t *testing.T) {
 		{name: "no effect at all", change: func(r *chain.Review) { r.Effects = nil }, code: "policy.fee-percent"},
 		{name: "the zero address", change: func(r *chain.Review) {
 			r.Warnings = []chain.Warning{{Code: "evm.zero-address", Text: "lost"}}
-		}, code: "policy.lost"},
+		}, code: "policy.warning"},
 		{name: "opaque", change: func(r *chain.Review) { r.Opaque = []chain.Opaque{{What: "call", Code: "evm.call"}} }, code: "policy.opaque"},
 		{name: "opaque under compat", preset: "compat", change: func(r *chain.Review) { r.Opaque = []chain.Opaque{{}} }},
 		{name: "unproven", change: func(r *chain.Review) { r.Unproven = true }, code: "policy.unproven"},

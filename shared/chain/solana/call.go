@@ -46,8 +46,8 @@ func (m *message) match(x instruction, roles []role) error {
 	return nil
 }
 
-// call is one instruction while it is read. It is opaque until accept or
-// acceptSigners has found it to be exactly what its program documents.
+// call is one instruction while it is read. It is opaque until accept has found
+// it to be exactly what its program documents.
 type call struct {
 	instruction
 	*interpreter
