@@ -10,10 +10,12 @@
 // input must end up signed: by the signers named, or by signatures that the PSBT
 // has already, which are verified here.
 //
-// An amount is proven when the PSBT has the whole previous transaction, or when
-// the signature commits to it (P2TR). A claimed amount is accepted, and the
-// review says Unproven. Which output is change is not decided here: the offline
-// half derives addresses and compares.
+// An amount is proven when the PSBT has the whole previous transaction. That of a
+// P2TR input is proven also when a signature to be made here is of the P2TR kind,
+// for it commits to the amounts of all inputs; a signature that somebody else has
+// made proves nothing to those who only sign beside it. A claimed amount is
+// accepted, and the review says Unproven. Which output is change is not decided
+// here: the offline half derives addresses and compares.
 //
 // Parser, digests and scripts are our own: the usual library for them brings a
 // network stack along.
@@ -50,13 +52,14 @@ func (Codec) Networks() []chain.ID {
 	return ids
 }
 
-// tx is a decoded PSBT.
+// tx is a decoded PSBT. It keeps none of the PSBT's bytes alive: those may be
+// megabytes, of which little is of use once they have been read.
 type tx struct {
 	network  network
-	packet   *packet
 	unsigned *transaction
-	in       []*input
+	in       []input
 	owner    []int // for each request, the index of its input
+	origins  []chain.Origin
 	fee      uint64
 }
 
@@ -69,25 +72,36 @@ func (Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 	if len(u.Evidence) > 0 {
 		return nil, fault.New("bitcoin.evidence", "", "a PSBT carries its own evidence; there are %d bytes beside it", len(u.Evidence))
 	}
-	p, err := parsePacket(slices.Clone(u.Payload))
+	t, err := read(u.Payload, u.Signers)
+	if err != nil {
+		return nil, err
+	}
+	t.network = n
+	if err := t.checkSigners(u.Signers); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// read does all of Decode but what needs the network, and lets signers be that
+// have nothing to sign.
+func read(payload []byte, signers []chain.PublicKey) (*tx, error) {
+	p, err := parsePacket(slices.Clone(payload))
 	if err != nil {
 		return nil, err
 	}
 	if err := checkForm(p.tx); err != nil {
 		return nil, err
 	}
-	ring, err := newKeyring(u.Signers)
+	ring, err := newKeyring(signers)
 	if err != nil {
 		return nil, err
 	}
-	t := &tx{network: n, packet: p, unsigned: p.tx}
-	if err := t.readInputs(ring); err != nil {
+	t := &tx{unsigned: p.tx, origins: p.origins()}
+	if err := t.readInputs(p, ring); err != nil {
 		return nil, err
 	}
-	if err := t.plan(ring); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return t, t.plan(p, ring)
 }
 
 // checkForm refuses what no node would accept, whatever the inputs are.
@@ -121,18 +135,19 @@ func checkForm(t *transaction) error {
 	return nil
 }
 
-func (t *tx) readInputs(ring *keyring) error {
-	spent, sum := make([]Output, 0, len(t.unsigned.in)), uint64(0)
-	for n, in := range t.unsigned.in {
-		i, err := readInput(n, in, t.packet.in[n], ring)
-		if err != nil {
+func (t *tx) readInputs(p *packet, ring *keyring) error {
+	t.in = make([]input, len(p.in))
+	spent, sum := make([]Output, len(p.in)), uint64(0)
+	for n := range t.in {
+		i := &t.in[n]
+		if err := i.read(n, t.unsigned.in[n], p.in[n], ring); err != nil {
 			return err
 		}
 		sum += i.spent.Amount
 		if err := checkAmount(sum); err != nil {
 			return err
 		}
-		t.in, spent = append(t.in, i), append(spent, i.spent)
+		spent[n] = i.spent
 	}
 	for _, o := range t.unsigned.out {
 		if o.Amount > sum {
@@ -142,31 +157,50 @@ func (t *tx) readInputs(ring *keyring) error {
 	}
 	t.fee = sum
 	s := newSighasher(t.unsigned, spent)
-	for n, i := range t.in {
-		i.digest = i.sighash(n, s)
+	for n := range t.in {
+		t.in[n].digest = t.in[n].sighash(n, s)
 	}
 	return nil
 }
 
-// plan decides which signatures are to be made, and refuses when an input stays
-// unsigned or a signer has nothing to sign.
-func (t *tx) plan(ring *keyring) error {
-	for n, i := range t.in {
-		if err := i.plan(n, t.packet.in[n], ring); err != nil {
+// plan decides which signatures are to be made, and so which amounts are proven,
+// and refuses when an input stays unsigned.
+func (t *tx) plan(p *packet, ring *keyring) error {
+	committed := false // by a signature of ours, to every amount
+	for n := range t.in {
+		i := &t.in[n]
+		if err := i.plan(n, p.in[n], ring); err != nil {
 			return err
 		}
+		i.detach()
 		for _, s := range i.slots {
 			if s.sig == nil {
 				t.owner = append(t.owner, n)
+				committed = committed || i.kind == p2tr
+			}
+		}
+		if len(t.owner) > maxSigs {
+			return overLimit("more than %d signatures are to be made", maxSigs)
+		}
+	}
+	for n := range t.in {
+		t.in[n].proven = t.in[n].proven || committed && t.in[n].kind == p2tr
+	}
+	return nil
+}
+
+// checkSigners refuses a signer that has nothing to sign.
+func (t *tx) checkSigners(signers []chain.PublicKey) error {
+	wanted, tap := map[chain.PublicKey]bool{}, map[chain.PublicKey]bool{}
+	for _, i := range t.in {
+		for _, s := range i.slots {
+			if s.sig == nil {
+				wanted[s.key] = true
+				tap[s.key] = tap[s.key] || i.kind == p2tr
 			}
 		}
 	}
-	wanted, tap := map[chain.PublicKey]bool{}, map[chain.PublicKey]bool{}
-	for _, r := range t.ToSign() {
-		wanted[r.Key] = true
-		tap[r.Key] = tap[r.Key] || r.Scheme == chain.Taproot
-	}
-	for _, key := range ring.list {
+	for _, key := range signers {
 		if !wanted[key] && !tap[key.Even()] {
 			return fault.New("psbt.signer-unused", "leave it out", "no input wants a signature of %s", key)
 		}
@@ -198,11 +232,19 @@ func (t *tx) ToSign() []chain.SignRequest {
 
 // Origins gives the key origins that the PSBT claims, of inputs and outputs.
 func (t *tx) Origins() []chain.Origin {
+	origins := slices.Clone(t.origins)
+	for n := range origins {
+		origins[n].Path = slices.Clone(origins[n].Path)
+	}
+	return origins
+}
+
+func (p *packet) origins() []chain.Origin {
 	var origins []chain.Origin
-	for _, ps := range t.packet.in {
+	for _, ps := range p.in {
 		origins = append(origins, ps.origins(inDerivation, inTapOrigin)...)
 	}
-	for _, ps := range t.packet.out {
+	for _, ps := range p.out {
 		origins = append(origins, ps.origins(outDerivation, outTapOrigin)...)
 	}
 	return origins
@@ -225,6 +267,7 @@ func (ps pairs) origins(derivation, taproot uint64) []chain.Origin {
 			continue
 		}
 		o := chain.Origin{Key: key, Fingerprint: [4]byte(r.take(4))}
+		o.Path = slices.Grow(o.Path, len(r.b)/4)
 		for len(r.b) > 0 {
 			o.Path = append(o.Path, r.u32())
 		}

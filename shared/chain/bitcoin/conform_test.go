@@ -74,8 +74,8 @@ func claimed(t testing.TB, i Input) Input {
 	return i
 }
 
-// One of several amounts that is claimed makes the whole unproven; a Taproot
-// amount does not.
+// One of several amounts that is claimed makes the whole unproven; that of a P2TR
+// input does not while we make a Taproot signature.
 func TestUnproven(t *testing.T) {
 	for _, c := range []struct {
 		in   []Input
@@ -143,6 +143,20 @@ func TestReturnData(t *testing.T) {
 		{"\x6a\x01\x05", "", false},
 		{"\x6a\x02hi\x00", "", false},
 		{"\x6a\x03hi", "", false},
+		{"\x6a\x4b" + string(eighty[:75]), string(eighty[:75]), true},
+		{"\x6a\x4c\x4b" + string(eighty[:75]), "", false},
+		{"\x6a\x4c\x4c" + string(eighty[:76]), string(eighty[:76]), true},
+		{"\x6a\x4c" + string(eighty[:76]), "", false},
+		{"\x6a\x4c", "", false},
+		{"\x6a\x4d" + string(eighty[:77]), "", false}, // OP_PUSHDATA2
+		{"\x6a\x4d\x02\x00hi", "", false},
+		{"\x6a\x4d\x4c" + string(eighty[:76]), "", false},
+		{"\x6a\x50\x4c" + string(eighty[:76]), "", false},
+		{"\x6a\x4e" + string(eighty[:78]), "", false}, // OP_PUSHDATA4
+		{"\x6a\x4f" + string(eighty[:79]), "", false}, // OP_1NEGATE
+		{"\x6a\x4f", "", false},
+		{"\x6a\x50" + string(eighty), "", false}, // OP_RESERVED
+		{"\x6a\x51", "", false},
 		{"\x6a", "", false},
 		{"\x51", "", false},
 		{"", "", false},
@@ -176,20 +190,5 @@ func TestOrigins(t *testing.T) {
 		if got[n].Key != want[n].Key || got[n].Fingerprint != want[n].Fingerprint || !slices.Equal(got[n].Path, want[n].Path) {
 			t.Errorf("%v, want %v", got[n], want[n])
 		}
-	}
-}
-
-// The most inputs that are allowed decode; see limits.go.
-func TestMostInputs(t *testing.T) {
-	var in []Input
-	for n := range uint32(maxInputs) {
-		in = append(in, kinds[1].input(n, 1000))
-	}
-	x := decode(t, build(t, 2, 0, in, []Output{pay(maxInputs * 900)}), 2)
-	if len(x.ToSign()) != maxInputs {
-		t.Errorf("%d requests", len(x.ToSign()))
-	}
-	if r := x.Review(); len(r.Warnings) != 1 || r.Warnings[0].Code != "bitcoin.size" {
-		t.Errorf("%v", r.Warnings)
 	}
 }

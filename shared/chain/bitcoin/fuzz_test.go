@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"coldsign/shared/chain"
+	"coldsign/shared/fault"
 )
 
 func seeds(f *testing.F) {
@@ -81,6 +82,18 @@ func FuzzDecode(f *testing.F) {
 				t.Fatal("the sealed transaction does not parse to its id")
 			}
 			x.(chain.Originator).Origins()
+		}
+		wanted, err := Match(b, signers(all...))
+		if err != nil || len(wanted) == 0 {
+			return
+		}
+		// A candidate may have told the redeem script of an input that it has signed already.
+		x, err := New().Decode(chain.Unsigned{Network: mainnet, Payload: b, Signers: wanted})
+		if err != nil && !fault.Is(err, "psbt.redeem-script") {
+			t.Fatalf("Match gives signers that Decode refuses: %v", err)
+		}
+		if err == nil && x.Review().Text() == "" {
+			t.Fatal("nothing to review")
 		}
 	})
 }

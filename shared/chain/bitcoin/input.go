@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
@@ -25,7 +26,7 @@ type input struct {
 	Outpoint
 	sequence uint32
 	spent    Output
-	proven   bool // the previous transaction is at hand, or the signature commits to the amount
+	proven   bool // the previous transaction is at hand, or a signature of ours commits to the amount
 	kind     inputKind
 	nested   []byte // the witness program, where it is in P2SH
 	keyHash  []byte // P2PKH, P2WPKH
@@ -45,23 +46,32 @@ type slot struct {
 	sig []byte // as it goes on the wire, type byte included; nil when to be made
 }
 
-// readInput finds what an input spends and how, and refuses what we cannot sign.
-func readInput(index int, in txInput, ps pairs, ring *keyring) (*input, error) {
-	i := &input{Outpoint: in.prev, sequence: in.sequence}
+// read finds what an input spends and how, and refuses what we cannot sign.
+func (i *input) read(index int, in txInput, ps pairs, ring *keyring) error {
+	i.Outpoint, i.sequence = in.prev, in.sequence
 	switch {
 	case ps.has(inFinalScript) || ps.has(inFinalWitness):
-		return nil, fault.New("psbt.final", "give the PSBT as it was before it was finalized", "input %d is final already", index)
+		return fault.New("psbt.final", "give the PSBT as it was before it was finalized", "input %d is final already", index)
 	case ps.has(inTapLeaf) || ps.has(inTapScriptSig):
-		return nil, fault.New("psbt.taproot-script", "spend by the key path", "input %d spends a Taproot script", index)
+		return fault.New("psbt.taproot-script", "spend by the key path", "input %d spends a Taproot script", index)
 	}
 	if err := i.readSpent(index, ps); err != nil {
-		return nil, err
+		return err
 	}
 	if err := i.readKind(index, ps, ring); err != nil {
-		return nil, err
+		return err
 	}
-	i.proven = i.proven || i.kind == p2tr
-	return i, i.readHashType(index, ps)
+	return i.readHashType(index, ps)
+}
+
+// detach copies what refers to the PSBT's bytes, so that they can be freed.
+func (i *input) detach() {
+	for _, b := range []*[]byte{&i.spent.Script, &i.nested, &i.keyHash, &i.script, &i.root} {
+		*b = slices.Clone(*b)
+	}
+	for n := range i.slots {
+		i.slots[n].sig = slices.Clone(i.slots[n].sig)
+	}
 }
 
 // readSpent finds the amount and script that the input spends: in the previous

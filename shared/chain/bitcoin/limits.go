@@ -4,10 +4,12 @@ package bitcoin
 // them is refused with the code "psbt.limits" before it is allocated.
 const (
 	maxPayload = 4 << 20 // bytes of a PSBT, previous transactions included
+	maxBase    = 100_000 // bytes of the unsigned transaction: at 4 weight units each, what nodes relay
 	maxInputs  = 2_000   // inputs of the unsigned transaction
 	maxOutputs = 5_000   // outputs of the unsigned transaction
 	maxSigners = 2_000   // keys whose signatures are wanted
-	maxPairs   = 2_000   // key-value pairs of one PSBT map
+	maxSigs    = 2_000   // signatures that the PSBT has, and as many to be made: each is verified
+	maxPairs   = 20_000  // key-value pairs of one PSBT
 	maxKey     = 5_000   // bytes of a PSBT key; the longest known is a control block of 4,129
 	maxScript  = 10_000  // bytes of a script, as consensus has it
 	maxPath    = 255     // indexes of a key origin: BIP-32 counts depth in one byte

@@ -1,47 +1,34 @@
 package bitcoin
 
-import (
-	"slices"
-
-	"coldsign/shared/chain"
-)
+import "coldsign/shared/chain"
 
 // Match gives those of the candidates whose signatures the PSBT wants, in the
-// order of their first input, each once: the signers that Decode accepts. It
-// judges no amounts. Errors are those of Decode; psbt.signers when the
+// order of their first request, each once: the signers that Decode accepts. None
+// is wanted when the PSBT is fully signed. Errors are those of Decode, for it
+// reads and judges all that Decode does but the network: psbt.signers when the
 // candidates are too few.
 func Match(payload []byte, candidates []chain.PublicKey) ([]chain.PublicKey, error) {
-	ring, err := newKeyring(candidates)
+	t, err := read(payload, candidates)
 	if err != nil {
 		return nil, err
 	}
-	p, err := parsePacket(slices.Clone(payload))
-	if err != nil {
-		return nil, err
-	}
-	if err := checkForm(p.tx); err != nil {
-		return nil, err
-	}
-	t := &tx{packet: p, unsigned: p.tx}
-	if err := t.readInputs(ring); err != nil {
-		return nil, err
+	// A Taproot request names the key with even y; the candidate may be odd.
+	even := map[chain.PublicKey]chain.PublicKey{}
+	for _, key := range candidates {
+		if _, ok := even[key.Even()]; !ok {
+			even[key.Even()] = key
+		}
 	}
 	var keys []chain.PublicKey
-	for n, i := range t.in {
-		if err := i.plan(n, p.in[n], ring); err != nil {
-			return nil, err
+	seen := map[chain.PublicKey]bool{}
+	for _, r := range t.ToSign() {
+		key := r.Key
+		if r.Scheme == chain.Taproot {
+			key = even[key]
 		}
-		for _, s := range i.slots {
-			if s.sig != nil {
-				continue
-			}
-			// A Taproot slot holds the key with even y, the candidate may be odd.
-			at := slices.IndexFunc(candidates, func(k chain.PublicKey) bool {
-				return k == s.key || i.kind == p2tr && k.Even() == s.key
-			})
-			if at >= 0 && !slices.Contains(keys, candidates[at]) {
-				keys = append(keys, candidates[at])
-			}
+		if !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
 		}
 	}
 	return keys, nil
@@ -50,22 +37,23 @@ func Match(payload []byte, candidates []chain.PublicKey) ([]chain.PublicKey, err
 // PayloadOrigins gives the key origins that a PSBT claims, of its inputs and
 // outputs, before anybody knows who is to sign it.
 func PayloadOrigins(payload []byte) ([]chain.Origin, error) {
-	p, err := parsePacket(slices.Clone(payload))
+	p, err := parsePacket(payload)
 	if err != nil {
 		return nil, err
 	}
-	return (&tx{packet: p}).Origins(), nil
+	return p.origins(), nil
 }
 
-// Outpoints gives the outputs that a PSBT spends, in the order of its inputs.
+// Outpoints gives the outputs that a PSBT spends, in the order of its inputs. It
+// judges form alone, as PayloadOrigins does: an outpoint may occur twice.
 func Outpoints(payload []byte) ([]Outpoint, error) {
-	p, err := parsePacket(slices.Clone(payload))
+	p, err := parsePacket(payload)
 	if err != nil {
 		return nil, err
 	}
-	var spent []Outpoint
-	for _, in := range p.tx.in {
-		spent = append(spent, in.prev)
+	spent := make([]Outpoint, len(p.tx.in))
+	for n, in := range p.tx.in {
+		spent[n] = in.prev
 	}
 	return spent, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 
@@ -167,12 +168,24 @@ func (ps pairs) has(typ uint64) bool {
 	return ok
 }
 
+// signatures counts those that an input has already.
+func (ps pairs) signatures() (n int) {
+	for _, p := range ps {
+		if p.typ == inPartialSig || p.typ == inTapKeySig {
+			n++
+		}
+	}
+	return n
+}
+
 // packet is a parsed PSBT. It refers to the bytes that it was parsed from.
 type packet struct {
 	tx     *transaction
 	global pairs
 	in     []pairs
 	out    []pairs
+	count  int // pairs read
+	sigs   int // signatures among them
 }
 
 // parsePacket reads a version 0 PSBT, form only: each known field is well
@@ -187,7 +200,7 @@ func parsePacket(b []byte) (*packet, error) {
 	r := &reader{b: b[len(magic):]}
 	p := &packet{}
 	var err error
-	if p.global, err = r.pairs(globalFields, "the global map"); err != nil {
+	if p.global, err = p.pairs(r, globalFields, "the global map"); err != nil {
 		return nil, err
 	}
 	if v, ok := p.global.get(globalVersion); ok && binary.LittleEndian.Uint32(v) != 0 {
@@ -198,12 +211,15 @@ func parsePacket(b []byte) (*packet, error) {
 	}
 	p.in, p.out = make([]pairs, len(p.tx.in)), make([]pairs, len(p.tx.out))
 	for i := range p.in {
-		if p.in[i], err = r.pairs(inputFields, fmt.Sprintf("input %d", i)); err != nil {
+		if p.in[i], err = p.pairs(r, inputFields, fmt.Sprintf("input %d", i)); err != nil {
 			return nil, err
+		}
+		if p.sigs += p.in[i].signatures(); p.sigs > maxSigs {
+			return nil, overLimit("the PSBT has more than %d signatures", maxSigs)
 		}
 	}
 	for i := range p.out {
-		if p.out[i], err = r.pairs(outputFields, fmt.Sprintf("output %d", i)); err != nil {
+		if p.out[i], err = p.pairs(r, outputFields, fmt.Sprintf("output %d", i)); err != nil {
 			return nil, err
 		}
 	}
@@ -214,13 +230,16 @@ func parsePacket(b []byte) (*packet, error) {
 }
 
 // parseTx reads the unsigned transaction: never the witness form, and no
-// scriptSig filled.
+// scriptSig filled. The transaction refers to a copy of its own.
 func (p *packet) parseTx() error {
 	raw, ok := p.global.get(globalTx)
 	if !ok {
 		return fault.New("psbt.unsigned-tx", "", "the PSBT has no unsigned transaction")
 	}
-	r := &reader{b: raw}
+	if len(raw) > maxBase {
+		return overLimit("the unsigned transaction has %d bytes, the most that nodes relay is %d", len(raw), maxBase)
+	}
+	r := &reader{b: slices.Clone(raw)}
 	p.tx = r.transaction(false)
 	if !r.done() {
 		return fault.New("psbt.unsigned-tx", "", "the unsigned transaction is malformed")
@@ -242,7 +261,7 @@ func (p *packet) parseTx() error {
 }
 
 // pairs reads one map up to its separator.
-func (r *reader) pairs(fields map[uint64]field, place string) (pairs, error) {
+func (p *packet) pairs(r *reader, fields map[uint64]field, place string) (pairs, error) {
 	var ps pairs
 	seen := map[string]bool{}
 	for {
@@ -251,24 +270,24 @@ func (r *reader) pairs(fields map[uint64]field, place string) (pairs, error) {
 			return ps, nil
 		}
 		k := &reader{b: key}
-		p := pair{typ: k.compact(), key: key, data: k.b, value: r.varbytes()}
+		kv := pair{typ: k.compact(), key: key, data: k.b, value: r.varbytes()}
 		if r.bad || k.bad {
 			return nil, fault.New("psbt.malformed", "", "%s of the PSBT is cut short or malformed", place)
 		}
-		if len(key) > maxKey || len(ps) == maxPairs {
-			return nil, overLimit("%s has more than %d pairs, or a key of more than %d bytes", place, maxPairs, maxKey)
+		if p.count++; len(key) > maxKey || p.count > maxPairs {
+			return nil, overLimit("%s has a key of more than %d bytes, or the PSBT more than %d pairs", place, maxKey, maxPairs)
 		}
 		if seen[string(key)] {
 			return nil, fault.New("psbt.duplicate-key", "", "%s has the key %.80x twice", place, key)
 		}
 		seen[string(key)] = true
-		if versionTwo(fields, p.typ) {
-			return nil, badVersion("%s has field 0x%02x of PSBT version 2", place, p.typ)
+		if versionTwo(fields, kv.typ) {
+			return nil, badVersion("%s has field 0x%02x of PSBT version 2", place, kv.typ)
 		}
-		if f, known := fields[p.typ]; known && (!f.key(p.data) || !f.value(p.value)) {
+		if f, known := fields[kv.typ]; known && (!f.key(kv.data) || !f.value(kv.value)) {
 			return nil, fault.New("psbt.field", "", "%s has a malformed field: %s", place, f.name)
 		}
-		ps = append(ps, p)
+		ps = append(ps, kv)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"coldsign/shared/chain"
@@ -33,8 +34,8 @@ func (t *tx) Review() chain.Review {
 			Text: "none: valid until another transaction spends one of its inputs",
 		},
 	}
-	for n, i := range t.in {
-		t.reviewInput(&r, n, i)
+	for n := range t.in {
+		t.reviewInput(&r, n, &t.in[n])
 	}
 	for n, o := range t.unsigned.out {
 		t.reviewOutput(&r, n, o)
@@ -66,16 +67,19 @@ func (t *tx) reviewInput(r *chain.Review, n int, i *input) {
 	r.Details = append(r.Details, chain.Detail{Name: fmt.Sprintf("input %d", n), Value: value})
 }
 
-// describe names the kind of input, and whatever else its digest depends on.
+// describe names the kind of input, whatever else its digest depends on, and for
+// a multisig the keys that are asked to sign and those that have.
 func (i *input) describe() string {
 	nested := ""
 	if i.nested != nil {
 		nested = "P2SH-"
 	}
-	present := 0
+	var asked, signed []string
 	for _, s := range i.slots {
-		if s.sig != nil {
-			present++
+		if s.sig == nil {
+			asked = append(asked, s.key.String())
+		} else {
+			signed = append(signed, s.key.String())
 		}
 	}
 	var kind string
@@ -85,14 +89,21 @@ func (i *input) describe() string {
 	case p2wpkh:
 		kind = nested + "P2WPKH"
 	case multiSig:
-		return fmt.Sprintf("%sP2WSH %d-of-%d multisig, %d signed already", nested, i.need, len(i.keys), present)
+		kind = fmt.Sprintf("%sP2WSH %d-of-%d multisig", nested, i.need, len(i.keys))
+		if len(asked) > 0 {
+			kind += ", to be signed by " + strings.Join(asked, " ")
+		}
+		if len(signed) > 0 {
+			kind += ", signed already by " + strings.Join(signed, " ")
+		}
+		return kind
 	case p2tr:
 		kind = "P2TR, sighash DEFAULT"
 		if i.hashType == sighashAll {
 			kind = "P2TR, sighash ALL"
 		}
 	}
-	if present > 0 {
+	if len(signed) > 0 {
 		kind += ", signed already"
 	}
 	return kind

@@ -164,3 +164,79 @@ func TestSchnorrRange(t *testing.T) {
 		}
 	}
 }
+
+// A claimed P2TR amount is proven by a Taproot signature that we make, on
+// whichever input, and not by one that somebody else has made: our own signature
+// would be the same whatever was claimed.
+func TestTaprootAmounts(t *testing.T) {
+	mixed := func(foreign Input) []byte { // input 0 is P2WPKH and proven
+		return build(t, 2, 0, []Input{kinds[1].input(1, 9000), foreign}, []Output{pay(9500)})
+	}
+	signed := func(payload []byte, ks ...int) []byte {
+		x := decode(t, payload, ks...)
+		for n, r := range x.ToSign() {
+			if r.Key == key(9).Even() {
+				return withField(t, payload, x.owner[n], inTapKeySig, sign(r).Bytes)
+			}
+		}
+		t.Fatal("no Taproot signature is wanted")
+		return nil
+	}
+	claim := func(amount uint64) Input {
+		in := taproot(2, amount, 9, nil)
+		in.Outpoint = outpoint(1)
+		return in
+	}
+	whole := taproot(2, 1000, 9, nil)
+	whole.Previous = fund(2, *whole.Claimed)
+	beside := build(t, 2, 0, []Input{claim(1000), taproot(3, 9000, 10, nil)}, []Output{pay(9500)})
+	for _, c := range []struct {
+		name     string
+		payload  []byte
+		signers  []int
+		unproven bool
+	}{
+		{"ours", mixed(claim(1000)), []int{2, 9}, false},
+		{"signed already, claimed", signed(mixed(claim(1000)), 2, 9), []int{2}, true},
+		{"signed already, with the previous transaction", signed(mixed(whole), 2, 9), []int{2}, false},
+		{"signed already, beside a Taproot input of ours", signed(beside, 9, 10), []int{10}, false},
+	} {
+		r := decode(t, c.payload, c.signers...).Review()
+		if warned := len(r.Warnings) == 1 && r.Warnings[0].Code == "bitcoin.amount-unproven"; r.Unproven != c.unproven || warned != c.unproven {
+			t.Errorf("%s: unproven %v, warnings %v", c.name, r.Unproven, r.Warnings)
+		}
+	}
+	one, other := decode(t, signed(mixed(claim(1000)), 2, 9), 2), decode(t, signed(mixed(claim(1_000_000)), 2, 9), 2)
+	if !bytes.Equal(one.ToSign()[0].Message, other.ToSign()[0].Message) || one.fee == other.fee {
+		t.Error("the case that the warning is for does not arise")
+	}
+}
+
+// The review of a multisig names the keys that are asked and those that have
+// signed, so that another choice of signers is another text.
+func TestMultisigKeys(t *testing.T) {
+	in := []Input{kinds[3].input(1, 9000)} // 2 of keys 4, 5 and 6
+	base := build(t, 2, 0, in, []Output{pay(8000)})
+	half := withField(t, base, 0, inPartialSig, partial(t, base, 0, 5, 4, 5), key(5).Bytes()...)
+	for _, c := range []struct {
+		payload []byte
+		signers []int
+		want    string
+	}{
+		{base, []int{4, 5}, "to be signed by " + key(4).String() + " " + key(5).String() + ", sequence"},
+		{base, []int{6, 4}, "to be signed by " + key(4).String() + " " + key(6).String() + ", sequence"},
+		{half, []int{4}, "to be signed by " + key(4).String() + ", signed already by " + key(5).String() + ", sequence"},
+		{half, []int{6}, "to be signed by " + key(6).String() + ", signed already by " + key(5).String() + ", sequence"},
+	} {
+		if text := decode(t, c.payload, c.signers...).Review().Text(); !strings.Contains(text, "P2WSH 2-of-3 multisig, "+c.want) {
+			t.Errorf("signers %v: no %q in\n%s", c.signers, c.want, text)
+		}
+	}
+	both := build(t, 2, 0, append(in, kinds[3].input(2, 9000)), []Output{pay(8000)})
+	full := withField(t, both, 0, inPartialSig, partial(t, both, 0, 5, 4, 5), key(5).Bytes()...)
+	full = withField(t, full, 0, inPartialSig, partial(t, both, 0, 6, 4, 6), key(6).Bytes()...)
+	want := "multisig, signed already by " + key(5).String() + " " + key(6).String() + ", sequence"
+	if text := decode(t, full, 4, 5).Review().Text(); !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+}

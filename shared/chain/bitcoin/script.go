@@ -108,11 +108,12 @@ func returnData(script []byte) ([]byte, bool) {
 		return nil, false
 	}
 	n, data := int(script[1]), script[2:]
-	if n == opPushData1 && len(data) > 0 {
+	switch {
+	case n < opPushData1: // up to 75 bytes, the opcode is the length
+	case n > opPushData1 || len(data) == 0 || data[0] < opPushData1:
+		return nil, false // another opcode, or a longer form than needed
+	default:
 		n, data = int(data[0]), data[1:]
-		if n < opPushData1 {
-			return nil, false
-		}
 	}
 	if n == 1 && len(data) == 1 && (data[0] >= 1 && data[0] <= 16 || data[0] == 0x81) {
 		return nil, false // OP_1 to OP_16 and OP_1NEGATE are shorter

@@ -97,7 +97,8 @@ func verifySchnorr(key [32]byte, digest Hash, sig []byte) bool {
 func (t *tx) assemble(wire [][]byte) *transaction {
 	signed := *t.unsigned
 	signed.in = slices.Clone(signed.in)
-	for n, i := range t.in {
+	for n := range t.in {
+		i := &t.in[n]
 		var sigs [][]byte
 		for _, s := range i.slots {
 			if s.sig == nil {
@@ -129,7 +130,7 @@ func (t *tx) weight() int {
 	wire := make([][]byte, 0, len(t.owner))
 	for _, index := range t.owner {
 		size := ecdsaSize
-		if i := t.in[index]; i.kind == p2tr {
+		if i := &t.in[index]; i.kind == p2tr {
 			size = schnorrSize + int(i.hashType)
 		}
 		wire = append(wire, make([]byte, size))

@@ -3,6 +3,7 @@ package bitcoin
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 )
 
 // The signature hash types that we sign. Both cover every input and output.
@@ -20,11 +21,15 @@ type sighasher struct {
 	outputs   [32]byte
 	amounts   [32]byte
 	scripts   [32]byte
+	bare      []byte // the transaction without scripts of inputs, and the hash type
 }
 
 func newSighasher(tx *transaction, spent []Output) *sighasher {
 	var prevouts, sequences, outputs, amounts, scripts []byte
-	for _, in := range tx.in {
+	bare := *tx
+	bare.in = slices.Clone(tx.in)
+	for n, in := range tx.in {
+		bare.in[n].script = nil
 		prevouts = appendOutpoint(prevouts, in.prev)
 		sequences = binary.LittleEndian.AppendUint32(sequences, in.sequence)
 	}
@@ -38,19 +43,22 @@ func newSighasher(tx *transaction, spent []Output) *sighasher {
 	return &sighasher{
 		tx: tx, prevouts: sha256.Sum256(prevouts), sequences: sha256.Sum256(sequences),
 		outputs: sha256.Sum256(outputs), amounts: sha256.Sum256(amounts), scripts: sha256.Sum256(scripts),
+		bare: binary.LittleEndian.AppendUint32(bare.encode(false), sighashAll),
 	}
 }
 
 // legacy is the digest of an input before SegWit: the transaction with the
-// script that is spent in place of this input's own, hash type ALL.
+// script that is spent in place of this input's own, hash type ALL. It hashes the
+// whole transaction for each input, which maxBase and maxInputs bound to 200 MB;
+// the bytes are written once, by newSighasher.
 func (s *sighasher) legacy(index int, script []byte) Hash {
-	t := *s.tx
-	t.in = make([]txInput, len(s.tx.in))
-	for i, in := range s.tx.in {
-		t.in[i] = txInput{prev: in.prev, sequence: in.sequence}
-	}
-	t.in[index].script = script
-	return doubleHash(binary.LittleEndian.AppendUint32(t.encode(false), sighashAll))
+	const each = 32 + 4 + 1 + 4 // outpoint, empty script, sequence
+	at := 4 + len(appendCompact(nil, len(s.tx.in))) + each*index + 36
+	h := sha256.New()
+	h.Write(s.bare[:at])
+	h.Write(appendBytes(nil, script))
+	h.Write(s.bare[at+1:])
+	return sha256.Sum256(h.Sum(nil))
 }
 
 // segwit is the digest of a witness version 0 input (BIP-143), hash type ALL.

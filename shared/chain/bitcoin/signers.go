@@ -13,7 +13,8 @@ import (
 // keyring is the signers, to be found by what a script has of them.
 type keyring struct {
 	list   []chain.PublicKey
-	even   map[chain.PublicKey]bool     // by the key with even y
+	held   map[chain.PublicKey]bool     // the keys
+	even   map[chain.PublicKey]bool     // the keys with even y instead
 	hashes map[[20]byte]chain.PublicKey // by HASH160
 	nested map[[20]byte][]byte          // by P2SH hash: the P2WPKH program in it
 	output map[[32]byte]chain.PublicKey // by BIP-86 output key; see byOutput
@@ -41,8 +42,8 @@ func newKeyring(signers []chain.PublicKey) (*keyring, error) {
 		return nil, overLimit("%d signers, the most is %d", len(signers), maxSigners)
 	}
 	k := &keyring{
-		list: slices.Clone(signers), even: map[chain.PublicKey]bool{}, hashes: map[[20]byte]chain.PublicKey{},
-		nested: map[[20]byte][]byte{},
+		list: signers, held: map[chain.PublicKey]bool{}, even: map[chain.PublicKey]bool{},
+		hashes: map[[20]byte]chain.PublicKey{}, nested: map[[20]byte][]byte{},
 	}
 	for _, key := range signers {
 		if key.Curve() != chain.Secp256k1 || !isPubKey(key.Bytes()) {
@@ -50,7 +51,7 @@ func newKeyring(signers []chain.PublicKey) (*keyring, error) {
 		}
 		hash := hash160(key.Bytes())
 		program := witnessScript(0, hash)
-		k.even[key.Even()] = true
+		k.held[key], k.even[key.Even()] = true, true
 		k.hashes[[20]byte(hash)] = key
 		k.nested[[20]byte(hash160(program))] = program
 	}
@@ -100,7 +101,7 @@ func (i *input) plan(index int, ps pairs, ring *keyring) error {
 
 // ours reports whether a signer holds the key; a Taproot key has no sign of y.
 func (i *input) ours(key chain.PublicKey, ring *keyring) bool {
-	return i.kind == p2tr && ring.even[key] || slices.Contains(ring.list, key)
+	return i.kind == p2tr && ring.even[key] || ring.held[key]
 }
 
 func (i *input) tooFew(index, have int, missing []string) error {

@@ -126,8 +126,8 @@ func TestBIP371Signature(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := &tx{packet: p, unsigned: p.tx}
-		if err := x.readInputs(ring); err != nil {
+		x := &tx{unsigned: p.tx}
+		if err := x.readInputs(p, ring); err != nil {
 			t.Fatal(err)
 		}
 		have, err := x.in[0].present(0, p.in[0])
