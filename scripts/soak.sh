@@ -13,4 +13,4 @@ done < <(git grep -E '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's/^([^:]
 [ "$found" -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
 echo "fuzzed $found targets"
 bash scripts/nodes/install.sh --geth
-go test -count=1 -run 'Geth' -v ./online/internal/chain/evm ./scripts/e2e
+go test -count=1 -tags soak -v ./scripts/rig ./scripts/e2e | grep -E '^(=== RUN|--- |ok|FAIL|PASS)'

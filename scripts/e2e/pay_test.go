@@ -51,7 +51,7 @@ func payEVM(t *testing.T, more uint64, wei int64) payment {
 func callEVM(t *testing.T, call *fund.Call) halves.Row {
 	t.Helper()
 	hex, err := call.Hex()
-	return w.post(t, halves.Submission{Chain: "ETH", Network: "local", Hashes: []string{w.wallet.eth.SignatureID}, Transaction: text(t, hex, err)})
+	return w.post(t, halves.Submission{Chain: "ETH", Network: evmNetwork, Hashes: []string{w.wallet.eth.SignatureID}, Transaction: text(t, hex, err)})
 }
 
 func paySolana(t *testing.T, x *fund.Transfer) payment {

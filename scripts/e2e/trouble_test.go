@@ -101,6 +101,10 @@ func TestWrongDigest(t *testing.T) {
 	wrong[0] ^= 1
 	_, err := w.Sign(ctx, requests, answers, string(wrong))
 	refused(t, err, "approve.digest")
+	// The online half knows the digest too: it is no proof that anybody read.
+	_, err = w.Sign(ctx, requests, answers, x.Digest)
+	refused(t, err, "approve.unseen")
+	must(w.Review(ctx, requests))(t)
 	must(w.Sign(ctx, requests, answers, x.Digest))(t)
 	must(w.Import(ctx, answers))(t)
 	paidEVM(t, p, w.settle(t, p.row.ID)[p.row.ID].TxID)

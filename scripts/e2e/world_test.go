@@ -79,7 +79,7 @@ func begin(ctx context.Context, dir string) (w *world, stops []func(), err error
 	var errs [4]error
 	var wg sync.WaitGroup
 	wg.Go(func() { w.Programs, errs[3] = halves.Build(ctx, dir) })
-	for i, kind := range []rig.Kind{rig.KindBtcd, rig.KindAnvil, rig.KindSolana} {
+	for i, kind := range []rig.Kind{rig.KindBtcd, evmNode, rig.KindSolana} {
 		wg.Go(func() { nodes[i], errs[i] = rig.Start(ctx, kind) })
 	}
 	wg.Wait()
@@ -112,7 +112,7 @@ func begin(ctx context.Context, dir string) (w *world, stops []func(), err error
 	}
 	err = w.Configure(ctx,
 		halves.Network{Chain: "BTC", Name: "regtest", RPC: w.tap.URL, User: nodes[0].User, Password: nodes[0].Password, Confirmations: depth},
-		halves.Network{Chain: "ETH", Name: "local", RPC: nodes[1].URL, Confirmations: depth},
+		halves.Network{Chain: "ETH", Name: evmNetwork, RPC: nodes[1].URL, Confirmations: depth},
 		halves.Network{Chain: "SOL", Name: "localnet", RPC: nodes[2].URL, Confirmations: 32})
 	if err != nil {
 		return w, stops, err

@@ -115,7 +115,8 @@ func (e *EVM) send(ctx context.Context, tx map[string]any) (r *types.Receipt, er
 	}
 	err = Wait(ctx, "the faucet's transaction", func() (bool, error) {
 		r, err = e.TransactionReceipt(ctx, hash)
-		if errors.Is(err, ethereum.NotFound) {
+		// geth that has just started says that it is indexing.
+		if errors.Is(err, ethereum.NotFound) || err != nil && strings.Contains(err.Error(), "indexing is in progress") {
 			return false, nil
 		}
 		return err == nil, err
@@ -126,9 +127,19 @@ func (e *EVM) send(ctx context.Context, tx map[string]any) (r *types.Receipt, er
 	return r, err
 }
 
-// Mine makes empty blocks.
+// Mine makes blocks. geth has no call for it: in dev mode each transaction makes
+// one.
 func (e *EVM) Mine(ctx context.Context, blocks uint64) error {
-	return e.rpc.CallContext(ctx, nil, "anvil_mine", hexutil.Uint64(blocks))
+	err := e.rpc.CallContext(ctx, nil, "anvil_mine", hexutil.Uint64(blocks))
+	if missing, ok := errors.AsType[rpc.Error](err); !ok || missing.ErrorCode() != -32601 {
+		return err
+	}
+	for range blocks {
+		if err := e.Fund(ctx, new(big.Int), e.faucet.Hex()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *EVM) transfer(to string, amount *big.Int) ([]byte, error) {

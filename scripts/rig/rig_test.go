@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -62,21 +61,6 @@ func TestNodes(t *testing.T) {
 				t.Errorf("%s still listens after Stop", u.Host)
 			}
 		})
-	}
-}
-
-// geth takes minutes to build, so its script is only run where it is installed.
-func TestGeth(t *testing.T) {
-	root, err := Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(cacheOf(root), "bin", "geth")); err != nil {
-		t.Logf("not run: %v", err)
-		return
-	}
-	if got := call(t, Geth(t), "eth_chainId"); !strings.Contains(got, `"result":"0x539"`) {
-		t.Errorf("eth_chainId: %s", got)
 	}
 }
 
