@@ -206,6 +206,7 @@ type rowJSON struct {
 	Chain         string `json:"chain"`
 	Network       string `json:"network"`
 	State         string `json:"state"`
+	Cancel        bool   `json:"cancelRequested,omitempty"`
 	TxID          string `json:"txId,omitempty"`
 	Confirmations uint64 `json:"confirmations"`
 	Bundle        uint64 `json:"bundle,omitempty"`
@@ -230,7 +231,7 @@ func (a *app) pending() error {
 		}
 		list := make([]rowJSON, len(rows))
 		for i, r := range rows {
-			list[i] = rowJSON{r.ID.String(), r.Chain, string(r.Network), string(r.State), r.TxID, r.Confirmations, r.Bundle, r.Code, r.Reason, r.Created.UTC().Format(time.RFC3339)}
+			list[i] = rowJSON{r.ID.String(), r.Chain, string(r.Network), string(r.State), r.CancelRequested, r.TxID, r.Confirmations, r.Bundle, r.Code, r.Reason, r.Created.UTC().Format(time.RFC3339)}
 		}
 		return h.print(list, func(w io.Writer) error {
 			for _, r := range list {

@@ -39,6 +39,8 @@ type Reader interface {
 
 // Changer changes rows.
 type Changer interface {
+	// Earlier gives the row that an earlier submission made, or nil.
+	Earlier(ctx context.Context, tenant string, idem store.Idempotency) (*pending.Transaction, error)
 	Create(ctx context.Context, t *pending.Transaction, idem store.Idempotency) (*pending.Transaction, error)
 	Assert(ctx context.Context, tenant string, id bundle.ID, txID string) (pending.Transaction, error)
 	Cancel(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)

@@ -34,6 +34,7 @@ const (
 type rig struct {
 	*testing.T
 	store   *store.Store
+	intake  *intake.Intake
 	handler http.Handler
 	log     *bytes.Buffer
 	keys    map[string]string // "tenant/scope" -> key
@@ -66,6 +67,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	in := &intake.Intake{Chains: registry.New().All(), Networks: []chain.ID{"eip155:11155111"}, Wallets: s, Now: now}
+	r.intake = in
 	r.handler = api.New(api.Config{Store: s, Intake: in, Now: now, Log: slog.New(slog.NewJSONHandler(r.log, nil)), Version: "test"})
 	return r
 }

@@ -116,6 +116,18 @@ func submit(k *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	idem := store.Idempotency{Body: sha256.Sum256(b)}
+	if len(keys) == 1 {
+		idem.Key = keys[0]
+	}
+	// First: what was accepted once is answered whatever has changed since.
+	existing, err := k.Store.Earlier(k.Context(), k.caller.Tenant, idem)
+	if err != nil {
+		return reply{}, err
+	}
+	if existing != nil {
+		return k.show(http.StatusOK, existing)
+	}
 	s, err := readSubmission(b)
 	if err != nil {
 		return reply{}, err
@@ -124,11 +136,7 @@ func submit(k *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	idem := store.Idempotency{Body: sha256.Sum256(b)}
-	if len(keys) == 1 {
-		idem.Key = keys[0]
-	}
-	existing, err := k.Store.Create(k.ctx(), row, idem)
+	existing, err = k.Store.Create(k.ctx(), row, idem)
 	if err != nil {
 		return reply{}, err
 	}

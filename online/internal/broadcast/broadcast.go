@@ -41,6 +41,9 @@ type Store interface {
 	Due(ctx context.Context, limit int) ([]pending.Transaction, error)
 	// Move commits one event of the transition table, or returns state.conflict.
 	Move(ctx context.Context, id bundle.ID, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error)
+	// Note says what keeps a row from landing; no code, that nothing does. The
+	// row's Noted is since when it has that code.
+	Note(ctx context.Context, id bundle.ID, code, reason string) error
 	// Seen notes that a row had its turn.
 	Seen(ctx context.Context, id bundle.ID, confirmations uint64) error
 }
@@ -55,9 +58,10 @@ type Loop struct {
 	Now      func() time.Time
 	Interval time.Duration // between rounds; 0 means 10 s
 
-	// Settle is how old a row must be before "it can never land" is believed; 0
-	// means two minutes. A node that lags by less cannot mislead: it may not know
-	// a young blockhash, nor yet the transaction.
+	// Settle is how old a row must be, and how long its node must stand by it,
+	// before "it can never land" is believed; 0 means two minutes. A node that lags
+	// by less cannot mislead: it may not know a young blockhash, nor yet the
+	// transaction.
 	Settle time.Duration
 
 	mu   sync.Mutex

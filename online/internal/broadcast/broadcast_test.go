@@ -241,41 +241,157 @@ func TestEnds(t *testing.T) {
 		"conflict, but young":       {node.Sighting{Conflict: true}, time.Second, 0, pending.Broadcast, pending.Broadcast, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			now := time.Now()
-			r := row(1, net1, now)
-			r.State, r.Created, r.Updated = c.from, now.Add(-c.age), now.Add(-c.moved)
-			l, s, n := setup(t, r)
-			n.show("txb", c.saw)
-			n.onSend = func(chain.Sealed) (node.Outcome, error) { return node.Accepted, nil }
-			once(t, l)
-			wantState(t, s, 1, c.want)
-			if got := s.get(1).Code; got != c.code {
-				t.Errorf("code %q, want %q", got, c.code)
-			}
-			once(t, l) // a broken series of looks is not mended by looking again
-			wantState(t, s, 1, c.want)
+			synctest.Test(t, func(t *testing.T) {
+				now := time.Now()
+				r := row(1, net1, now)
+				r.State, r.Created, r.Updated = c.from, now.Add(-c.age), now.Add(-c.moved)
+				l, s, n := setup(t, r)
+				n.show("txb", c.saw)
+				n.onSend = func(chain.Sealed) (node.Outcome, error) { return node.Accepted, nil }
+				once(t, l)
+				if c.code != "" && !c.saw.Seen { // one answer is not enough, nor two at once
+					for _, wait := range []time.Duration{0, settle - time.Millisecond, time.Millisecond} {
+						if got := s.get(1); ended(got.State) || got.Code != c.code || got.Noted.IsZero() || len(n.sent) != 0 {
+							t.Fatalf("after one answer: %s %q, %d sent", got.State, got.Code, len(n.sent))
+						}
+						time.Sleep(wait)
+						l = &Loop{Store: l.Store, Nodes: l.Nodes, Depth: l.Depth, Log: l.Log, Now: l.Now} // each time another process
+						once(t, l)
+					}
+				}
+				wantState(t, s, 1, c.want)
+				if got := s.get(1).Code; got != c.code {
+					t.Errorf("code %q, want %q", got, c.code)
+				}
+				once(t, l) // a broken series of looks is not mended by looking again
+				wantState(t, s, 1, c.want)
+			})
 		})
 	}
 }
 
-// One answer does not end a payment: the second must agree.
-func TestEndIsAskedTwice(t *testing.T) {
-	l, s, n := setup(t, row(1, net1, time.Now()))
-	l.Nodes[net1] = &fickle{memoryNode: n}
-	once(t, l)
-	wantState(t, s, 1, pending.Broadcast)
-}
-
-type fickle struct {
-	*memoryNode
-	looks int
-}
-
-func (f *fickle) Look(context.Context, chain.Sealed) (node.Sighting, error) {
-	if f.looks++; f.looks == 1 {
-		return node.Sighting{Conflict: true}, nil
+// The answers that come after a node has said that a row can never land, and
+// what becomes of the row when it says so again.
+func TestDoubt(t *testing.T) {
+	gone, other := node.Sighting{Conflict: true}, node.Sighting{Expired: true}
+	for name, c := range map[string]struct {
+		then []node.Sighting // one for each look, settle apart
+		down bool            // the node does not answer the first of them
+		want pending.State   // "" as it was
+		code string
+		sent int
+	}{
+		"the same":             {[]node.Sighting{gone}, false, pending.Failed, conflicted, 1},
+		"another end":          {[]node.Sighting{other}, false, "", expired, 1},
+		"another end, twice":   {[]node.Sighting{other, other}, false, pending.Expired, expired, 1},
+		"it is there":          {[]node.Sighting{{Seen: true}}, false, pending.Broadcast, "", 1},
+		"it was there between": {[]node.Sighting{{Seen: true}, gone}, false, pending.Broadcast, conflicted, 1},
+		"nothing between":      {[]node.Sighting{{}, gone}, false, "", conflicted, 2},
+		"silence between":      {[]node.Sighting{gone, gone}, true, pending.Failed, conflicted, 1},
+	} {
+		for _, from := range []pending.State{pending.Broadcasting, pending.Broadcast} {
+			synctest.Test(t, func(t *testing.T) {
+				l, s, n := setup(t, row(1, net1, time.Now()))
+				ambiguous := func(chain.Sealed) (node.Outcome, error) { return node.Ambiguous, nil }
+				if from == pending.Broadcasting {
+					n.onSend = ambiguous
+				}
+				once(t, l)
+				n.onSend = ambiguous
+				n.show("txb", gone)
+				once(t, l)
+				wantState(t, s, 1, from)
+				if c.down {
+					n.down = errors.New("connection refused")
+				}
+				for _, saw := range c.then {
+					time.Sleep(settle)
+					n.show("txb", saw)
+					once(t, l)
+					n.down = nil
+				}
+				want := c.want
+				if want == "" {
+					want = from
+				}
+				if got := s.get(1); got.State != want || got.Code != c.code || len(n.sent) != c.sent {
+					t.Errorf("%s, from %s: %s, code %q, sent %d times, want %s %q %d", name, from, got.State, got.Code, len(n.sent), want, c.code, c.sent)
+				}
+			})
+		}
 	}
-	return node.Sighting{Seen: true}, nil
+}
+
+// What keeps a row from landing is shown with it until a node takes it.
+func TestNotes(t *testing.T) {
+	l, s, n := setup(t, row(1, net1, time.Now()))
+	n.onSend = func(chain.Sealed) (node.Outcome, error) {
+		return node.Rejected, fault.New("node.rejected", "", "insufficient funds\x1b[2J")
+	}
+	once(t, l)
+	if got := s.get(1); got.State != pending.Broadcasting || got.Code != "node.rejected" || !strings.Contains(got.Reason, "insufficient funds") || strings.Contains(got.Reason, "\x1b") {
+		t.Errorf("%s %q %q", got.State, got.Code, got.Reason)
+	}
+	n.down = fault.New("node.answer", "", "connection refused")
+	once(t, l)
+	if got := s.get(1); got.Code != "node.answer" {
+		t.Errorf("code %q", got.Code)
+	}
+	n.down, n.onSend = nil, n.takes
+	once(t, l)
+	if got := s.get(1); got.State != pending.Broadcast || got.Code != "" || got.Reason != "" {
+		t.Errorf("%s %q %q", got.State, got.Code, got.Reason)
+	}
+}
+
+// Another process moves the row while this one works on it: nothing is wrong.
+func TestOtherProcess(t *testing.T) {
+	l, s, _ := setup(t, row(1, net1, time.Now()), row(2, net1, time.Now()), row(3, net1, time.Now()), row(4, net1, time.Now()), row(5, net1, time.Now()))
+	l.Store = &contended{memoryStore: s}
+	sum := once(t, l)
+	if sum.Problems != nil || sum.Looked != 5 || sum.Accepted != 1 {
+		t.Errorf("%+v", sum)
+	}
+	for i := range byte(4) { // more than the misses after which a node is left alone
+		if got := s.get(i + 1); got.State != pending.Signed || got.Code != "" {
+			t.Errorf("row %d is %s %q", i+1, got.State, got.Code)
+		}
+	}
+	wantState(t, s, 5, pending.Broadcast)
+}
+
+// contended is a store in which somebody else is faster with every row but 5.
+type contended struct{ *memoryStore }
+
+func (c *contended) Move(ctx context.Context, id bundle.ID, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
+	if id[0] != 5 {
+		return pending.Transaction{}, fault.New("state.conflict", "", "moved")
+	}
+	return c.memoryStore.Move(ctx, id, e, change)
+}
+
+// A deadline stops what has not left yet, and nothing else.
+func TestDeadline(t *testing.T) {
+	now := time.Now()
+	var rows []pending.Transaction
+	for i := range byte(4) {
+		r := row(i, net1, now)
+		r.Deadline = now.Add(-time.Hour).Unix()
+		rows = append(rows, r)
+	}
+	rows[1].Deadline = now.Add(time.Hour).Unix()
+	rows[2].State, rows[3].State = pending.Broadcasting, pending.Broadcast
+	l, s, n := setup(t, rows...)
+	sum := once(t, l)
+	if len(sum.Problems) != 1 || !strings.Contains(sum.Problems[0], rows[0].ID.String()) || len(n.sent) != 3 {
+		t.Errorf("%+v, %d sent", sum, len(n.sent))
+	}
+	for i, want := range []pending.State{pending.Signed, pending.Broadcast, pending.Broadcast, pending.Broadcast} {
+		wantState(t, s, byte(i), want)
+	}
+	if got := s.get(0); got.Code != "deadline.passed" || !got.CancelRequested {
+		t.Errorf("%+v", got)
+	}
 }
 
 // A payment that waits for days and is then replaced was watched all the time.
@@ -288,6 +404,8 @@ func TestLongWatch(t *testing.T) {
 			once(t, l)
 		}
 		n.show("txb", node.Sighting{Conflict: true})
+		once(t, l)
+		time.Sleep(settle)
 		once(t, l)
 		wantState(t, s, 1, pending.Failed)
 	})

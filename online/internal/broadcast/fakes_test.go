@@ -61,7 +61,15 @@ func (s *memoryStore) Move(ctx context.Context, id bundle.ID, e pending.Event, c
 	if !ok {
 		return pending.Transaction{}, fault.New("state.conflict", "", "%s is %s", id, t.State)
 	}
+	if e == pending.Intend && t.Late(s.now()) {
+		t.CancelRequested, t.Code = true, "deadline.passed"
+		s.rows[id] = t
+		return pending.Transaction{}, fault.New("deadline.passed", "", "too late")
+	}
 	t.State, t.Updated = to, s.now()
+	if e == pending.Accept || e == pending.Confirm {
+		t.Code, t.Reason, t.Noted = "", "", time.Time{}
+	}
 	if change != nil {
 		if err := change(&t); err != nil {
 			return pending.Transaction{}, err
@@ -69,6 +77,23 @@ func (s *memoryStore) Move(ctx context.Context, id bundle.ID, e pending.Event, c
 	}
 	s.rows[id], s.events = t, append(s.events, e)
 	return t, nil
+}
+
+func (s *memoryStore) Note(_ context.Context, id bundle.ID, code, reason string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.rows[id]
+	if t.State != pending.Broadcasting && t.State != pending.Broadcast {
+		return nil
+	}
+	if code == "" {
+		t.Noted = time.Time{}
+	} else if code != t.Code || t.Noted.IsZero() {
+		t.Noted = s.now()
+	}
+	t.Code, t.Reason = code, reason
+	s.rows[id] = t
+	return nil
 }
 
 func (s *memoryStore) Seen(_ context.Context, id bundle.ID, confirmations uint64) error {

@@ -66,7 +66,7 @@ func TestRealNode(t *testing.T) {
 	s := newStore(time.Now, rows...)
 	loop := &Loop{
 		Store: s, Nodes: map[chain.ID]node.Node{local: client}, Depth: map[chain.ID]uint64{local: 3},
-		Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Log: slog.New(slog.DiscardHandler), Now: time.Now, Settle: time.Nanosecond,
 	}
 	step := func(first, second pending.State, confirmations uint64) {
 		t.Helper()
@@ -85,6 +85,7 @@ func TestRealNode(t *testing.T) {
 	call("evm_mine")
 	step(pending.Broadcast, pending.Broadcasting, 2)
 	call("evm_mine")
+	step(pending.Complete, pending.Broadcasting, 3) // one answer is not enough
 	step(pending.Complete, pending.Failed, 3)
 	if got := s.get(1).Code; got != "chain.conflict" {
 		t.Errorf("code %q", got)

@@ -41,15 +41,17 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 		if sum.Looked++; !ended(w.t.State) {
 			sum.Waiting++
 		}
+		if missed++; err == nil || fault.Is(err, "state.conflict") || fault.Is(err, "deadline.passed") {
+			missed = 0 // the node has no part in it
+		}
+		// A conflict means that another process moved the row: nothing is wrong.
+		if err != nil && w.database == nil && !fault.Is(err, "state.conflict") {
+			w.complain(ctx, err)
+		}
 		if w.database != nil {
 			l.Log.Error("cannot store what became of a transaction", "id", w.t.ID.String(), "error", w.database)
 			return sum, w.database
 		}
-		if missed++; err == nil {
-			missed = 0
-			continue
-		}
-		l.problem(&sum, fmt.Errorf("transaction %s: %w", w.t.ID, err), "id", w.t.ID.String(), "txid", w.t.TxID)
 	}
 	return sum, nil
 }

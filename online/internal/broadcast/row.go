@@ -11,6 +11,7 @@ import (
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
+	"coldsign/shared/quote"
 )
 
 // work is one turn of one row.
@@ -41,18 +42,16 @@ func (w *work) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !saw.Seen && w.conclusive(saw) {
-		// Asked twice: the end of a payment is not decided by one answer.
-		again, err := w.node.Look(ctx, sealed)
-		if err != nil {
+	over := !saw.Seen && w.conclusive(saw)
+	w.loop.covered(w.t, saw.Seen)
+	if over {
+		return w.end(ctx, saw)
+	}
+	if saw.Seen || w.doubted() {
+		if err := w.note(ctx, "", ""); err != nil {
 			return err
 		}
-		if again == saw {
-			return w.end(ctx, saw)
-		}
-		saw = again
 	}
-	w.loop.covered(w.t, saw.Seen)
 	var said error
 	if !saw.Seen {
 		var outcome node.Outcome
@@ -110,25 +109,62 @@ func (w *work) seen(ctx context.Context, saw node.Sighting) error {
 	return w.move(ctx, pending.Confirm, confirmed)
 }
 
-// conclusive reports whether a sighting ends the row: it names a proof, the row
+// conclusive reports whether a sighting may end the row: it names a proof, the row
 // is old enough that no node lags behind it, and this loop has looked often
 // enough since the bytes could first leave that no node can have forgotten the
 // transaction after it landed.
 func (w *work) conclusive(saw node.Sighting) bool {
-	wait := w.loop.Settle
-	if wait <= 0 {
-		wait = settle
-	}
 	now := w.loop.Now()
-	return (saw.Expired || saw.Conflict) && now.Sub(w.t.Created) >= wait && now.Sub(w.loop.since(w.t)) <= history
+	return (saw.Expired || saw.Conflict) && now.Sub(w.t.Created) >= w.loop.settles() && now.Sub(w.loop.since(w.t)) <= history
 }
 
-// end closes a row that can never land.
-func (w *work) end(ctx context.Context, saw node.Sighting) error {
-	if saw.Conflict {
-		return w.fail(ctx, pending.Fail, "chain.conflict", "another transaction has taken its place for good")
+func (l *Loop) settles() time.Duration {
+	if l.Settle > 0 {
+		return l.Settle
 	}
-	return w.fail(ctx, pending.Expire, "chain.expired", "it was not in any block before its blockhash expired")
+	return settle
+}
+
+const conflicted, expired = "chain.conflict", "chain.expired"
+
+// end closes a row that can never land. The end of a payment is not decided by
+// one answer: the first is noted in the row, where other processes find it too,
+// and a later look must say the same, with none in between that says otherwise.
+func (w *work) end(ctx context.Context, saw node.Sighting) error {
+	e, code, reason := pending.Expire, expired, "it was not in any block before its blockhash expired"
+	if saw.Conflict {
+		e, code, reason = pending.Fail, conflicted, "another transaction has taken its place for good"
+	}
+	if w.t.Code != code || w.t.Noted.IsZero() {
+		return w.note(ctx, code, reason+", says the node; to be asked again")
+	}
+	if w.loop.Now().Sub(w.t.Noted) < w.loop.settles() {
+		return nil
+	}
+	return w.fail(ctx, e, code, reason)
+}
+
+// doubted reports whether an earlier look said that the row can never land.
+func (w *work) doubted() bool { return w.t.Code == conflicted || w.t.Code == expired }
+
+// note says in the row what keeps it from landing.
+func (w *work) note(ctx context.Context, code, reason string) error {
+	if w.t.Code == code && w.t.Reason == reason {
+		return nil
+	}
+	if w.database = w.loop.Store.Note(context.WithoutCancel(ctx), w.t.ID, code, reason); w.database == nil {
+		w.t.Code, w.t.Reason = code, reason
+	}
+	return w.database
+}
+
+// complain reports an error of the row's turn, and notes it in the row unless a
+// doubt is there, which an error neither confirms nor removes.
+func (w *work) complain(ctx context.Context, err error) {
+	w.loop.problem(w.sum, fmt.Errorf("transaction %s: %w", w.t.ID, err), "id", w.t.ID.String(), "txid", w.t.TxID)
+	if w.t.State == pending.Broadcasting && !w.doubted() {
+		_ = w.note(ctx, fault.Code(err), quote.Line(err.Error())) // w.database tells
+	}
 }
 
 func (w *work) fail(ctx context.Context, e pending.Event, code, reason string) error {
@@ -144,7 +180,7 @@ func (w *work) move(ctx context.Context, e pending.Event, change func(*pending.T
 	// What a node has shown is written down even while the program ends.
 	t, err := w.loop.Store.Move(context.WithoutCancel(ctx), w.t.ID, e, change)
 	if err != nil {
-		if !fault.Is(err, "state.conflict") && !fault.Is(err, "broadcast.unsealed") {
+		if !fault.Is(err, "state.conflict") && !fault.Is(err, "deadline.passed") && !fault.Is(err, "broadcast.unsealed") {
 			w.database = err
 		}
 		return err

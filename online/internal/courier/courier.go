@@ -59,7 +59,7 @@ func PairOut(dev *Device) ([]byte, error) {
 // PairIn reads the offline half's pairing bundle and gives the six words that
 // people compare on both screens. Nothing is stored before confirm is called.
 // When another offline half is paired already, it is pair.exists unless that one
-// is to be replaced.
+// is to be replaced. What else pairing does, store.SetPeer says.
 func PairIn(ctx context.Context, s *store.Store, dev *Device, raw []byte, replace bool) (words []string, confirm func(context.Context) error, err error) {
 	_, theirs, err := bundle.OpenPairing(raw)
 	if err != nil {
@@ -81,13 +81,14 @@ func PairIn(ctx context.Context, s *store.Store, dev *Device, raw []byte, replac
 			"this half is paired with device %s already", bundle.IDOf(old))
 	}
 	digest := bundle.PairingWords(dev.Public(), pub)
-	return hd.Words(digest[:], 6), func(ctx context.Context) error { return s.SetPeer(ctx, pub, replace) }, nil
+	return hd.Words(digest[:], 6), func(ctx context.Context) error { return s.SetPeer(ctx, pub, dev.Public(), replace) }, nil
 }
 
 // ImportKeys takes the public keys of the offline half's wallets. A wallet that is
-// known here with other keys stays as it is, and is the error (keys.conflict);
-// the others are stored all the same, and the bundle has taken its place in the
-// sequence, since the offline half goes on from it.
+// known here with other keys stays as it is, and is the error (keys.conflict),
+// also when the bundle is a repeat; the others are stored all the same, and the
+// bundle has taken its place in the sequence, since the offline half goes on from
+// it.
 func ImportKeys(ctx context.Context, s *store.Store, dev *Device, raw []byte) (Report, error) {
 	b, repeat, err := open(ctx, s, dev, raw, bundle.Keys)
 	if err != nil {
@@ -100,39 +101,38 @@ func ImportKeys(ctx context.Context, s *store.Store, dev *Device, raw []byte) (R
 		}
 	}
 	r := Report{Sequence: b.Sequence, Repeat: repeat, Wallets: len(wallets)}
-	if repeat {
-		return r, nil
-	}
-	var conflict error
-	r.Repeat, err = s.Import(ctx, raw, b.Header, b.Digest(), func(x *store.ImportTx) error {
-		for i := range wallets {
-			switch err := x.PutWallets(wallets[i : i+1]); {
-			case fault.Is(err, "keys.conflict"):
-				conflict = err
-				r.Wallets--
-			case err != nil:
-				return err
+	if !repeat {
+		r.Repeat, err = s.Import(ctx, raw, b.Header, b.Digest(), func(x *store.ImportTx) error {
+			for i := range wallets {
+				if err := x.PutWallets(wallets[i : i+1]); err != nil && !fault.Is(err, "keys.conflict") {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return Report{}, err
 		}
-		return nil
-	})
+	}
+	conflicts, err := s.Conflicts(ctx, wallets)
 	if err != nil {
 		return Report{}, err
 	}
-	return r, conflict
+	r.Wallets -= len(conflicts)
+	if len(conflicts) > 0 {
+		return r, conflicts[0]
+	}
+	return r, nil
 }
 
 // open opens an incoming bundle of the kind from the paired offline half to this
 // device, and judges its place in the order. A repeat may have expired since.
 func open(ctx context.Context, s *store.Store, dev *Device, raw []byte, kind bundle.Kind) (b *bundle.Bundle, repeat bool, err error) {
-	peer, ok, err := s.Peer(ctx)
+	p, err := paired(ctx, s, dev)
 	if err != nil {
 		return nil, false, err
 	}
-	if !ok {
-		return nil, false, errUnpaired()
-	}
-	if b, err = bundle.Open(raw, peer); err != nil {
+	if b, err = bundle.Open(raw, p.Peer); err != nil {
 		return nil, false, err
 	}
 	if err := b.For(kind, bundle.IDOf(dev.Public())); err != nil {
@@ -148,28 +148,39 @@ func open(ctx context.Context, s *store.Store, dev *Device, raw []byte, kind bun
 	return b, false, b.Fresh(s.Now())
 }
 
-func errUnpaired() error {
-	return fault.New("pair.missing", "run pair on both machines first", "no offline half is paired")
+// paired gives the pairing in force, which must be one of this device key.
+func paired(ctx context.Context, s *store.Store, dev *Device) (store.Pairing, error) {
+	p, ok, err := s.Pairing(ctx)
+	switch {
+	case err != nil:
+		return p, err
+	case !ok:
+		return p, fault.New("pair.missing", "run pair on both machines first", "no offline half is paired")
+	case !p.Own.Equal(dev.Public()):
+		return p, fault.New("pair.device", "run pair on both machines again, on the offline one with --replace", "the device key of this half is not the one that was paired")
+	}
+	return p, nil
 }
 
 // Export makes the next bundle of requests, or gives the last one again: see
 // store.Export. The offline half refuses it after expires; the zero time is
 // never. The bytes are only given once the store has them on disk.
 func Export(ctx context.Context, s *store.Store, dev *Device, sel store.Selection, expires time.Time) (Exported, error) {
-	peer, ok, err := s.Peer(ctx)
-	if err != nil {
+	if _, err := paired(ctx, s, dev); err != nil {
 		return Exported{}, err
 	}
-	if !ok {
-		return Exported{}, errUnpaired()
-	}
-	h := bundle.Header{Kind: bundle.Requests, Recipient: bundle.IDOf(peer)}
+	h := bundle.Header{Kind: bundle.Requests}
 	if !expires.IsZero() {
 		h.Expires = expires.Unix()
 	}
 	var e Exported
+	var err error
 	e.Raw, e.Sequence, e.Repeat, err = s.Export(ctx, sel, func(seq uint64, previous [32]byte, created int64, rows []pending.Transaction) ([]byte, error) {
-		h.Sequence, h.Previous, h.Created = seq, previous, created
+		p, err := paired(ctx, s, dev) // again: this one is part of the transaction
+		if err != nil {
+			return nil, err
+		}
+		h.Recipient, h.Sequence, h.Previous, h.Created = bundle.IDOf(p.Peer), seq, previous, created
 		items := make([][]byte, len(rows))
 		for i := range rows {
 			items[i] = rows[i].Request
@@ -203,7 +214,7 @@ func ours(raw []byte, dev *Device, rows []pending.Transaction) error {
 		if err != nil {
 			return err
 		}
-		if r.ID != rows[i].ID || r.Network != rows[i].Network || digest != rows[i].Digest {
+		if r.ID != rows[i].ID || r.Network != rows[i].Network || r.Deadline != rows[i].Deadline || digest != rows[i].Digest {
 			return fault.New("export.item", "cancel it and submit it again; nothing was exported", "the request of transaction %s is not that of its row", rows[i].ID)
 		}
 	}

@@ -43,6 +43,7 @@ func seed(name string) []byte {
 // offline stands for the other half: it signs whatever it is asked to.
 type offline struct {
 	key      ed25519.PrivateKey
+	peer     ed25519.PublicKey // the online half that it is paired with
 	sequence uint64
 	last     [32]byte
 }
@@ -89,6 +90,7 @@ type world struct {
 	off      *offline
 	registry *registry.Registry
 	made     int
+	now      time.Time
 }
 
 var (
@@ -100,12 +102,13 @@ var (
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	home := t.TempDir()
-	s, err := store.Open(t.Context(), filepath.Join(home, "kms.db"), epochClock)
+	w := &world{off: newOffline("offline"), registry: registry.New(), now: epoch}
+	s, err := store.Open(t.Context(), filepath.Join(home, "kms.db"), func() time.Time { return w.now })
 	ok(t, err)
 	t.Cleanup(func() { s.Close() })
 	dev, err := LoadOrCreateDevice(home)
 	ok(t, err)
-	w := &world{s: s, dev: dev, off: newOffline("offline"), registry: registry.New()}
+	w.s, w.dev = s, dev
 	_, confirm, err := PairIn(t.Context(), s, dev, w.off.pairing(t), false)
 	ok(t, err)
 	ok(t, confirm(t.Context()))
@@ -143,8 +146,22 @@ func (w *world) get(t testing.TB, id bundle.ID) pending.Transaction {
 	return p
 }
 
-// answers signs every request of an exported bundle.
-func (w *world) answers(t testing.TB, raw []byte) (out []bundle.Receipt) {
+// payloads gives what an exported bundle asks to have signed.
+func (w *world) payloads(t testing.TB, raw []byte) (out [][]byte) {
+	t.Helper()
+	b, err := bundle.Open(raw, w.dev.Public())
+	ok(t, err)
+	for i := range b.Len() {
+		r, _, err := b.Request(i)
+		ok(t, err)
+		out = append(out, r.Payload)
+	}
+	return out
+}
+
+// answers signs every request of an exported bundle, those of Ed25519 keys with
+// the one given.
+func (w *world) answers(t testing.TB, raw []byte, solana ...ed25519.PrivateKey) (out []bundle.Receipt) {
 	t.Helper()
 	b, err := bundle.Open(raw, w.dev.Public())
 	ok(t, err)
@@ -158,6 +175,10 @@ func (w *world) answers(t testing.TB, raw []byte) (out []bundle.Receipt) {
 		ok(t, err)
 		receipt := bundle.Receipt{ID: r.ID, Digest: digest, Status: bundle.Signed}
 		for _, m := range tx.ToSign() {
+			if m.Scheme == chain.EdDSA {
+				receipt.Signatures = append(receipt.Signatures, ed25519.Sign(solana[0], m.Message))
+				continue
+			}
 			receipt.Signatures = append(receipt.Signatures, sign(m).Bytes)
 		}
 		out = append(out, receipt)

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ type answer struct {
 	receipt bundle.Receipt
 	request bundle.Request
 	digest  [32]byte // of request
+	bundle  uint64   // sequence of ours that it answers
 	sealed  chain.Sealed
 	err     error // why the signatures do not make the transaction
 }
@@ -89,6 +91,7 @@ func match(ctx context.Context, s *store.Store, dev *Device, b *bundle.Bundle) (
 	requests := make([]answer, sent.Len())
 	for i := range requests {
 		a := &requests[i]
+		a.bundle = sent.Sequence
 		if a.request, a.digest, err = sent.Request(i); err != nil {
 			return nil, err
 		}
@@ -115,7 +118,7 @@ func match(ctx context.Context, s *store.Store, dev *Device, b *bundle.Bundle) (
 	return answers, nil
 }
 
-// sealAll verifies and seals on every core.
+// sealAll verifies and seals on every core. A codec that breaks costs one receipt.
 func sealAll(codecs Codecs, answers []answer) {
 	var next atomic.Int64
 	var wait sync.WaitGroup
@@ -124,12 +127,21 @@ func sealAll(codecs Codecs, answers []answer) {
 			for i := next.Add(1) - 1; i < int64(len(answers)); i = next.Add(1) - 1 {
 				a := &answers[i]
 				if a.receipt.Digest == a.digest && a.receipt.Status == bundle.Signed {
-					a.sealed, a.err = seal(codecs, a.request, a.receipt.Signatures)
+					a.sealed, a.err = guarded(codecs, a)
 				}
 			}
 		})
 	}
 	wait.Wait()
+}
+
+func guarded(codecs Codecs, a *answer) (s chain.Sealed, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s, err = chain.Sealed{}, fault.New("receipt.codec", "report this as a defect", "the codec broke: %s", quote.Line(fmt.Sprint(p)))
+		}
+	}()
+	return seal(codecs, a.request, a.receipt.Signatures)
 }
 
 // seal reads our own request with the codec that accepted it, and puts the
@@ -184,16 +196,22 @@ func settle(x *store.ImportTx, a *answer) (store.Outcome, error) {
 		return held("receipt.state", "the transaction is "+string(row.State))
 	case r.Status == bundle.Signed && row.CancelRequested:
 		return held("receipt.cancelled", "its cancelling was requested: the signature is kept and not used")
+	case r.Status != bundle.Signed && row.Bundle != a.bundle:
+		return held("receipt.older", "the transaction has since gone out in another bundle, which may be signed")
 	case a.err != nil:
 		return held(fault.Code(a.err), quote.Line(a.err.Error()))
 	}
 	switch r.Status {
 	case bundle.Signed:
 		o := store.Outcome{ID: r.ID, Status: StatusSigned, TxID: a.sealed.TxID}
-		return o, x.Move(row, pending.Seal, func(p *pending.Transaction) error {
+		err := x.Move(row, pending.Seal, func(p *pending.Transaction) error {
 			p.TxID, p.Raw = a.sealed.TxID, a.sealed.Raw
 			return nil
 		})
+		if fault.Is(err, "txid.duplicate") { // asked before anything was written
+			return held("txid.duplicate", quote.Line(err.Error()))
+		}
+		return o, err
 	case bundle.Refused:
 		o := store.Outcome{ID: r.ID, Status: StatusRefused, Code: r.Code, Reason: r.Reason}
 		return o, x.Move(row, pending.Refuse, func(p *pending.Transaction) error {

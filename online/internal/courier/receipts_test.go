@@ -178,15 +178,19 @@ func TestExportComparesRows(t *testing.T) {
 		Keys: []bundle.KeyRef{{SignatureID: bundle.SignatureID{1}, Curve: 1, Key: payer.Bytes(), Sign: true}}}
 	raw, err := bundle.EncodeItem(r)
 	ok(t, err)
+	r.ID, r.Deadline = bundle.ID{4}, epoch.Unix()+1 // which the row does not know
+	late, err := bundle.EncodeItem(r)
+	ok(t, err)
 	for i, p := range []*pending.Transaction{
 		{ID: bundle.ID{2}, Tenant: "a", Chain: "A", Network: "eip155:1", Request: raw},
 		{ID: bundle.ID{1}, Tenant: "a", Chain: "B", Network: "eip155:5", Request: raw},
 		{ID: bundle.ID{3}, Tenant: "a", Chain: "C", Network: "eip155:1", Request: []byte("no request")},
+		{ID: bundle.ID{4}, Tenant: "a", Chain: "D", Network: "eip155:1", Request: late},
 	} {
 		_, err := w.s.Create(t.Context(), p, store.Idempotency{})
 		ok(t, err)
 		_, err = Export(t.Context(), w.s, w.dev, store.Selection{Chain: p.Chain}, time.Time{})
-		code(t, err, []string{"export.item", "export.item", "bundle.item"}[i])
+		code(t, err, []string{"export.item", "export.item", "bundle.item", "export.item"}[i])
 		if w.get(t, p.ID).State != pending.Pending {
 			t.Error("the row moved")
 		}

@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"time"
 
@@ -166,12 +167,29 @@ func (d *draft) decode() (chain.Review, error) {
 	if err != nil {
 		return none, with(d.field(), err)
 	}
+	if n := len(tx.ToSign()); n > bundle.MaxSignatures {
+		return none, with(d.field(), fault.New("transaction.size", "split it into smaller payments", "it needs %d signatures, and one answer holds %d", n, bundle.MaxSignatures))
+	}
 	review := tx.Review()
 	if d.reserve, err = d.family.reserve(d.payload, unsigned.Signers, review); err != nil {
 		return none, with(d.field(), err)
 	}
+	d.reserve = append(d.reserve, payloadName(unsigned))
 	d.nameOutputs(all, wanted, review)
 	return review, nil
+}
+
+// payloadName names the payload with its signers, as an EVM payload alone is
+// anybody's. Whatever else they use up, the same bytes signed twice by the same
+// keys are one payment. store.Create knows the prefix.
+func payloadName(u chain.Unsigned) string {
+	h := sha256.New()
+	sum := sha256.Sum256(u.Payload)
+	h.Write(sum[:])
+	for _, k := range u.Signers {
+		h.Write(append([]byte{byte(k.Curve())}, k.Bytes()...))
+	}
+	return fmt.Sprintf("payload:%x", h.Sum(nil))
 }
 
 // nameOutputs adds those candidates that do not sign but get something, so that
@@ -199,7 +217,7 @@ func (d *draft) row(tenant string) (*pending.Transaction, error) {
 		ID: d.request.ID, Tenant: tenant, Chain: d.Chain, Network: d.network.ID,
 		Hashes: d.Hashes, Index: d.Index, Signatures: d.Signatures, Serialized: d.SerializedTransaction,
 		WithdrawalID: d.WithdrawalID, Request: item, Digest: sha256.Sum256(item),
-		Reserve: d.reserve, State: pending.Pending,
+		Reserve: d.reserve, Deadline: d.Deadline, State: pending.Pending,
 	}
 	if d.native() {
 		t.Serialized = kms.ReadBack(d.Chain, d.payload)

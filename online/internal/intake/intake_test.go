@@ -162,6 +162,15 @@ func accept(t *testing.T, in *intake.Intake, s intake.Submission) (*pending.Tran
 	return row, r, review
 }
 
+// reserves checks what a row reserves beside its payload.
+func reserves(t *testing.T, row *pending.Transaction, want ...string) {
+	t.Helper()
+	last := len(row.Reserve) - 1
+	if last < 0 || !slices.Equal(row.Reserve[:last], want) || !strings.HasPrefix(row.Reserve[last], "payload:") || len(row.Reserve[last]) != 8+64 {
+		t.Errorf("reserve %q, want %q and the payload", row.Reserve, want)
+	}
+}
+
 func u32(n uint32) *uint32 { return &n }
 
 func TestBitcoinKeys(t *testing.T) {
@@ -208,9 +217,7 @@ func TestBitcoinKeys(t *testing.T) {
 			if got, want := fmt.Sprint(r.Keys), fmt.Sprint(want); got != want {
 				t.Errorf("keys\n%s, want\n%s", got, want)
 			}
-			if want := []string{"utxo:" + strings.Repeat("ab", 32) + ":3"}; !slices.Equal(row.Reserve, want) {
-				t.Errorf("reserve %q, want %q", row.Reserve, want)
-			}
+			reserves(t, row, "utxo:"+strings.Repeat("ab", 32)+":3")
 			if row.Serialized != tt.s.Transaction.Text {
 				t.Error("a KMS client does not read the PSBT back")
 			}
@@ -220,6 +227,43 @@ func TestBitcoinKeys(t *testing.T) {
 		})
 	}
 }
+
+// TestSignatures: what no receipt could hold the signatures of is not accepted,
+// whatever the codec thinks of it.
+func TestSignatures(t *testing.T) {
+	key := derive(t, bitcoin.Wallet{}.Derivation().Path(true, 0)).Public().Key()
+	s := intake.Submission{Chain: "BTC", Network: "regtest", Hashes: []string{btcID}, Transaction: psbt(t, key, key)}
+	for n, fits := range map[int]bool{bundle.MaxSignatures: true, bundle.MaxSignatures + 1: false} {
+		in := fixture(t)
+		in.Chains = slices.Clone(in.Chains)
+		for i, c := range in.Chains {
+			in.Chains[i].Codec = many{c.Codec, n}
+		}
+		if fits {
+			accept(t, in, s)
+		} else {
+			refused(t, in, s, "transaction", "transaction.size")
+		}
+	}
+}
+
+// many is a codec whose transactions need n signatures.
+type many struct {
+	chain.Codec
+	n int
+}
+
+func (m many) Decode(u chain.Unsigned) (chain.Tx, error) {
+	tx, err := m.Codec.Decode(u)
+	return manyTx{tx, m.n}, err
+}
+
+type manyTx struct {
+	chain.Tx
+	n int
+}
+
+func (m manyTx) ToSign() []chain.SignRequest { return make([]chain.SignRequest, m.n) }
 
 func TestSingleKeyHasNoPath(t *testing.T) {
 	key := derive(t, bitcoin.Wallet{}.Derivation().Path(true, 5)).Public().Key()
@@ -234,8 +278,10 @@ func TestEthereum(t *testing.T) {
 	web3 := `{"from":0,"to":"0x000000000000000000000000000000000000dead","value":"1","nonce":0,"gasPrice":"25000000000","gas":"21000"}`
 	key := derive(t, evm.Wallet{}.Derivation().Path(true, 7)).Public().Key()
 	kms, r, _ := accept(t, in, intake.Submission{Chain: "ETH", Hashes: []string{ethID}, Index: u32(7), SerializedTransaction: web3, Note: "rent"})
-	if want := []string{"nonce:" + evm.Address(key) + ":0"}; !slices.Equal(kms.Reserve, want) {
-		t.Errorf("reserve %q, want %q", kms.Reserve, want)
+	reserves(t, kms, "nonce:"+evm.Address(key)+":0")
+	another, same, _ := accept(t, in, intake.Submission{Chain: "ETH", Hashes: []string{ethID}, Index: u32(8), SerializedTransaction: web3})
+	if string(same.Payload) != string(r.Payload) || another.Reserve[0] == kms.Reserve[0] || another.Reserve[1] == kms.Reserve[1] {
+		t.Errorf("the same bytes of another account reserve %q", another.Reserve)
 	}
 	if kms.Serialized != web3 || r.Note != "rent" || string(r.Keys[0].Key) != string(key.Bytes()) {
 		t.Errorf("row %+v request %+v", kms, r)
@@ -246,9 +292,7 @@ func TestEthereum(t *testing.T) {
 	}
 	typed := `{"type":"0x2","to":"0x000000000000000000000000000000000000dead","nonce":"0x1f4","maxFeePerGas":"30000000000","maxPriorityFeePerGas":"1","gas":21000,"chainId":11155111}`
 	row, _, _ := accept(t, in, intake.Submission{Chain: "ETH", Signatures: []pending.KeyIndex{{ID: ethID, Index: 7}}, Transaction: parse(t, typed)})
-	if want := []string{"nonce:" + evm.Address(key) + ":500"}; !slices.Equal(row.Reserve, want) {
-		t.Errorf("reserve %q, want %q", row.Reserve, want)
-	}
+	reserves(t, row, "nonce:"+evm.Address(key)+":500")
 	refused(t, in, intake.Submission{Chain: "ETH", Signatures: []pending.KeyIndex{{ID: ethID, Index: 7}, {ID: ethID, Index: 8}}, Transaction: parse(t, typed)}, "transaction", "evm.signers")
 }
 
@@ -263,7 +307,11 @@ func TestSolana(t *testing.T) {
 	message := func(b []byte) strictjson.Value { return text(base64.StdEncoding.EncodeToString(b)) }
 	s := intake.Submission{Chain: "SOL", Signatures: []pending.KeyIndex{{ID: solID, Index: 0}, {ID: solID, Index: 1}}, Transaction: message(plain)}
 	row, r, _ := accept(t, in, s)
-	if row.Reserve != nil || len(r.Keys) != 2 || !r.Keys[0].Sign || r.Keys[1].Sign || string(r.Keys[1].Key) != string(solKey(0).Bytes()) {
+	reserves(t, row)
+	if again, _, _ := accept(t, in, s); again.ID == row.ID || !slices.Equal(again.Reserve, row.Reserve) {
+		t.Errorf("the same message reserves %q, then %q", row.Reserve, again.Reserve)
+	}
+	if len(r.Keys) != 2 || !r.Keys[0].Sign || r.Keys[1].Sign || string(r.Keys[1].Key) != string(solKey(0).Bytes()) {
 		t.Errorf("reserve %q keys %v: want key 1 to sign and key 0 to be named as ours", row.Reserve, r.Keys)
 	}
 	if want := solana.Wallet.Derivation(solana.Wallet{}).Path(true, 1); !slices.Equal(r.Keys[0].Path, want) {
@@ -278,7 +326,7 @@ func TestSolana(t *testing.T) {
 	}
 	s.Transaction = message(durable)
 	row, _, review := accept(t, in, s)
-	if len(row.Reserve) != 1 || !strings.HasPrefix(row.Reserve[0], "nonce:") {
+	if len(row.Reserve) != 2 || !strings.HasPrefix(row.Reserve[0], "nonce:") {
 		t.Fatalf("reserve %q", row.Reserve)
 	}
 	for _, part := range strings.Split(row.Reserve[0], ":")[1:] { // the codec's own words hold both

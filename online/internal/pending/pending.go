@@ -83,6 +83,20 @@ func next(s State, e Event) (State, bool) {
 // does not allow it.
 func Transition(s State, e Event) (State, bool) { return next(s, e) }
 
+// Parked reports whether the row can never be broadcast any more, while the
+// signature that may exist keeps what it reserved. Another row may take that
+// over: the two conflict on chain, so at most one lands.
+func (t *Transaction) Parked() bool {
+	switch t.State {
+	case Pending, Exported, Signed:
+		return t.CancelRequested
+	}
+	return t.State == Refused
+}
+
+// Late reports whether the deadline has passed: there is no broadcasting then.
+func (t *Transaction) Late(now time.Time) bool { return t.Deadline != 0 && now.Unix() >= t.Deadline }
+
 // KeyIndex is a wallet and the derivation index in it: one entry of the KMS
 // record's "signatures".
 type KeyIndex struct {
@@ -113,14 +127,18 @@ type Transaction struct {
 	// Create reads it; a row that is read back has none.
 	Reserve []string
 
+	Deadline int64 // Unix seconds from which on it is not broadcast; 0 none. That of Request
+
 	State           State
-	CancelRequested bool // DELETE after export: a signature may exist, its receipt is quarantined
+	CancelRequested bool // withdrawn after export: a signature may exist, its receipt is quarantined
+	MaybeSigned     bool // a former offline half had it and never answered: only chain evidence frees what it reserved
 	Asserted        bool // completed on a caller's word (KMS PUT), not by chain evidence
 
 	TxID          string // once sealed or asserted
 	Raw           []byte // sealed bytes: retries send exactly these
 	Confirmations uint64
-	Code, Reason  string // of a refusal or failure: stable code, printable line
+	Code, Reason  string    // of a refusal or failure, or what keeps it from landing: stable code, printable line
+	Noted         time.Time // since when a row on its way has this Code; zero none
 
 	Bundle  uint64 // sequence of the bundle that carries it; 0 before export
 	Created time.Time

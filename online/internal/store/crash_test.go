@@ -14,7 +14,6 @@ import (
 	"modernc.org/sqlite"
 
 	"coldsign/online/internal/pending"
-	"coldsign/shared/bundle"
 )
 
 const crashVariable = "COLDSIGN_TEST_CRASH"
@@ -60,7 +59,9 @@ func crash(point, path string) {
 		must(s.write(ctx, func(t *tx) error {
 			row, err := t.load(Any, number(1).ID)
 			must(err)
-			_, err = t.keepBundle(bundle.IDOf(peerKey(1)), "out", 1, sha256.Sum256(raw), raw)
+			p, err := needPairing(t.ctx, t.sql)
+			must(err)
+			_, err = t.keepBundle(p.Epoch, "out", 1, sha256.Sum256(raw), raw)
 			must(err)
 			_, err = t.move(row, pending.Export, fill(pending.Export))
 			must(err)
@@ -137,7 +138,7 @@ func TestKilled(t *testing.T) {
 			}
 		})
 	}
-	with(func(s *Store) { ok(t, s.SetPeer(t.Context(), peerKey(1), false)) })
+	with(func(s *Store) { ok(t, s.SetPeer(t.Context(), peerKey(1), ownKey, false)) })
 
 	dies(t, "row not committed", path)
 	with(func(s *Store) {

@@ -33,10 +33,14 @@ const (
 // it give the bytes, so that no byte leaves before the database knows. When
 // nothing selected is pending, it gives the last bundle that holds unanswered
 // rows of the selection again, byte for byte (repeat), else export.empty.
-// Without a paired offline half it is pair.missing.
+// Without a paired offline half it is pair.missing. Rows whose deadline has
+// passed are not exported: they are cancelled, since nothing of them ever left.
 func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw []byte, seq uint64, repeat bool, err error) {
+	if err := s.write(ctx, (*tx).lapse); err != nil {
+		return nil, 0, false, err
+	}
 	err = s.write(ctx, func(t *tx) error {
-		peer, err := needPeer(t.ctx, t.sql)
+		p, err := needPairing(t.ctx, t.sql)
 		if err != nil {
 			return err
 		}
@@ -46,10 +50,10 @@ func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw [
 		}
 		if earlier != 0 {
 			seq, repeat = earlier, true
-			raw, err = outgoing(t.ctx, t.sql, peer, seq)
+			raw, err = outgoing(t.ctx, t.sql, p.Epoch, seq)
 			return err
 		}
-		head, err := channel(t.ctx, t.sql, peer, "out")
+		head, err := channel(t.ctx, t.sql, p.Epoch, "out")
 		if err != nil {
 			return err
 		}
@@ -57,7 +61,7 @@ func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw [
 		if raw, err = seal(seq, head.Last, t.at.Unix(), rows); err != nil {
 			return err
 		}
-		if _, err := t.keepBundle(peer, "out", seq, sha256.Sum256(raw), raw); err != nil {
+		if _, err := t.keepBundle(p.Epoch, "out", seq, sha256.Sum256(raw), raw); err != nil {
 			return err
 		}
 		for _, row := range rows {
@@ -82,7 +86,7 @@ func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, 
 	if limit <= 0 || limit > bundle.MaxItems {
 		limit = bundle.MaxItems
 	}
-	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND NOT cancel_requested", []any(nil)
+	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND NOT cancel_requested AND (deadline = 0 OR deadline > ?)", []any{t.at.Unix()}
 	again, againArgs := "SELECT coalesce(max(bundle), 0) FROM transactions WHERE state = 'exported' AND NOT cancel_requested", []any(nil)
 	if sel.Chain != "" {
 		query, args = query+" AND chain = ?", append(args, sel.Chain)
@@ -138,6 +142,8 @@ func (t *tx) chooseNamed(sel Selection) (rows []pending.Transaction, earlier uin
 			return nil, 0, unfit("is of another chain")
 		case row.CancelRequested:
 			return nil, 0, unfit("is to be cancelled")
+		case row.State == pending.Pending && row.Late(t.at):
+			return nil, 0, unfit("is past its deadline")
 		case row.State == pending.Pending && earlier == 0:
 			rows = append(rows, row)
 		case row.State == pending.Exported && len(rows) == 0 && (earlier == 0 || earlier == row.Bundle):
@@ -151,20 +157,42 @@ func (t *tx) chooseNamed(sel Selection) (rows []pending.Transaction, earlier uin
 	return rows, earlier, nil
 }
 
+// lapse ends the pending rows whose deadline has passed. What a former offline
+// half may have signed is parked instead.
+func (t *tx) lapse() error {
+	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND NOT cancel_requested AND deadline <> 0 AND deadline <= ? ORDER BY n", t.at.Unix())
+	rows, err := all(found, err, scan)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		row.Code, row.Reason = late(&row)
+		if row.MaybeSigned {
+			err = t.park(row, row.Code)
+		} else {
+			_, err = t.move(row, pending.Cancel, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Bundle gives an outgoing bundle to the present offline half again.
 func (s *Store) Bundle(ctx context.Context, seq uint64) ([]byte, error) {
-	peer, err := needPeer(ctx, s.db)
+	p, err := needPairing(ctx, s.db)
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	raw, err := outgoing(ctx, s.db, peer, seq)
+	raw, err := outgoing(ctx, s.db, p.Epoch, seq)
 	return raw, s.fail(err)
 }
 
-// BundleByDigest gives the outgoing bundle with the digest, and whether there is
-// one.
+// BundleByDigest gives the outgoing bundle of this pairing with the digest, and
+// whether there is one.
 func (s *Store) BundleByDigest(ctx context.Context, digest [32]byte) (raw []byte, ok bool, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT raw FROM bundles WHERE digest = ? AND direction = 'out'", digest[:]).Scan(&raw)
+	err = s.db.QueryRowContext(ctx, "SELECT raw FROM bundles WHERE digest = ? AND direction = 'out' AND epoch = (SELECT epoch FROM pairing)", digest[:]).Scan(&raw)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -176,10 +204,10 @@ func (s *Store) BundleByDigest(ctx context.Context, digest [32]byte) (raw []byte
 
 // outgoing reads a bundle back, and compares it with its digest: a repeat is
 // byte-identical or does not happen.
-func outgoing(ctx context.Context, q querier, peer bundle.DeviceID, seq uint64) ([]byte, error) {
+func outgoing(ctx context.Context, q querier, epoch int64, seq uint64) ([]byte, error) {
 	var raw, digest []byte
-	err := q.QueryRowContext(ctx, "SELECT raw, digest FROM bundles WHERE peer = ? AND direction = 'out' AND sequence = ?",
-		peer[:], int64(min(seq, math.MaxInt64))).Scan(&raw, &digest)
+	err := q.QueryRowContext(ctx, "SELECT raw, digest FROM bundles WHERE epoch = ? AND direction = 'out' AND sequence = ?",
+		epoch, int64(min(seq, math.MaxInt64))).Scan(&raw, &digest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.New("export.missing", "", "bundle %d was not made here", seq)
 	}
@@ -193,18 +221,31 @@ func outgoing(ctx context.Context, q querier, peer bundle.DeviceID, seq uint64) 
 }
 
 // keepBundle stores a bundle, which becomes the head of its channel.
-func (t *tx) keepBundle(peer bundle.DeviceID, direction string, seq uint64, digest [32]byte, raw []byte) (n int64, err error) {
-	err = t.sql.QueryRowContext(t.ctx, "INSERT INTO bundles (peer, direction, sequence, digest, raw, at) VALUES (?, ?, ?, ?, ?, ?) RETURNING n",
-		peer[:], direction, int64(seq), digest[:], raw, t.at.UnixMilli()).Scan(&n)
+func (t *tx) keepBundle(epoch int64, direction string, seq uint64, digest [32]byte, raw []byte) (n int64, err error) {
+	if err := foreign(t.ctx, t.sql, epoch, digest); err != nil {
+		return 0, err
+	}
+	err = t.sql.QueryRowContext(t.ctx, "INSERT INTO bundles (epoch, direction, sequence, digest, raw, at) VALUES (?, ?, ?, ?, ?, ?) RETURNING n",
+		epoch, direction, int64(seq), digest[:], raw, t.at.UnixMilli()).Scan(&n)
 	return n, err
 }
 
-// channel gives the head of one direction between this half and the peer.
-func channel(ctx context.Context, q querier, peer bundle.DeviceID, direction string) (bundle.Channel, error) {
+// foreign refuses a bundle of another pairing: what was sent or taken then is
+// neither sent nor taken again.
+func foreign(ctx context.Context, q querier, epoch int64, digest [32]byte) error {
+	var n int
+	if err := q.QueryRowContext(ctx, "SELECT count(*) FROM bundles WHERE digest = ? AND epoch <> ?", digest[:], epoch).Scan(&n); err != nil || n == 0 {
+		return err
+	}
+	return fault.New("bundle.former", "make a new one", "this bundle belongs to a former pairing")
+}
+
+// channel gives the head of one direction of the pairing.
+func channel(ctx context.Context, q querier, epoch int64, direction string) (bundle.Channel, error) {
 	var c bundle.Channel
 	var digest []byte
-	err := q.QueryRowContext(ctx, "SELECT sequence, digest FROM bundles WHERE peer = ? AND direction = ? ORDER BY sequence DESC LIMIT 1",
-		peer[:], direction).Scan(&c.Sequence, &digest)
+	err := q.QueryRowContext(ctx, "SELECT sequence, digest FROM bundles WHERE epoch = ? AND direction = ? ORDER BY sequence DESC LIMIT 1",
+		epoch, direction).Scan(&c.Sequence, &digest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return bundle.Channel{}, nil
 	}
@@ -219,10 +260,10 @@ func (s *Store) OutChannel(ctx context.Context) (bundle.Channel, error) { return
 func (s *Store) InChannel(ctx context.Context) (bundle.Channel, error) { return s.head(ctx, "in") }
 
 func (s *Store) head(ctx context.Context, direction string) (bundle.Channel, error) {
-	peer, err := needPeer(ctx, s.db)
+	p, err := needPairing(ctx, s.db)
 	if err != nil {
 		return bundle.Channel{}, s.fail(err)
 	}
-	c, err := channel(ctx, s.db, peer, direction)
+	c, err := channel(ctx, s.db, p.Epoch, direction)
 	return c, s.fail(err)
 }

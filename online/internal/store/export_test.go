@@ -142,25 +142,25 @@ func TestPeer(t *testing.T) {
 	code(t, err, "pair.missing")
 	_, err = s.InChannel(t.Context())
 	code(t, err, "pair.missing")
-	code(t, s.SetPeer(t.Context(), peerKey(1)[:31], false), "pair.key")
-	ok(t, s.SetPeer(t.Context(), peerKey(1), false))
-	ok(t, s.SetPeer(t.Context(), peerKey(1), false))
+	code(t, s.SetPeer(t.Context(), peerKey(1)[:31], ownKey, false), "pair.key")
+	ok(t, s.SetPeer(t.Context(), peerKey(1), ownKey, false))
+	ok(t, s.SetPeer(t.Context(), peerKey(1), ownKey, false))
 	put(t, s, number(2))
 	put(t, s, number(3))
 	first, _, _ := export(t, s, Selection{})
 	move(t, s, number(3).ID, pending.Seal)
 	_, err = s.Cancel(t.Context(), "a", number(2).ID)
 	ok(t, err)
-	code(t, s.SetPeer(t.Context(), peerKey(2), false), "pair.exists")
-	ok(t, s.SetPeer(t.Context(), peerKey(2), true))
+	code(t, s.SetPeer(t.Context(), peerKey(2), ownKey, false), "pair.exists")
+	ok(t, s.SetPeer(t.Context(), peerKey(2), ownKey, true))
 	pub, _, err := s.Peer(t.Context())
 	ok(t, err)
 	if !pub.Equal(peerKey(2)) {
 		t.Error("the peer is not the new one")
 	}
-	for n, want := range map[int]pending.State{1: pending.Pending, 2: pending.Cancelled, 3: pending.Signed} {
-		if p := get(t, s, number(n).ID); p.State != want {
-			t.Errorf("row %d is %s, want %s", n, p.State, want)
+	for n, want := range map[int]pending.State{1: pending.Pending, 2: pending.Exported, 3: pending.Signed} {
+		if p := get(t, s, number(n).ID); p.State != want || p.MaybeSigned != (n != 3) || p.CancelRequested != (n == 2) {
+			t.Errorf("row %d is %s, perhaps signed %v, to be cancelled %v, want %s", n, p.State, p.MaybeSigned, p.CancelRequested, want)
 		}
 	}
 	raw, seq, repeat := export(t, s, Selection{})

@@ -34,9 +34,12 @@ func openAt(t testing.TB, path string) *Store {
 func fresh(t testing.TB) *Store {
 	t.Helper()
 	s := openAt(t, filepath.Join(t.TempDir(), "kms.db"))
-	ok(t, s.SetPeer(t.Context(), peerKey(1), false))
+	ok(t, s.SetPeer(t.Context(), peerKey(1), ownKey, false))
 	return s
 }
+
+// ownKey stands for the device key of this half.
+var ownKey = peerKey(200)
 
 func peerKey(n byte) ed25519.PublicKey {
 	return ed25519.NewKeyFromSeed(append(make([]byte, 31), n)).Public().(ed25519.PublicKey)
@@ -143,3 +146,5 @@ func audits(t testing.TB, s *Store, id bundle.ID) []Entry {
 }
 
 func as(t testing.TB, actor string) context.Context { return WithActor(t.Context(), actor) }
+
+func sum(raw []byte) [32]byte { return sha256.Sum256(raw) }

@@ -33,21 +33,24 @@ func (s *Store) Judge(ctx context.Context, h bundle.Header, digest [32]byte) (bu
 }
 
 func judge(ctx context.Context, q querier, h bundle.Header, digest [32]byte) (bundle.Verdict, error) {
-	peer, err := needPeer(ctx, q)
+	p, err := needPairing(ctx, q)
 	if err != nil {
 		return 0, err
 	}
-	if h.Sender != peer {
+	if h.Sender != bundle.IDOf(p.Peer) {
 		return 0, fault.New("bundle.sender", "pair the two devices again if this one is yours", "the bundle is from device %s, which is not the paired one", h.Sender)
 	}
-	head, err := channel(ctx, q, peer, "in")
+	if err := foreign(ctx, q, p.Epoch, digest); err != nil {
+		return 0, err
+	}
+	head, err := channel(ctx, q, p.Epoch, "in")
 	if err != nil {
 		return 0, err
 	}
 	var failed error
 	verdict, err := head.Judge(h, digest, func(seq uint64) (known [32]byte, ok bool) {
 		var b []byte
-		switch err := q.QueryRowContext(ctx, "SELECT digest FROM bundles WHERE peer = ? AND direction = 'in' AND sequence = ?", peer[:], int64(seq)).Scan(&b); {
+		switch err := q.QueryRowContext(ctx, "SELECT digest FROM bundles WHERE epoch = ? AND direction = 'in' AND sequence = ?", p.Epoch, int64(seq)).Scan(&b); {
 		case errors.Is(err, sql.ErrNoRows):
 			return known, false
 		case err != nil:
@@ -75,7 +78,11 @@ func (s *Store) Import(ctx context.Context, raw []byte, h bundle.Header, digest 
 			repeat = true
 			return nil
 		}
-		n, err := t.keepBundle(h.Sender, "in", h.Sequence, digest, raw)
+		p, err := needPairing(t.ctx, t.sql)
+		if err != nil {
+			return err
+		}
+		n, err := t.keepBundle(p.Epoch, "in", h.Sequence, digest, raw)
 		if err != nil {
 			return err
 		}
@@ -102,8 +109,8 @@ func (x *ImportTx) Move(row pending.Transaction, e pending.Event, change func(*p
 	return err
 }
 
-// PutBack makes an exported row pending again; one whose cancelling was requested
-// is cancelled, since it has no signature.
+// PutBack makes an exported row pending again, on the word of the half that had
+// it; one whose cancelling was requested is cancelled, since it has no signature.
 func (x *ImportTx) PutBack(row pending.Transaction) error { return x.t.putBack(row) }
 
 // PutWallets is Store.PutWallets within the import.

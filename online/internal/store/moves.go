@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
@@ -11,26 +12,56 @@ import (
 
 // Move takes a row through one event of the transition table. It loads the row,
 // asks the table, lets change set what else changes, and writes the row and its
-// audit: one transaction. What the table refuses is state.conflict.
+// audit: one transaction. What the table refuses is state.conflict. A row whose
+// deadline has passed is not intended for sending: it is parked, and the error is
+// deadline.passed.
 func (s *Store) Move(ctx context.Context, id bundle.ID, e pending.Event, change func(*pending.Transaction) error) (moved pending.Transaction, err error) {
+	var passed error
 	err = s.write(ctx, func(t *tx) error {
 		row, err := t.load(Any, id)
-		if err == nil {
-			moved, err = t.move(row, e, change)
+		if err != nil {
+			return err
 		}
+		if e == pending.Intend && row.State == pending.Signed && !row.CancelRequested && row.Late(t.at) {
+			row.Code, row.Reason = late(&row)
+			passed = fault.New(row.Code, "submit a new payment; this one is not sent", "%s", row.Reason)
+			return t.park(row, row.Code)
+		}
+		moved, err = t.move(row, e, change)
 		return err
 	})
+	if err == nil {
+		err = passed
+	}
 	return moved, err
+}
+
+// late says what keeps a row from being sent whose deadline has passed.
+func late(row *pending.Transaction) (code, reason string) {
+	return "deadline.passed", "its deadline " + time.Unix(row.Deadline, 0).UTC().Format(time.RFC3339) + " has passed, and nothing of it was sent"
+}
+
+// park notes that a row is to be cancelled while a signature of it may exist: it
+// stays in its state and keeps its reservations, and nothing of it is sent.
+func (t *tx) park(row pending.Transaction, detail string) error {
+	row.CancelRequested = true
+	if err := t.update(&row); err != nil {
+		return err
+	}
+	return t.audit("cancel.request", row.ID, row.State, row.State, detail)
 }
 
 // move takes a loaded row through one event.
 func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
 	to, ok := pending.Transition(row.State, e)
-	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Bundle != 0 {
+	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Bundle != 0 || e == pending.Cancel && row.MaybeSigned {
 		return pending.Transaction{}, conflict(row, e)
 	}
 	next := row
 	next.State = to
+	if e == pending.Accept || e == pending.Confirm {
+		next.Code, next.Reason, next.Noted = "", "", time.Time{} // what was noted on the way is over
+	}
 	if change != nil {
 		if err := change(&next); err != nil {
 			return pending.Transaction{}, err
@@ -40,15 +71,31 @@ func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending
 		return pending.Transaction{}, fault.New("state.invariant", "report this as a defect; nothing was changed",
 			"%s would leave transaction %s in an impossible state", e, row.ID)
 	}
+	if e == pending.Seal {
+		if err := t.alone(&next); err != nil {
+			return pending.Transaction{}, err
+		}
+	}
 	if err := t.update(&next); err != nil {
 		return pending.Transaction{}, err
 	}
-	if released(to) {
+	if released(&next) {
 		if _, err := t.exec("DELETE FROM reservations WHERE id = ?", row.ID[:]); err != nil {
 			return pending.Transaction{}, err
 		}
 	}
 	return next, t.audit(string(e), row.ID, row.State, to, detail(&next))
+}
+
+// alone refuses a sealed transaction that another row has been sealed to.
+func (t *tx) alone(p *pending.Transaction) error {
+	var n int
+	err := t.sql.QueryRowContext(t.ctx, "SELECT count(*) FROM transactions WHERE network = ? AND txid = ? AND txid <> '' AND asserted = 0 AND id <> ?",
+		string(p.Network), p.TxID, p.ID[:]).Scan(&n)
+	if err == nil && n != 0 {
+		err = fault.New("txid.duplicate", "cancel it: the payment is made once, by the other row", "another transaction here is %s already", quote.Line(p.TxID))
+	}
+	return err
 }
 
 // withdrawn reports whether the event carries a payment towards the network, as
@@ -57,10 +104,16 @@ func withdrawn(e pending.Event) bool {
 	return e == pending.Export || e == pending.Seal || e == pending.Intend
 }
 
-// released reports whether a row in this state no longer uses up what it
-// reserved. A complete one does, for ever.
-func released(s pending.State) bool {
-	return s == pending.Cancelled || s == pending.Refused || s == pending.Expired || s == pending.Failed
+// released reports whether a row no longer uses up what it reserved. A complete
+// one does, for ever, and so does a refused one that another half may have signed.
+func released(p *pending.Transaction) bool {
+	switch p.State {
+	case pending.Refused:
+		return !p.MaybeSigned
+	case pending.Cancelled, pending.Expired, pending.Failed:
+		return true
+	}
+	return false
 }
 
 // sound reports whether a row says what its state means.
@@ -68,7 +121,7 @@ func sound(p *pending.Transaction) bool {
 	sealed := p.TxID != "" && len(p.TxID) <= maxText && len(p.Raw) != 0 && p.Bundle != 0
 	switch p.State {
 	case pending.Pending, pending.Cancelled:
-		return p.TxID == "" && len(p.Raw) == 0 && !p.Asserted
+		return p.TxID == "" && len(p.Raw) == 0 && !p.Asserted && (p.State == pending.Pending || !p.MaybeSigned)
 	case pending.Exported:
 		return p.Bundle != 0 && p.TxID == "" && len(p.Raw) == 0
 	case pending.Refused:
@@ -82,7 +135,7 @@ func sound(p *pending.Transaction) bool {
 
 func detail(p *pending.Transaction) string {
 	switch {
-	case p.Code != "" && (p.State == pending.Refused || p.State == pending.Failed || p.State == pending.Expired):
+	case p.Code != "" && (p.State == pending.Refused || p.State == pending.Failed || p.State == pending.Expired || p.State == pending.Cancelled):
 		return p.Code
 	case p.State == pending.Exported:
 		return "bundle"
@@ -128,25 +181,26 @@ func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID st
 
 // Cancel withdraws a row (KMS DELETE). One that is pending is cancelled. Once
 // exported a signature may exist, so the wish is noted: nothing of it is
-// broadcast, and its receipt is quarantined. When bytes may have left it is too
+// broadcast, and its receipt is quarantined. What it reserved stays reserved,
+// until a new row takes it over (see Create). When bytes may have left it is too
 // late: state.conflict. Repeating changes nothing.
 func (s *Store) Cancel(ctx context.Context, tenant string, id bundle.ID) (row pending.Transaction, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		if row, err = t.load(tenant, id); err != nil {
 			return err
 		}
-		switch row.State {
-		case pending.Cancelled:
+		switch {
+		case row.State == pending.Cancelled:
 			return nil
-		case pending.Exported, pending.Signed:
+		case row.State == pending.Exported, row.State == pending.Signed, row.State == pending.Pending && row.MaybeSigned:
 			if row.CancelRequested {
 				return nil
 			}
-			row.CancelRequested = true
-			if err := t.update(&row); err != nil {
+			if err := t.park(row, ""); err != nil {
 				return err
 			}
-			return t.audit("cancel.request", id, row.State, row.State, "")
+			row, err = t.load(tenant, id)
+			return err
 		}
 		row, err = t.move(row, pending.Cancel, nil)
 		return err

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"database/sql"
@@ -12,60 +11,89 @@ import (
 	"coldsign/shared/fault"
 )
 
+// Pairing is what the two halves have in common. Sequences of bundles count from
+// its beginning.
+type Pairing struct {
+	Epoch     int64
+	Peer, Own ed25519.PublicKey // the device keys of the offline half and of this one
+}
+
+// Pairing gives the pairing in force, and whether there is one.
+func (s *Store) Pairing(ctx context.Context) (Pairing, bool, error) {
+	p, ok, err := findPairing(ctx, s.db)
+	return p, ok, s.fail(err)
+}
+
 // Peer gives the paired offline half's device key, and whether there is one.
 func (s *Store) Peer(ctx context.Context) (ed25519.PublicKey, bool, error) {
-	pub, ok, err := findPeer(ctx, s.db)
-	return pub, ok, s.fail(err)
+	p, ok, err := s.Pairing(ctx)
+	return p.Peer, ok, err
 }
 
-func findPeer(ctx context.Context, q querier) (ed25519.PublicKey, bool, error) {
-	var pub []byte
-	err := q.QueryRowContext(ctx, "SELECT key FROM peer").Scan(&pub)
+func findPairing(ctx context.Context, q querier) (Pairing, bool, error) {
+	return scanPairing(q.QueryRowContext(ctx, "SELECT e.n, e.peer, e.own FROM pairing p JOIN epochs e ON e.n = p.epoch"))
+}
+
+func scanPairing(row *sql.Row) (Pairing, bool, error) {
+	var p Pairing
+	var peer, own []byte
+	err := row.Scan(&p.Epoch, &peer, &own)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false, nil
+		return p, false, nil
 	}
-	return pub, err == nil, err
+	p.Peer, p.Own = peer, own
+	return p, err == nil, err
 }
 
-// needPeer gives the paired device, or pair.missing.
-func needPeer(ctx context.Context, q querier) (bundle.DeviceID, error) {
-	pub, ok, err := findPeer(ctx, q)
+// needPairing gives the pairing in force, or pair.missing.
+func needPairing(ctx context.Context, q querier) (Pairing, error) {
+	p, ok, err := findPairing(ctx, q)
 	if err == nil && !ok {
 		err = fault.New("pair.missing", "run pair on both machines first", "no offline half is paired")
 	}
-	if err != nil {
-		return bundle.DeviceID{}, err
-	}
-	return bundle.IDOf(pub), nil
+	return p, err
 }
 
-// SetPeer stores the offline half's device key. Another one is only replaced on
-// demand (else pair.exists). Then what the former half had not answered becomes
-// pending again, to be exported to the new one; its payloads are the same, so at
-// most one of two signatures of a payment can ever land. What was to be cancelled
-// is, since no receipt of it is accepted any more.
-func (s *Store) SetPeer(ctx context.Context, pub ed25519.PublicKey, replace bool) error {
-	if len(pub) != ed25519.PublicKeySize {
-		return fault.New("pair.key", "", "a device key has %d bytes, not %d", ed25519.PublicKeySize, len(pub))
+// SetPeer pairs the offline half's device key with our own. Another offline half
+// is only replaced on demand (else pair.exists). The pairing in force again is
+// no change, on demand or not, as it is none for the offline half.
+//
+// Sequences mirror those of the offline half, which starts anew whenever it is
+// paired with another key than the last: so a new epoch begins, unless the last
+// one with that offline half was with our present key. That one goes on.
+//
+// What the former pairing had not answered is recalled: it becomes pending, to be
+// exported again, and is marked as perhaps signed. Its payload is the same, so at
+// most one of two signatures of a payment can ever land.
+func (s *Store) SetPeer(ctx context.Context, peer, own ed25519.PublicKey, replace bool) error {
+	if len(peer) != ed25519.PublicKeySize || len(own) != ed25519.PublicKeySize {
+		return fault.New("pair.key", "", "device keys have %d and %d bytes, not %d", len(peer), len(own), ed25519.PublicKeySize)
 	}
 	return s.write(ctx, func(t *tx) error {
-		old, ok, err := findPeer(t.ctx, t.sql)
-		if err != nil || ok && bytes.Equal(old, pub) {
+		now, paired, err := findPairing(t.ctx, t.sql)
+		if err != nil || paired && now.Peer.Equal(peer) && now.Own.Equal(own) {
 			return err
 		}
-		if ok && !replace {
-			return errPaired(old)
+		if paired && !now.Peer.Equal(peer) && !replace {
+			return errPaired(now.Peer)
 		}
-		if ok {
-			if err := t.recall(); err != nil {
+		if err := t.recall(); err != nil {
+			return err
+		}
+		last, met, err := scanPairing(t.sql.QueryRowContext(t.ctx, "SELECT n, peer, own FROM epochs WHERE peer = ? ORDER BY n DESC LIMIT 1", []byte(peer)))
+		if err != nil {
+			return err
+		}
+		if !met || !last.Own.Equal(own) {
+			if err := t.sql.QueryRowContext(t.ctx, "INSERT INTO epochs (peer, own, since) VALUES (?, ?, ?) RETURNING n",
+				[]byte(peer), []byte(own), t.at.UnixMilli()).Scan(&last.Epoch); err != nil {
 				return err
 			}
 		}
-		if _, err := t.exec("INSERT INTO peer (one, key, since) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET key = excluded.key, since = excluded.since",
-			[]byte(pub), t.at.UnixMilli()); err != nil {
+		if _, err := t.exec("INSERT INTO pairing (one, epoch) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch", last.Epoch); err != nil {
 			return err
 		}
-		return t.audit("pair", bundle.ID{}, "", "", bundle.IDOf(pub).String())
+		return t.audit("pair", bundle.ID{}, "", "", bundle.IDOf(peer).String()+" with "+bundle.IDOf(own).String())
 	})
 }
 
@@ -74,7 +102,8 @@ func errPaired(old ed25519.PublicKey) error {
 		"this half is paired with device %s already", bundle.IDOf(old))
 }
 
-// recall takes back what the former offline half has not answered.
+// recall takes back what the former pairing has not answered. A signature of it
+// may exist. What is to be cancelled stays as it is: nobody may export it again.
 func (t *tx) recall() error {
 	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'exported' ORDER BY n")
 	rows, err := all(found, err, scan)
@@ -82,18 +111,25 @@ func (t *tx) recall() error {
 		return err
 	}
 	for _, row := range rows {
-		if err := t.putBack(row); err != nil {
+		row.MaybeSigned = true
+		if !row.CancelRequested {
+			_, err = t.move(row, pending.Defer, nil)
+		} else if err = t.update(&row); err == nil {
+			err = t.audit("recall", row.ID, row.State, row.State, "")
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// putBack makes an exported row pending again, or cancelled if that was wished.
+// putBack makes an exported row pending again, on the word of the half that had
+// it that it signed nothing; or cancelled if that was wished. One that a former
+// half may have signed is not cancelled.
 func (t *tx) putBack(row pending.Transaction) error {
-	cancel := row.CancelRequested
 	row, err := t.move(row, pending.Defer, nil)
-	if err == nil && cancel {
+	if err == nil && row.CancelRequested && !row.MaybeSigned {
 		_, err = t.move(row, pending.Cancel, nil)
 	}
 	return err

@@ -15,7 +15,7 @@ import (
 
 // columns are what scan reads, in order.
 const columns = `id, tenant, chain, network, hashes, child, signatures, serialized, withdrawal_id, withdrawal_responses,
- request, digest, state, cancel_requested, asserted, txid, raw, confirmations, code, reason, bundle, created, updated`
+ request, digest, state, cancel_requested, maybe_signed, asserted, txid, raw, confirmations, code, reason, noted, bundle, deadline, created, updated`
 
 // isOpen is the condition of the partial index transactions_open, word for word.
 const isOpen = `state IN ('pending', 'exported', 'signed', 'broadcasting')`
@@ -32,9 +32,10 @@ func scan(from scanner) (pending.Transaction, error) {
 	var id, digest []byte
 	var hashes, signatures, state, network string
 	var child sql.NullInt64
-	var created, updated int64
+	var noted, created, updated int64
 	err := from.Scan(&id, &t.Tenant, &t.Chain, &network, &hashes, &child, &signatures, &t.Serialized, &t.WithdrawalID, &t.WithdrawalResponses,
-		&t.Request, &digest, &state, &t.CancelRequested, &t.Asserted, &t.TxID, &t.Raw, &t.Confirmations, &t.Code, &t.Reason, &t.Bundle, &created, &updated)
+		&t.Request, &digest, &state, &t.CancelRequested, &t.MaybeSigned, &t.Asserted, &t.TxID, &t.Raw, &t.Confirmations,
+		&t.Code, &t.Reason, &noted, &t.Bundle, &t.Deadline, &created, &updated)
 	if err != nil {
 		return pending.Transaction{}, err
 	}
@@ -54,7 +55,7 @@ func scan(from scanner) (pending.Transaction, error) {
 		t.Raw = nil
 	}
 	t.State, t.Network = pending.State(state), chain.ID(network)
-	t.Created, t.Updated = fromMillis(created), fromMillis(updated)
+	t.Noted, t.Created, t.Updated = fromMillis(noted), fromMillis(created), fromMillis(updated)
 	return t, nil
 }
 
@@ -71,6 +72,13 @@ func fromMillis(n int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(n).UTC()
+}
+
+func toMillis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // all reads every row, and closes them.
@@ -123,20 +131,20 @@ func (t *tx) insert(p *pending.Transaction) error {
 	if p.Index != nil {
 		child = sql.NullInt64{Int64: int64(*p.Index), Valid: true}
 	}
-	_, err = t.exec("INSERT INTO transactions ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	_, err = t.exec("INSERT INTO transactions ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		p.ID[:], p.Tenant, p.Chain, string(p.Network), string(hashes), child, string(signatures), p.Serialized, p.WithdrawalID, p.WithdrawalResponses,
-		p.Request, p.Digest[:], string(p.State), p.CancelRequested, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations), p.Code, p.Reason, int64(p.Bundle),
-		p.Created.UnixMilli(), p.Updated.UnixMilli())
+		p.Request, p.Digest[:], string(p.State), p.CancelRequested, p.MaybeSigned, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations),
+		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Deadline, p.Created.UnixMilli(), p.Updated.UnixMilli())
 	return err
 }
 
 // update writes what may change of a row.
 func (t *tx) update(p *pending.Transaction) error {
 	p.Updated = fromMillis(t.at.UnixMilli())
-	n, err := t.exec(`UPDATE transactions SET state = ?, cancel_requested = ?, asserted = ?, txid = ?, raw = ?, confirmations = ?,
- code = ?, reason = ?, bundle = ?, updated = ? WHERE id = ?`,
-		string(p.State), p.CancelRequested, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations),
-		p.Code, p.Reason, int64(p.Bundle), p.Updated.UnixMilli(), p.ID[:])
+	n, err := t.exec(`UPDATE transactions SET state = ?, cancel_requested = ?, maybe_signed = ?, asserted = ?, txid = ?, raw = ?, confirmations = ?,
+ code = ?, reason = ?, noted = ?, bundle = ?, updated = ? WHERE id = ?`,
+		string(p.State), p.CancelRequested, p.MaybeSigned, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations),
+		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Updated.UnixMilli(), p.ID[:])
 	if err == nil && n != 1 {
 		err = fault.New("kms.missing", "", "there is no pending transaction %s", p.ID)
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
@@ -34,14 +35,15 @@ type Idempotency struct {
 // reservations together. If the key was used before with the same body, it gives
 // the row of that time and stores nothing; with another body the code is
 // idempotency.conflict. A nonce or an output that another live row uses up is
-// refused with reservation.conflict. It sets State, Digest, Created and Updated.
+// refused with reservation.conflict; one of a parked row goes over to the new
+// one. It sets State, Digest, Created and Updated.
 func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempotency) (existing *pending.Transaction, err error) {
 	if err := creatable(p, idem); err != nil {
 		return nil, err
 	}
 	err = s.write(ctx, func(t *tx) error {
 		if idem.Key != "" {
-			if existing, err = t.earlier(p.Tenant, idem); err != nil || existing != nil {
+			if existing, err = earlier(t.ctx, t.sql, p.Tenant, idem); err != nil || existing != nil {
 				return err
 			}
 		}
@@ -85,7 +87,7 @@ func creatable(p *pending.Transaction, idem Idempotency) error {
 		return bad("it has no request")
 	case p.Digest != [32]byte{} && p.Digest != sha256.Sum256(p.Request):
 		return bad("its digest is not that of its request")
-	case p.State != "" && p.State != pending.Pending, p.TxID != "", len(p.Raw) != 0, p.Bundle != 0, p.CancelRequested, p.Asserted:
+	case p.State != "" && p.State != pending.Pending, p.TxID != "", len(p.Raw) != 0, p.Bundle != 0, p.CancelRequested, p.MaybeSigned, p.Asserted, p.Deadline < 0:
 		return bad("it is not new")
 	case len(idem.Key) > maxText:
 		return fault.New("idempotency.key", "", "the idempotency key has %d bytes, and %d is the most", len(idem.Key), maxText)
@@ -98,10 +100,21 @@ func creatable(p *pending.Transaction, idem Idempotency) error {
 	return nil
 }
 
+// Earlier gives the row that an earlier submission with this idempotency key and
+// body made, or nil. With another body it is idempotency.conflict. Create asks
+// again: this one lets a repeat be answered whatever has changed since.
+func (s *Store) Earlier(ctx context.Context, tenant string, idem Idempotency) (*pending.Transaction, error) {
+	if idem.Key == "" {
+		return nil, nil
+	}
+	row, err := earlier(ctx, s.db, tenant, idem)
+	return row, s.fail(err)
+}
+
 // earlier gives the row that the idempotency key made, or nil.
-func (t *tx) earlier(tenant string, idem Idempotency) (*pending.Transaction, error) {
+func earlier(ctx context.Context, q querier, tenant string, idem Idempotency) (*pending.Transaction, error) {
 	var id, body []byte
-	err := t.sql.QueryRowContext(t.ctx, "SELECT id, body FROM idempotency WHERE tenant = ? AND key = ?", tenant, idem.Key).Scan(&id, &body)
+	err := q.QueryRowContext(ctx, "SELECT id, body FROM idempotency WHERE tenant = ? AND key = ?", tenant, idem.Key).Scan(&id, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -111,26 +124,36 @@ func (t *tx) earlier(tenant string, idem Idempotency) (*pending.Transaction, err
 	if string(body) != string(idem.Body[:]) {
 		return nil, fault.New("idempotency.conflict", "use a new key for a new payment", "the idempotency key %s was used for another request", quote.String(idem.Key))
 	}
-	row, err := t.load(tenant, bundle.ID(id))
+	row, err := owned(q.QueryRowContext(ctx, "SELECT "+columns+" FROM transactions WHERE id = ?", id), tenant, bundle.ID(id))
 	return &row, err
 }
 
-// reserve keeps a nonce or an output for the row.
+// payload is the prefix of a reservation that names the unsigned bytes.
+const payload = "payload:"
+
+// reserve keeps a nonce or an output for the row. That of a parked row, which is
+// never broadcast, goes over: if it is signed all the same, the two conflict on
+// chain. The same bytes are no such pair once they are sealed.
 func (t *tx) reserve(p *pending.Transaction, key string) error {
 	n, err := t.exec("INSERT INTO reservations (network, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", string(p.Network), key, p.ID[:])
 	if err != nil || n == 1 {
 		return err
 	}
-	var id []byte
-	var tenant string
-	err = t.sql.QueryRowContext(t.ctx, "SELECT r.id, t.tenant FROM reservations r JOIN transactions t ON t.id = r.id WHERE r.network = ? AND r.key = ?",
-		string(p.Network), key).Scan(&id, &tenant)
+	holder, err := scan(t.sql.QueryRowContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE id = (SELECT id FROM reservations WHERE network = ? AND key = ?)",
+		string(p.Network), key))
 	if err != nil {
 		return err
 	}
+	if holder.Parked() && (holder.TxID == "" || !strings.HasPrefix(key, payload)) {
+		if _, err := t.exec("UPDATE reservations SET id = ? WHERE network = ? AND key = ?", p.ID[:], string(p.Network), key); err != nil {
+			return err
+		}
+		return errors.Join(t.audit("reservation.lost", holder.ID, holder.State, holder.State, key+" to "+p.ID.String()),
+			t.audit("reservation.taken", p.ID, "", p.State, key+" from "+holder.ID.String()))
+	}
 	other := "another transaction"
-	if tenant == p.Tenant {
-		other = "transaction " + bundle.ID(id).String()
+	if holder.Tenant == p.Tenant {
+		other = "transaction " + holder.ID.String()
 	}
 	return fault.New("reservation.conflict", "wait for it to end or cancel it, or build the payment with another nonce or other inputs",
 		"%s is already used by %s", quote.Line(key), other)
@@ -229,6 +252,18 @@ func (s *Store) Due(ctx context.Context, limit int) ([]pending.Transaction, erro
 		" AND NOT (state = 'signed' AND cancel_requested) ORDER BY looked, n LIMIT ?", limit)
 	list, err := all(rows, err, scan)
 	return list, s.fail(err)
+}
+
+// Note says what keeps a row that is broadcasting or broadcast from landing, or,
+// with no code, that nothing does. Noted stays while the code does. It changes no
+// state, and the row counts as not moved.
+func (s *Store) Note(ctx context.Context, id bundle.ID, code, reason string) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE transactions SET code = ?1, reason = ?2, noted = iif(?1 = '', 0, iif(code = ?1 AND noted <> 0, noted, ?3))
+ WHERE id = ?4 AND state IN ('broadcasting', 'broadcast') AND (code <> ?1 OR reason <> ?2)`,
+			code, reason[:min(len(reason), bundle.MaxReason)], t.at.UnixMilli(), id[:])
+		return err
+	})
 }
 
 // Seen notes that a row was looked up just now, and its confirmations if it is

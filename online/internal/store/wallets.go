@@ -75,6 +75,23 @@ func extends(old, w bundle.Wallet) (bool, error) {
 	return more, nil
 }
 
+// Conflicts gives a keys.conflict for each wallet that is known with other keys.
+func (s *Store) Conflicts(ctx context.Context, ws []bundle.Wallet) (conflicts []error, err error) {
+	for _, w := range ws {
+		old, known, err := findWallet(ctx, s.db, w.SignatureID)
+		if err != nil {
+			return nil, s.fail(err)
+		}
+		if !known {
+			continue
+		}
+		if _, err := extends(old, w); err != nil {
+			conflicts = append(conflicts, err)
+		}
+	}
+	return conflicts, nil
+}
+
 func errWallet(id bundle.SignatureID) error {
 	return fault.New("keys.conflict", "find out which keystore is the right one: a signature id names one wallet for ever",
 		"wallet %s is known here with other keys", id)

@@ -35,13 +35,16 @@ CREATE TABLE transactions (
   state                TEXT NOT NULL CHECK (state IN ('pending', 'exported', 'signed', 'broadcasting', 'broadcast',
                          'complete', 'cancelled', 'refused', 'expired', 'failed')),
   cancel_requested     INTEGER NOT NULL CHECK (cancel_requested IN (0, 1)),
+  maybe_signed         INTEGER NOT NULL CHECK (maybe_signed IN (0, 1)), -- a former pairing never answered for it
   asserted             INTEGER NOT NULL CHECK (asserted IN (0, 1)),
   txid                 TEXT NOT NULL,
   raw                  BLOB NOT NULL,
   confirmations        INTEGER NOT NULL CHECK (confirmations >= 0),
   code                 TEXT NOT NULL,
   reason               TEXT NOT NULL,
+  noted                INTEGER NOT NULL,                   -- since when a row on its way has this code; 0 none
   bundle               INTEGER NOT NULL CHECK (bundle >= 0),
+  deadline             INTEGER NOT NULL CHECK (deadline >= 0), -- Unix seconds from which on it is not broadcast; 0 none
   created              INTEGER NOT NULL,
   updated              INTEGER NOT NULL,
   looked               INTEGER NOT NULL DEFAULT 0          -- when the broadcaster last looked it up
@@ -54,16 +57,27 @@ CREATE INDEX transactions_due ON transactions (looked, n)
   WHERE state IN ('signed', 'broadcasting', 'broadcast');
 CREATE INDEX transactions_out ON transactions (bundle) WHERE state = 'exported';
 CREATE INDEX transactions_state ON transactions (state, n);
+-- Two rows with one transaction id are one payment.
+CREATE UNIQUE INDEX transactions_txid ON transactions (network, txid) WHERE txid <> '' AND asserted = 0;
 
 -- What was asked never changes, and what was sealed is never sealed again:
 -- retries send identical bytes or nothing.
 CREATE TRIGGER transactions_fixed
-  BEFORE UPDATE OF n, id, tenant, chain, network, request, digest, created ON transactions
+  BEFORE UPDATE OF n, id, tenant, chain, network, request, digest, deadline, created ON transactions
   BEGIN SELECT raise(ABORT, 'what was asked never changes'); END;
 CREATE TRIGGER transactions_sealed
   BEFORE UPDATE OF txid, raw ON transactions
   WHEN OLD.txid <> '' AND (NEW.txid <> OLD.txid OR NEW.raw <> OLD.raw)
   BEGIN SELECT raise(ABORT, 'sealed bytes never change'); END;
+-- A wish to cancel is never taken back: its nonce or outputs may be another's.
+CREATE TRIGGER transactions_parked
+  BEFORE UPDATE OF state, cancel_requested ON transactions
+  WHEN OLD.cancel_requested AND (NOT NEW.cancel_requested OR NEW.state = 'broadcasting')
+  BEGIN SELECT raise(ABORT, 'what was to be cancelled is never broadcast'); END;
+CREATE TRIGGER transactions_doubted
+  BEFORE UPDATE OF maybe_signed, state ON transactions
+  WHEN OLD.maybe_signed AND (NOT NEW.maybe_signed OR NEW.state = 'cancelled')
+  BEGIN SELECT raise(ABORT, 'what may be signed is never cancelled'); END;
 CREATE TRIGGER transactions_kept
   BEFORE DELETE ON transactions
   BEGIN SELECT raise(ABORT, 'a transaction is never deleted'); END;
@@ -85,21 +99,30 @@ CREATE TABLE reservations (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reservations_id ON reservations (id);
 
-CREATE TABLE peer (
-  one   INTEGER PRIMARY KEY CHECK (one = 1),
-  key   BLOB NOT NULL CHECK (length(key) = 32), -- the offline half's Ed25519 device key
+-- A pairing epoch: from the offline half's first pairing with one device key of
+-- ours to its pairing with another. Both directions start anew with it.
+CREATE TABLE epochs (
+  n     INTEGER PRIMARY KEY AUTOINCREMENT,
+  peer  BLOB NOT NULL CHECK (length(peer) = 32), -- the offline half's Ed25519 device key
+  own   BLOB NOT NULL CHECK (length(own) = 32),  -- this half's
   since INTEGER NOT NULL
+) STRICT;
+
+-- The epoch in force.
+CREATE TABLE pairing (
+  one   INTEGER PRIMARY KEY CHECK (one = 1),
+  epoch INTEGER NOT NULL REFERENCES epochs (n)
 ) STRICT;
 
 CREATE TABLE bundles (
   n         INTEGER PRIMARY KEY,
-  peer      BLOB NOT NULL CHECK (length(peer) = 16), -- device id of the other half
+  epoch     INTEGER NOT NULL REFERENCES epochs (n),
   direction TEXT NOT NULL CHECK (direction IN ('in', 'out')),
   sequence  INTEGER NOT NULL CHECK (sequence > 0),
   digest    BLOB NOT NULL UNIQUE CHECK (length(digest) = 32), -- SHA-256 of raw
   raw       BLOB NOT NULL,
   at        INTEGER NOT NULL,
-  UNIQUE (peer, direction, sequence)
+  UNIQUE (epoch, direction, sequence)
 ) STRICT;
 
 -- What became of each item of an incoming bundle.
