@@ -144,8 +144,9 @@ func TestSmallEnoughToRead(t *testing.T) {
 		if lines > maxFile {
 			t.Errorf("%s has %d lines, more than %d", path, lines, maxFile)
 		}
-		// chaintest is imported by tests only: it is not in any binary.
-		if !strings.HasPrefix(path, "online") && !strings.HasPrefix(path, "scripts") && !strings.HasPrefix(path, "shared/chain/chaintest") {
+		// chaintest is imported by tests only, and what builds transactions
+		// (build.go) by the online half: the offline binary holds neither.
+		if !strings.HasPrefix(path, "online") && !strings.HasPrefix(path, "scripts") && !strings.HasPrefix(path, "shared/chain/chaintest") && filepath.Base(path) != "build.go" {
 			audited += code(text)
 		}
 		fset := token.NewFileSet()
