@@ -46,9 +46,13 @@ func TestMemory(t *testing.T) {
 	if used > 3*uint64(len(raw)) {
 		t.Errorf("opening %d bytes allocated %d", len(raw), used)
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	kept := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	// A dead copy may outlive one collection in a register or a stack slot.
+	kept := int64(len(raw)) + 1
+	for try := 0; try < 5 && kept > int64(len(raw)); try++ {
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		kept = int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	}
 	if kept > int64(len(raw)) {
 		t.Errorf("an open bundle of %d bytes keeps %d more", len(raw), kept)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"coldsign/shared/chain"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 func FuzzParsePublic(f *testing.F) {
@@ -107,6 +109,11 @@ func FuzzParseMnemonic(f *testing.F) {
 		f.Add([]byte(e[1]))
 	}
 	f.Add([]byte(strings.ToUpper(junk)))
+	var japanese []struct{ Mnemonic string }
+	load(f, "hd/bip39-japanese.json", &japanese)
+	for _, v := range japanese {
+		f.Add([]byte(v.Mnemonic))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		before := bytes.Clone(text)
 		m, err := ParseMnemonic(text)
@@ -116,11 +123,14 @@ func FuzzParseMnemonic(f *testing.F) {
 		if err != nil {
 			return
 		}
-		canonical := strings.ToLower(strings.Join(strings.Fields(string(text)), " "))
+		canonical := strings.Join(strings.Fields(strings.ToLower(norm.NFKD.String(string(text)))), " ")
 		if string(m.Text()) != canonical {
 			t.Fatalf("%q is %q", text, m.Text())
 		}
-		if again, err := NewMnemonic(m.Entropy()); err != nil || *again != *m {
+		if again, err := ParseMnemonic(m.Text()); err != nil || *again != *m {
+			t.Fatal(err)
+		}
+		if again, err := NewMnemonic(m.Entropy()); err != nil || m.list == 0 && *again != *m {
 			t.Fatal(err)
 		}
 	})

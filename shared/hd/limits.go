@@ -9,6 +9,7 @@ const (
 	maxDepth    = 255  // levels below the master key: the depth is one byte
 	maxPathText = 3072 // characters: 255 levels of 11 with their slashes, and "m"
 	maxText     = 1024 // bytes of a mnemonic or of its passphrase
+	maxWord     = 33   // bytes of a word on a list: 11 Korean jamo
 	minRolls    = 50   // dice rolls: 129 bits
 	maxRolls    = 1000 // dice rolls
 	entropyRead = 32   // bytes taken from the random source at a time; taken twice

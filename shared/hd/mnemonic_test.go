@@ -2,8 +2,6 @@ package hd
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -13,27 +11,10 @@ import (
 
 	"github.com/gagliardetto/solana-go/bip39"
 	"github.com/gagliardetto/solana-go/bip39/wordlists"
+	"golang.org/x/text/unicode/norm"
 )
 
 const junk = "test test test test test test test test test test test junk"
-
-// TestWordList pins the list to english.txt of BIP-39: 2048 words, sorted, each
-// its own in four letters.
-func TestWordList(t *testing.T) {
-	list := wordlists.English
-	sum := sha256.Sum256([]byte(strings.Join(list, "\n") + "\n"))
-	if got := hex.EncodeToString(sum[:]); got != "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda" {
-		t.Fatalf("the English list is not that of BIP-39: %s", got)
-	}
-	if len(list) != 2048 || !slices.IsSorted(list) {
-		t.Fatal("the list is not sorted")
-	}
-	for i, word := range list {
-		if len(word) < 3 || len(word) > 8 || i > 0 && word[:min(4, len(word))] == list[i-1][:min(4, len(list[i-1]))] {
-			t.Errorf("word %d", i)
-		}
-	}
-}
 
 func TestMnemonicNormalizes(t *testing.T) {
 	want, err := ParseMnemonic([]byte(junk))
@@ -42,6 +23,7 @@ func TestMnemonicNormalizes(t *testing.T) {
 	}
 	for _, text := range []string{
 		strings.ToUpper(junk), "Test" + strings.ToUpper(junk[4:]), "  " + junk + "\r\n", strings.ReplaceAll(junk, " ", "\t\n  "),
+		strings.ReplaceAll(junk, " ", "\u3000"), strings.Replace(junk, " ", " \u00a0", 3), strings.Replace(junk, "j", "\uff2a", 1), // NFKD
 	} {
 		m, err := ParseMnemonic([]byte(text))
 		if err != nil || *m != *want || string(m.Text()) != junk {
@@ -68,9 +50,10 @@ func TestMnemonicRefusals(t *testing.T) {
 		{with(6, "tes"), "mnemonic.word", "word 7 "},
 		{with(6, "testt"), "mnemonic.word", "word 7 "},
 		{with(11, "j\u00fcnk"), "mnemonic.word", "word 12 "},
-		{with(11, "\uff4aunk"), "mnemonic.word", "word 12 "},
+		{with(11, "jun\u043a"), "mnemonic.word", "word 12 "},
+		{with(11, "junk\xff"), "mnemonic.word", "word 12 "},
 		{with(3, "te\x00st"), "mnemonic.word", "word 4 "},
-		{with(3, "\u00a0test"), "mnemonic.word", "word 4 "},
+		{with(3, "\u200btest"), "mnemonic.word", "word 4 "},
 		{with(3, "zzzzzzzz"), "mnemonic.word", "word 4 "},
 		{with(3, "!"), "mnemonic.word", "word 4 "},
 		{with(11, "test"), "mnemonic.checksum", ""},
@@ -150,7 +133,7 @@ func TestSeedText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bad := range []string{"p\u00e4ss", "tab\t", "new line\n", "\x7f", "\xff", strings.Repeat("p", 1025)} {
+	for _, bad := range []string{"tab\t", "\u0085", "\u2028", "\ue000", "\u0378", "e" + strings.Repeat("\u0301", 31), "new line\n", "\x7f", "\xff", strings.Repeat("p", 1025)} {
 		if _, err := m.Seed([]byte(bad)); !fault.Is(err, "mnemonic.passphrase") {
 			t.Errorf("passphrase %q: %v", bad, err)
 		}
@@ -159,14 +142,22 @@ func TestSeedText(t *testing.T) {
 		}
 	}
 	seen := map[string]string{}
-	for _, p := range []string{"", " ", "a", "A", "a ", strings.Repeat("p", 1024)} {
+	for _, p := range []string{"", " ", "a", "A", "a ", "a\u034f", "\U0001f468\u200d\U0001f469", "e" + strings.Repeat("\u0301", 30), strings.Repeat("p", 1024)} {
 		seed, err := m.Seed([]byte(p))
 		if err != nil || len(seed) != 64 || seen[string(seed)] != "" {
 			t.Errorf("passphrase %q: %v", p, err)
 		}
 		seen[string(seed)] = "seen"
 	}
-	// Not checked, not normalized: what a careless tool did with the same text.
+	for _, same := range [][]string{{"p\u00e4ss", "pa\u0308ss"}, {"p\u3000w", "p w"}, {"\u0344", "\u0308\u0301"}, {strings.Repeat("\ufdfa", 341)}} {
+		for _, p := range same {
+			seed, err := m.Seed([]byte(p))
+			if err != nil || !bytes.Equal(seed, bip39.NewSeed(junk, norm.NFKD.String(same[0]))) {
+				t.Errorf("passphrase %q: %x, %v", p, seed, err)
+			}
+		}
+	}
+	// Words not checked: what a careless tool did with the same text.
 	seed, err := SeedFromText([]byte("Not  a mnemonic"), nil)
 	if err != nil || !bytes.Equal(seed, bip39.NewSeed("Not  a mnemonic", "")) {
 		t.Errorf("%x, %v", seed, err)

@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+	"unicode"
 
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
@@ -243,7 +244,7 @@ func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool
 	}
 	text = bytes.TrimSpace(text)
 	e := entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix()}
-	if bytes.ContainsAny(text, " \t\n") {
+	if bytes.ContainsFunc(text, unicode.IsSpace) { // U+3000 of Japanese too
 		m, err := hd.ParseMnemonic(text)
 		if err != nil {
 			return Info{}, err

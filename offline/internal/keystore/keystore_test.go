@@ -414,6 +414,8 @@ func TestImport(t *testing.T) {
 		{"mnemonic SOL", "SOL", junk, true, ""},
 		{"mnemonic, spaces, newline, capitals", "BTC", "  Test test\ttest test test test test test test test test JUNK\r\n", true, ""},
 		{"24 words", "ETH", strings.Repeat("abandon ", 23) + "art", false, ""},
+		{"Japanese, ideographic spaces", "BTC", strings.Repeat("あいこくしん\u3000", 11) + "あおぞら", true, ""},
+		{"Korean, 809 bytes in NFKD", "SOL", strings.Repeat("초등학생 ", 23) + "객관적", false, ""},
 		{"checksum", "BTC", word + "abandon", false, "mnemonic.checksum"},
 		{"unknown word", "BTC", word + "coldsign", false, "mnemonic.word"},
 		{"11 words", "BTC", strings.TrimSpace(word), false, "mnemonic.length"},
@@ -463,7 +465,7 @@ func TestImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			again := reopen(t, ks)
-			if got, err := again.Find(id); err != nil || got != info || got.Mnemonic != strings.Contains(c.text, " ") || got.Testnet != c.testnet {
+			if got, err := again.Find(id); err != nil || got != info || got.Mnemonic != strings.ContainsAny(c.text, " \u3000") || got.Testnet != c.testnet {
 				t.Errorf("%+v, imported %+v: %v", got, info, err)
 			}
 		})
