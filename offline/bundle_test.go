@@ -242,21 +242,6 @@ func TestCrashAfterTheJournal(t *testing.T) {
 	}
 }
 
-// JSON on a terminal is as harmless as text.
-func TestASCII(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                               "",
-		`{"a":"b"}`:                      `{"a":"b"}`,
-		"\"\u202e\u009b\x7f\u0430\"":     `"\u202e\u009b\u007f\u0430"`,
-		"\"\U0001f600\"":                 `"\ud83d\ude00"`,
-		"\"\U0010ffff\uffff\ud7ff\u2028": `"\udbff\udfff\uffff\ud7ff\u2028`,
-	} {
-		if got := string(ascii([]byte(in))); got != want {
-			t.Errorf("%q: %s, want %s", in, got, want)
-		}
-	}
-}
-
 // A panic prints nothing of what it met.
 func TestPanicIsOneLine(t *testing.T) {
 	var out, words bytes.Buffer

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"coldsign/offline/internal/harden"
 	"coldsign/offline/internal/journal"
@@ -74,6 +75,8 @@ func (s *session) open() error {
 	if s.ks, err = keystore.Open(s.opt.home, p, s.chain); err != nil {
 		return err
 	}
+	// scrypt has just used 256 MiB that nobody needs again.
+	debug.FreeOSMemory()
 	s.j, err = journal.Open(s.opt.home, s.ks.Device().Public())
 	return err
 }
@@ -163,20 +166,11 @@ func (s *session) keep(n uint64, raw []byte) error {
 
 // input reads the bundle named by an operand, once.
 func (a *app) input(name string) ([]byte, error) {
-	if name == "-" {
-		return durable.ReadAll(a.con.In, "standard input", bundle.MaxFile, nil)
-	}
-	return durable.Read(name, bundle.MaxFile)
+	return durable.ReadInput(name, a.con.In, bundle.MaxFile)
 }
 
 // output writes a bundle where it was asked for.
-func (a *app) output(name string, raw []byte) error {
-	if name == "-" {
-		_, err := a.out.Write(raw)
-		return err
-	}
-	return durable.Write(name, raw)
-}
+func (a *app) output(name string, raw []byte) error { return durable.WriteOutput(name, a.out, raw) }
 
 // peer gives the paired online half's key.
 func (s *session) peer() ([]byte, error) {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
-	"unicode/utf16"
 
 	"coldsign/offline/internal/console"
 	"coldsign/shared/chain/registry"
@@ -56,13 +52,8 @@ type options struct {
 	home, passphraseFile, chain, id, in, out, confirm, approve, network, preset string
 	json, allowNetwork, testnet, replace, dice                                  bool
 	count                                                                       int
-	refuse                                                                      list
+	refuse                                                                      cli.List
 }
-
-type list []string
-
-func (l *list) String() string     { return "" }
-func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
 // everywhere are the flags of every command.
 func everywhere(more ...string) []string {
@@ -99,7 +90,7 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 			code = cli.Report(errOut, fault.New("internal", "report it with what you did; nothing was released", "the program met a state it does not know"))
 		}
 	}()
-	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: stdout{out}, now: time.Now, chain: registry.New()}
+	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: cli.Stdout{Writer: out}, now: time.Now, chain: registry.New()}
 	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
 		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "offline")
 	}
@@ -144,47 +135,5 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 
 // print writes v as JSON, or calls text.
 func (a *app) print(v any, text func(io.Writer) error) error {
-	if !a.opt.json {
-		return text(a.out)
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	_, err := a.out.Write(ascii(b.Bytes()))
-	return err
-}
-
-// ascii escapes every character of a JSON document that a terminal could act
-// on: controls above ASCII, bidi marks, and all other non-ASCII with them.
-func ascii(doc []byte) []byte {
-	b := make([]byte, 0, len(doc))
-	for _, r := range string(doc) {
-		switch {
-		case r < 0x7f:
-			b = append(b, byte(r))
-		case r <= 0xffff:
-			b = fmt.Appendf(b, `\u%04x`, r)
-		default:
-			hi, lo := utf16.EncodeRune(r)
-			b = fmt.Appendf(b, `\u%04x\u%04x`, hi, lo)
-		}
-	}
-	return b
-}
-
-// stdout says which of our files could not be written.
-type stdout struct{ io.Writer }
-
-func (w stdout) Write(b []byte) (int, error) {
-	n, err := w.Writer.Write(b)
-	if err == nil {
-		return n, nil
-	}
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		err = p.Err
-	}
-	return n, fault.New("file.write", "", "cannot write to standard output: %w", err)
+	return cli.Print(a.out, a.opt.json, v, text)
 }

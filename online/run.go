@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -58,13 +57,8 @@ type options struct {
 	limit                                                                               int
 	bundle                                                                              uint64
 	expires                                                                             time.Duration
-	ids                                                                                 list
+	ids                                                                                 cli.List
 }
-
-type list []string
-
-func (l *list) String() string     { return "" }
-func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
 func everywhere(more ...string) []string {
 	return append([]string{"home", "json", "database", "config"}, more...)
@@ -88,7 +82,7 @@ func commands() []cli.Command[*app] {
 
 // run is the whole program, for tests too.
 func run(ctx context.Context, args []string, in *os.File, out, errOut io.Writer, env func(string) string) int {
-	a := &app{ctx: ctx, in: in, out: out, err: errOut, now: time.Now, chain: registry.New()}
+	a := &app{ctx: ctx, in: in, out: cli.Stdout{Writer: out}, err: errOut, now: time.Now, chain: registry.New()}
 	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
 		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "online")
 	}
@@ -173,12 +167,7 @@ func (a *app) with(f func(*home) error) (err error) {
 
 // print writes v as JSON, or calls text.
 func (a *app) print(v any, text func(io.Writer) error) error {
-	if !a.opt.json {
-		return text(a.out)
-	}
-	e := json.NewEncoder(a.out)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	return cli.Print(a.out, a.opt.json, v, text)
 }
 
 // say prints a document or formatted text.
@@ -191,17 +180,8 @@ func (a *app) say(v any, format string, args ...any) error {
 
 // input reads the bundle named by an operand, once.
 func (a *app) input(name string) ([]byte, error) {
-	if name == "-" {
-		return durable.ReadAll(a.in, "standard input", bundle.MaxFile, nil)
-	}
-	return durable.Read(name, bundle.MaxFile)
+	return durable.ReadInput(name, a.in, bundle.MaxFile)
 }
 
 // output writes a bundle where it was asked for.
-func (a *app) output(name string, raw []byte) error {
-	if name == "-" {
-		_, err := a.out.Write(raw)
-		return err
-	}
-	return durable.Write(name, raw)
-}
+func (a *app) output(name string, raw []byte) error { return durable.WriteOutput(name, a.out, raw) }

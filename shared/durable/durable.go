@@ -64,6 +64,24 @@ func ReadAll(r io.Reader, name string, max int64, b []byte) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// ReadInput is Read for an operand of a command line: "-" means standard input.
+func ReadInput(name string, stdin io.Reader, max int64) ([]byte, error) {
+	if name == "-" {
+		return ReadAll(stdin, "standard input", max, nil)
+	}
+	return Read(name, max)
+}
+
+// WriteOutput is Write for an operand of a command line: "-" means standard
+// output.
+func WriteOutput(name string, stdout io.Writer, data []byte) error {
+	if name == "-" {
+		_, err := stdout.Write(data)
+		return err
+	}
+	return Write(name, data)
+}
+
 // Write replaces path with data, mode 0600. Nothing is left behind when it
 // fails. A symbolic link, folder or device in the way is refused.
 func Write(path string, data []byte) error {
