@@ -92,8 +92,8 @@ func fill(path string) error {
 			return err
 		}
 		insert, err := tx.Prepare(`INSERT INTO transactions (id, tenant, chain, network, hashes, signatures, serialized, withdrawal_id,
-			withdrawal_responses, request, digest, state, cancel_requested, asserted, txid, raw, confirmations, code, reason, bundle, created, updated)
-			VALUES (?, 'default', 'BTC', 'bip122:000000000019d6689c085ae165831e93', ?, '[]', ?, '', '', ?, ?, ?, 0, 0, '', x'', 0, '', '', 0, 1, 1)`)
+			withdrawal_responses, request, digest, state, cancel_requested, asserted, txid, raw, confirmations, code, reason, bundle, created, updated, maybe_signed, deadline, noted)
+			VALUES (?, 'default', 'BTC', 'bip122:000000000019d6689c085ae165831e93', ?, '[]', ?, '', '', ?, ?, ?, 0, 0, '', x'', 0, '', '', 0, 1, 1, 0, 0, 0)`)
 		if err != nil {
 			return err
 		}
