@@ -141,9 +141,9 @@ func (s *session) record(e journal.Entry) (journal.Entry, error) {
 }
 
 // sent is where the bundle with the given number is kept before it is released.
-// Numbers start anew with each pairing, which the name therefore holds.
+// Each online half has its own numbers; the name therefore holds its device id.
 func (s *session) sent(n uint64) string {
-	return filepath.Join(s.opt.home, "sent", fmt.Sprintf("%d-%08d.cbor", s.j.Pairing(), n))
+	return filepath.Join(s.opt.home, "sent", fmt.Sprintf("%s-%08d.cbor", bundle.IDOf(s.j.Peer()), n))
 }
 
 // next is the place of the next bundle to the online half. The journal alone

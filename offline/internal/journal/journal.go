@@ -405,10 +405,10 @@ func (j *Journal) Bound(id bundle.ID) (Decision, bool) {
 	return d, ok
 }
 
-// Answered finds the entry that decided the bundle with the given digest, since
-// the pairing: what was kept for an earlier pairing has made place.
+// Answered finds the entry that decided the bundle with the given digest, among
+// those of the present peer.
 func (j *Journal) Answered(digest [32]byte) (Entry, bool) {
-	for _, e := range j.sincePairing() {
+	for _, e := range j.chain() {
 		if e.Sign != nil && e.Sign.Bundle == digest {
 			return e, true
 		}
@@ -421,7 +421,7 @@ func (j *Journal) Answered(digest [32]byte) (Entry, bool) {
 func (j *Journal) In() (bundle.Channel, func(seq uint64) ([32]byte, bool)) {
 	var c bundle.Channel
 	digests := map[uint64][32]byte{}
-	for _, e := range j.sincePairing() {
+	for _, e := range j.chain() {
 		if e.Sign != nil {
 			c = bundle.Channel{Sequence: e.Sign.Sequence, Last: e.Sign.Bundle}
 			digests[e.Sign.Sequence] = e.Sign.Bundle
@@ -430,11 +430,11 @@ func (j *Journal) In() (bundle.Channel, func(seq uint64) ([32]byte, bool)) {
 	return c, func(seq uint64) ([32]byte, bool) { d, ok := digests[seq]; return d, ok }
 }
 
-// Out is the last bundle that was made for the online half since the pairing;
-// zero when there is none.
+// Out is the last bundle that was made for the present peer; zero when there is
+// none.
 func (j *Journal) Out() bundle.Channel {
 	var c bundle.Channel
-	for _, e := range j.sincePairing() {
+	for _, e := range j.chain() {
 		if e.Out != nil {
 			c = bundle.Channel{Sequence: e.Out.Sequence, Last: e.Out.Digest}
 		}
@@ -442,9 +442,9 @@ func (j *Journal) Out() bundle.Channel {
 	return c
 }
 
-// Sent finds the entry of the bundle with the given number since the pairing.
+// Sent finds the entry of the bundle with the given number for the present peer.
 func (j *Journal) Sent(n uint64) (Entry, bool) {
-	for _, e := range j.sincePairing() {
+	for _, e := range j.chain() {
 		if e.Out != nil && e.Out.Sequence == n {
 			return e, true
 		}
@@ -462,18 +462,32 @@ func (j *Journal) Shown(digest []byte) bool {
 	return false
 }
 
-// Pairing is the number of the entry that started the pairing in force; 0 none.
-func (j *Journal) Pairing() uint64 { return uint64(len(j.entries) - len(j.sincePairing())) }
-
-// sincePairing gives the entries after the last pairing: a new pairing starts
-// both directions anew.
-func (j *Journal) sincePairing() []Entry {
+// Peer is the key of the online half that is paired; nil before the first
+// pairing.
+func (j *Journal) Peer() []byte {
 	for i := len(j.entries) - 1; i >= 0; i-- {
 		if j.entries[i].Kind == Pair {
-			return j.entries[i+1:]
+			return j.entries[i].Data
 		}
 	}
-	return j.entries
+	return nil
+}
+
+// chain gives the entries made while paired with the present peer. Each peer has
+// its own two sequences: one that is paired again goes on where it was.
+func (j *Journal) chain() []Entry {
+	peer := j.Peer()
+	var with []byte
+	var list []Entry
+	for _, e := range j.entries {
+		if e.Kind == Pair {
+			with = e.Data
+		}
+		if bytes.Equal(with, peer) {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // Device gives the key that signs the journal.

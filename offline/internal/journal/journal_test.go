@@ -544,11 +544,14 @@ func TestBound(t *testing.T) {
 
 func TestChannels(t *testing.T) {
 	_, j := create(t)
-	check := func(when string, seq, out, pairing uint64, answered map[byte]bool) {
+	check := func(when string, seq, out uint64, peer byte, answered map[byte]bool) {
 		t.Helper()
 		c, known := j.In()
-		if c.Sequence != seq || j.Out().Sequence != out || j.Pairing() != pairing {
-			t.Errorf("%s: in %d, out %d, pairing %d; want %d, %d, %d", when, c.Sequence, j.Out().Sequence, j.Pairing(), seq, out, pairing)
+		if c.Sequence != seq || j.Out().Sequence != out {
+			t.Errorf("%s: in %d, out %d; want %d, %d", when, c.Sequence, j.Out().Sequence, seq, out)
+		}
+		if peer == 0 && j.Peer() != nil || peer != 0 && !bytes.Equal(j.Peer(), newDevice(peer).Public()) {
+			t.Errorf("%s: peer %x", when, j.Peer())
 		}
 		for s := uint64(1); s <= seq; s++ {
 			if d, ok := known(s); !ok || d != [32]byte{0xb0 + byte(s)} {
@@ -597,13 +600,20 @@ func TestChannels(t *testing.T) {
 		}
 	}
 
-	// A new pairing starts both directions anew, but frees no id.
+	// A new peer has sequences of its own, but frees no id.
 	add(t, j, Entry{Kind: Pair, Data: newDevice(4).Public()})
-	check("paired anew", 0, 0, 7, map[byte]bool{0xb1: false, 0xb2: false})
+	check("another peer", 0, 0, 4, map[byte]bool{0xb1: false, 0xb2: false})
 	if _, ok := j.Bound(bundle.ID{1}); !ok {
 		t.Error("a new pairing freed an id")
 	}
 	if _, ok := j.Sent(2); ok {
 		t.Error("a new pairing has the old one's bundles")
+	}
+
+	// The first one again goes on where it was.
+	add(t, j, Entry{Kind: Pair, Data: newDevice(2).Public()})
+	check("the first peer again", 2, 3, 2, map[byte]bool{0xb1: true, 0xb2: true})
+	if e, ok := j.Sent(2); !ok || e.Sign.Bundle != [32]byte{0xb1} {
+		t.Errorf("bundle 2 is entry %d, %v", e.Number, ok)
 	}
 }

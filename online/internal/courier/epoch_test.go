@@ -37,7 +37,7 @@ func TestPairAgain(t *testing.T) {
 	}{
 		"another offline half":     {[][2]int{{0, 0}, {1, 0}}, []uint64{1, 1}},
 		"a new online key":         {[][2]int{{0, 0}, {0, 1}}, []uint64{1, 1}},
-		"the former online key":    {[][2]int{{0, 0}, {0, 1}, {0, 0}}, []uint64{1, 1, 1}},
+		"the former online key":    {[][2]int{{0, 0}, {0, 1}, {0, 0}}, []uint64{1, 1, 2}},
 		"the former offline half":  {[][2]int{{0, 0}, {1, 0}, {0, 0}, {1, 0}}, []uint64{1, 1, 2, 2}},
 		"the same, for no reason":  {[][2]int{{0, 0}, {0, 0}}, []uint64{1, 2}},
 		"both new, and both again": {[][2]int{{0, 0}, {1, 1}, {0, 0}, {1, 1}}, []uint64{1, 1, 2, 2}},

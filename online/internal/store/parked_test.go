@@ -334,8 +334,7 @@ func TestNote(t *testing.T) {
 	}
 }
 
-// Sequences go on or start anew as they do for the offline half, which starts
-// anew whenever it is paired with another key of ours than the last.
+// Each pair of device keys has its own sequences, as it has on the offline half.
 func TestEpochs(t *testing.T) {
 	type pair struct{ peer, own byte }
 	for name, c := range map[string]struct {
@@ -345,7 +344,7 @@ func TestEpochs(t *testing.T) {
 		"the same again":       {[]pair{{1, 9}, {1, 9}, {1, 9}}, []uint64{1, 2, 3}},
 		"a new half":           {[]pair{{1, 9}, {2, 9}}, []uint64{1, 1}},
 		"a new key here":       {[]pair{{1, 9}, {1, 8}, {1, 8}}, []uint64{1, 1, 2}},
-		"an old key here":      {[]pair{{1, 9}, {1, 8}, {1, 9}}, []uint64{1, 1, 1}},
+		"an old key here":      {[]pair{{1, 9}, {1, 8}, {1, 9}}, []uint64{1, 1, 2}},
 		"the former half":      {[]pair{{1, 9}, {2, 9}, {1, 9}, {2, 9}}, []uint64{1, 1, 2, 2}},
 		"former half, new key": {[]pair{{1, 9}, {2, 9}, {1, 8}, {2, 9}}, []uint64{1, 1, 1, 2}},
 	} {

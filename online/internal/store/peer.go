@@ -58,9 +58,8 @@ func needPairing(ctx context.Context, q querier) (Pairing, error) {
 // is only replaced on demand (else pair.exists). The pairing in force again is
 // no change, on demand or not, as it is none for the offline half.
 //
-// Sequences mirror those of the offline half, which starts anew whenever it is
-// paired with another key than the last: so a new epoch begins, unless the last
-// one with that offline half was with our present key. That one goes on.
+// Each pair of device keys has its own two sequences, on both halves: a pair that
+// meets again goes on where it was, a new pair begins a new epoch.
 //
 // What the former pairing had not answered is recalled: it becomes pending, to be
 // exported again, and is marked as perhaps signed. Its payload is the same, so at
@@ -80,11 +79,11 @@ func (s *Store) SetPeer(ctx context.Context, peer, own ed25519.PublicKey, replac
 		if err := t.recall(); err != nil {
 			return err
 		}
-		last, met, err := scanPairing(t.sql.QueryRowContext(t.ctx, "SELECT n, peer, own FROM epochs WHERE peer = ? ORDER BY n DESC LIMIT 1", []byte(peer)))
+		last, met, err := scanPairing(t.sql.QueryRowContext(t.ctx, "SELECT n, peer, own FROM epochs WHERE peer = ? AND own = ?", []byte(peer), []byte(own)))
 		if err != nil {
 			return err
 		}
-		if !met || !last.Own.Equal(own) {
+		if !met {
 			if err := t.sql.QueryRowContext(t.ctx, "INSERT INTO epochs (peer, own, since) VALUES (?, ?, ?) RETURNING n",
 				[]byte(peer), []byte(own), t.at.UnixMilli()).Scan(&last.Epoch); err != nil {
 				return err

@@ -57,6 +57,9 @@ func (in *interpreter) settle() {
 	for _, n := range in.made {
 		if !n.settled {
 			n.call.deny("solana.create-account", "an account of %d bytes of program %s: who will control it is not known", n.space, titled(n.program))
+			if in.signs(n.account) {
+				n.call.warn("solana.key-account", "%s, which signs, becomes an account that nobody is known to control", n.account)
+			}
 			continue
 		}
 		for i, e := range in.effects {

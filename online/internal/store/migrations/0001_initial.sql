@@ -99,13 +99,14 @@ CREATE TABLE reservations (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reservations_id ON reservations (id);
 
--- A pairing epoch: from the offline half's first pairing with one device key of
--- ours to its pairing with another. Both directions start anew with it.
+-- A pairing epoch: one pair of device keys and its two sequences, which go on
+-- whenever the two meet again.
 CREATE TABLE epochs (
   n     INTEGER PRIMARY KEY AUTOINCREMENT,
   peer  BLOB NOT NULL CHECK (length(peer) = 32), -- the offline half's Ed25519 device key
   own   BLOB NOT NULL CHECK (length(own) = 32),  -- this half's
-  since INTEGER NOT NULL
+  since INTEGER NOT NULL,
+  UNIQUE (peer, own)
 ) STRICT;
 
 -- The epoch in force.
