@@ -11,6 +11,7 @@ import (
 	"coldsign/offline/internal/journal"
 	"coldsign/shared/bundle"
 	"coldsign/shared/cli"
+	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 	"coldsign/shared/hd"
 )
@@ -131,6 +132,12 @@ func (a *app) keysExport() error {
 		if len(items) == 0 {
 			return fault.New("wallet.none", "make one with \"coldsign-offline wallet new\"", "there is no wallet to export")
 		}
+		if err := durable.Writable(s.opt.out); err != nil {
+			return err
+		}
+		if raw, ok := s.unchanged(items); ok {
+			return s.exported(raw, s.j.Out().Sequence, len(items), true)
+		}
 		place := s.next()
 		raw, err := bundle.Seal(bundle.Header{
 			Kind: bundle.Keys, Recipient: bundle.IDOf(peer), Sequence: place.Sequence, Previous: place.Previous, Created: place.Created,
@@ -145,10 +152,42 @@ func (a *app) keysExport() error {
 		if _, err := s.record(journal.Entry{Kind: journal.Keys, Out: place}); err != nil {
 			return err
 		}
-		if err := s.output(s.opt.out, raw); err != nil || s.opt.out == "-" {
-			return err
-		}
-		return s.say(map[string]any{"out": s.opt.out, "wallets": len(items), "sequence": place.Sequence},
-			"wrote the public keys of %d wallets\n", len(items))
+		return s.exported(raw, place.Sequence, len(items), false)
 	})
+}
+
+// exported writes a keys bundle where it was asked for.
+func (s *session) exported(raw []byte, sequence uint64, wallets int, repeat bool) error {
+	if err := s.output(s.opt.out, raw); err != nil || s.opt.out == "-" {
+		return err
+	}
+	again := ""
+	if repeat {
+		again = ", as before, byte for byte"
+	}
+	return s.say(map[string]any{"out": s.opt.out, "wallets": wallets, "sequence": sequence, "repeat": repeat},
+		"bundle %d with the public keys of %d wallet(s)%s\n", sequence, wallets, again)
+}
+
+// unchanged gives the last bundle again when it told these very keys: a file may
+// be lost on the way, and a new number for the same keys would leave a gap.
+func (s *session) unchanged(items [][]byte) ([]byte, bool) {
+	e, ok := s.j.Sent(s.j.Out().Sequence)
+	if !ok || e.Kind != journal.Keys {
+		return nil, false
+	}
+	raw, err := durable.Read(s.sent(e.Out.Sequence), bundle.MaxFile)
+	if err != nil || sha256.Sum256(raw) != e.Out.Digest {
+		return nil, false
+	}
+	b, err := bundle.Open(raw, s.ks.Device().Public())
+	if err != nil || b.Len() != len(items) {
+		return nil, false
+	}
+	for i, item := range items {
+		if !bytes.Equal(item, b.Item(i)) {
+			return nil, false
+		}
+	}
+	return raw, true
 }

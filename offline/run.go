@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -22,10 +23,10 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   wallet import --chain ETH [--testnet] [--id UUID]    mnemonic or private key, typed or on stdin
   wallet list | wallet remove ID
   address ID [INDEX] [--network NAME]
-  pair --out FILE | pair --in FILE [--confirm "six words"]
+  pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
   keys export --out FILE                        public keys for the online half
   review FILE                                   what signing would do
-  sign FILE --out FILE [--approve DIGEST] [--refuse ID]...
+  sign FILE --out FILE [--approve DIGEST] [--refuse ID]...   --approve only after a review here
   resend N --out FILE                           a bundle to the online half that was lost
   policy show | policy set --preset strict|compat
   journal show | journal verify
@@ -54,6 +55,9 @@ type options struct {
 	count                                                                       int
 	refuse                                                                      cli.List
 }
+
+// notGiven is a count that nobody types.
+const notGiven = math.MinInt
 
 // everywhere are the flags of every command.
 func everywhere(more ...string) []string {
@@ -127,7 +131,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 	case yes[name] != nil:
 		fs.BoolVar(yes[name], name, false, "")
 	case name == "count":
-		fs.IntVar(&o.count, name, 0, "")
+		fs.IntVar(&o.count, name, notGiven, "")
 	case name == "refuse":
 		fs.Var(&o.refuse, name, "")
 	}

@@ -112,8 +112,11 @@ func (a *app) sign() error {
 		if err != nil {
 			return err
 		}
+		if err := durable.Writable(a.opt.out); err != nil {
+			return err
+		}
 		if repeat {
-			return s.again(b, entry)
+			return s.repeat(b, entry)
 		}
 		batch, err := s.batch(b)
 		if err != nil {
@@ -230,6 +233,19 @@ func (s *session) seal(b *bundle.Bundle, place *journal.Channel, receipts []bund
 		Kind: bundle.Receipts, Recipient: b.Sender, Sequence: place.Sequence,
 		Previous: place.Previous, Created: place.Created, Answers: b.Digest(),
 	}, items, s.ks.Device())
+}
+
+// repeat answers a bundle that was decided before. The decisions stand: flags
+// that ask for others are refused, not passed over.
+func (s *session) repeat(b *bundle.Bundle, e journal.Entry) error {
+	digest := b.Digest()
+	if s.opt.approve != "" && !strings.EqualFold(s.opt.approve, hex.EncodeToString(digest[:])) {
+		return fault.New("approve.digest", "review the bundle and give its digest", "the digest given is not that of this bundle, %x", digest)
+	}
+	if len(s.opt.refuse) > 0 {
+		return fault.New("request.decided", "leave --refuse away", "this bundle was decided before, and that stands")
+	}
+	return s.again(b, e)
 }
 
 // again gives the answer to a bundle that was decided before: the same bytes.

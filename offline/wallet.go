@@ -96,10 +96,10 @@ func (s *session) tell(ws []walletJSON, single bool) error {
 
 func (a *app) walletNew() error {
 	n := a.opt.count
-	if n == 0 {
+	if n == notGiven {
 		n = 1
 	}
-	if n < 0 || n > maxCount {
+	if n < 1 || n > maxCount {
 		return cli.Usagef("--count takes 1 to %d", maxCount)
 	}
 	if a.opt.dice && n > 1 {
@@ -125,7 +125,7 @@ func (a *app) walletNew() error {
 				return err
 			}
 		}
-		return s.added("new", infos, a.opt.count == 0)
+		return s.added("new", infos, a.opt.count == notGiven)
 	})
 }
 

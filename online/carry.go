@@ -108,10 +108,10 @@ func (a *app) export() error {
 	if a.opt.out == "-" && a.opt.json {
 		return cli.Usagef("--json and --out - both want standard output")
 	}
-	if a.opt.limit < 0 || a.opt.expires < 0 {
-		return cli.Usagef("--limit and --expires cannot be negative")
+	if a.opt.limit == 0 || a.opt.limit < -1 || a.opt.bundle == 0 || a.opt.bundle < -1 || a.opt.expires < 0 {
+		return cli.Usagef("--limit and --bundle take numbers from 1, --expires a time like 72h")
 	}
-	sel := store.Selection{Chain: strings.ToUpper(a.opt.chain), Limit: a.opt.limit}
+	sel := store.Selection{Chain: strings.ToUpper(a.opt.chain), Limit: max(a.opt.limit, 0)}
 	for _, text := range a.opt.ids {
 		id, err := bundle.ParseID(text)
 		if err != nil {
@@ -120,7 +120,7 @@ func (a *app) export() error {
 		sel.IDs = append(sel.IDs, id)
 	}
 	if _, ok := a.chain.ByName(sel.Chain); sel.Chain != "" && !ok {
-		return fault.New("chain.unknown", "", "chain %q is unknown", a.opt.chain)
+		return fault.New("chain.unknown", "see \"coldsign-online version\" for the chains", "chain %q is unknown", a.opt.chain)
 	}
 	return a.with(func(h *home) error {
 		x, err := h.exported(sel)
@@ -143,16 +143,16 @@ func (a *app) export() error {
 
 func again(yes bool) string {
 	if yes {
-		return "nothing new is pending; written again, byte for byte: "
+		return "written again, byte for byte: "
 	}
 	return ""
 }
 
 // exported makes the next bundle, or gives an earlier one again.
 func (h *home) exported(sel store.Selection) (courier.Exported, error) {
-	if h.opt.bundle != 0 {
-		raw, err := h.store.Bundle(h.ctx, h.opt.bundle)
-		return courier.Exported{Raw: raw, Sequence: h.opt.bundle, Repeat: true}, err
+	if n := uint64(h.opt.bundle); h.opt.bundle > 0 {
+		raw, err := h.store.Bundle(h.ctx, n)
+		return courier.Exported{Raw: raw, Sequence: n, Repeat: true}, err
 	}
 	var expires time.Time
 	if h.opt.expires > 0 {
@@ -217,12 +217,15 @@ type rowJSON struct {
 
 func (a *app) pending() error {
 	state := pending.State(a.opt.state)
+	if _, ok := a.chain.ByName(strings.ToUpper(a.opt.chain)); a.opt.chain != "" && !ok {
+		return fault.New("chain.unknown", "see \"coldsign-online version\" for the chains", "chain %q is unknown", a.opt.chain)
+	}
 	if state != "" && !known(state) {
-		return cli.Usagef("--state is one of %v", pending.States())
+		return cli.Usagef("--state is one of pending, exported, signed, broadcasting, broadcast, complete, cancelled, refused, expired, failed")
 	}
 	return a.with(func(h *home) error {
 		limit := h.opt.limit
-		if limit == 0 {
+		if limit < 1 {
 			limit = 10_000
 		}
 		rows, err := h.store.List(h.ctx, store.Filter{Tenant: "*", Chain: strings.ToUpper(h.opt.chain), State: state, Limit: limit})

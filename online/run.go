@@ -24,12 +24,12 @@ import (
 const usage = `coldsign-online: the list of pending transactions, and what becomes of them
 
   serve [--listen 127.0.0.1:8190] [--database FILE.db] [--config FILE.toml]
-  pair --out FILE | pair --in FILE [--confirm "six words"]
+  pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
   keys import FILE                              public keys from the offline half
   apikey create --name N --scope submit,read,complete,admin [--tenant T]
   apikey list | apikey revoke ID
   pending [--chain BTC] [--state S]
-  export --out FILE [--chain BTC] [--id ID]... [--limit N] [--bundle N]
+  export --out FILE [--chain BTC] [--id ID]... [--limit N] [--expires 72h] | export --bundle N --out FILE
   import FILE                                   the offline half's answers
   broadcast                                     resume whatever is signed and not yet complete
   version
@@ -55,7 +55,7 @@ type options struct {
 	home, database, config, listen, chain, state, in, out, confirm, name, scope, tenant string
 	json, replace                                                                       bool
 	limit                                                                               int
-	bundle                                                                              uint64
+	bundle                                                                              int64
 	expires                                                                             time.Duration
 	ids                                                                                 cli.List
 }
@@ -112,9 +112,9 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 	case yes[name] != nil:
 		fs.BoolVar(yes[name], name, false, "")
 	case name == "limit":
-		fs.IntVar(&o.limit, name, 0, "")
+		fs.IntVar(&o.limit, name, -1, "")
 	case name == "bundle":
-		fs.Uint64Var(&o.bundle, name, 0, "")
+		fs.Int64Var(&o.bundle, name, -1, "")
 	case name == "expires":
 		fs.DurationVar(&o.expires, name, 72*time.Hour, "")
 	case name == "id":
@@ -133,6 +133,9 @@ type home struct {
 // with opens the installation, makes it on first use, and runs f.
 func (a *app) with(f func(*home) error) (err error) {
 	h := &home{app: a}
+	if _, err := os.Lstat(filepath.Join(a.opt.home, "keystore.age")); err == nil {
+		return fault.New("home.offline", "give another --home", "%q is the home of an offline half", a.opt.home)
+	}
 	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
 		return fault.New("file.write", "", "cannot make the home %q", a.opt.home)
 	}

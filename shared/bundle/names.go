@@ -15,8 +15,8 @@ func (id ID) String() string { return hex.EncodeToString(id[:]) }
 // ParseID reads the 24 lower-case hex characters of a pending transaction's id.
 func ParseID(s string) (ID, error) {
 	var id ID
-	if !parseHex(id[:], s) || id == (ID{}) {
-		return ID{}, fault.New("id.format", "", "%s is not the id of a pending transaction: 24 lower-case hex characters", quote.String(s))
+	if !parseHex(id[:], s) {
+		return ID{}, fault.New("id.format", "see the list for the ids", "%s is not the id of a pending transaction: 24 lower-case hex characters", quote.String(s))
 	}
 	return id, nil
 }

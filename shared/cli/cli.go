@@ -126,6 +126,7 @@ func operandCount(low, high int) string {
 // that they spell, and all other arguments in order.
 func split(args []string, names []string, takesValue func(flag string) bool) (string, []string, error) {
 	var words, rest []string
+	var odd string // the first word that belongs to no command
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if strings.HasPrefix(a, "-") && a != "-" {
@@ -142,7 +143,7 @@ func split(args []string, names []string, takesValue func(flag string) bool) (st
 		}
 		next := strings.Join(append(slices.Clone(words), a), " ")
 		if !slices.ContainsFunc(names, func(n string) bool { return n == next || strings.HasPrefix(n, next+" ") }) {
-			rest = append(rest, args[i:]...)
+			odd, rest = a, append(rest, args[i:]...)
 			break
 		}
 		words = append(words, a)
@@ -151,8 +152,11 @@ func split(args []string, names []string, takesValue func(flag string) bool) (st
 	if slices.Contains(names, name) {
 		return name, rest, nil
 	}
-	if name == "" && len(rest) > 0 {
-		return "", nil, Usagef("unknown command %s", quote.String(rest[0]))
+	switch {
+	case odd != "":
+		return "", nil, Usagef("unknown command %s; see --help", quote.String(strings.TrimLeft(name+" "+odd, " ")))
+	case name == "":
+		return "", nil, Usagef("no command; see --help")
 	}
 	return "", nil, Usagef("%s needs a further word; see --help", quote.String(name))
 }

@@ -82,6 +82,27 @@ func WriteOutput(name string, stdout io.Writer, data []byte) error {
 	return Write(name, data)
 }
 
+// Writable tells beforehand whether WriteOutput has a chance: what follows may be
+// final.
+func Writable(name string) error {
+	if name == "-" {
+		return nil
+	}
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return fault.New("file.type", "remove it or give another name", "%q is in the way and no regular file", name)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".coldsign.*.tmp")
+	if err != nil {
+		return failed(name, err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(make([]byte, 4096))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return failed(name, err)
+	}
+	return nil
+}
+
 // Write replaces path with data, mode 0600. Nothing is left behind when it
 // fails. A symbolic link, folder or device in the way is refused.
 func Write(path string, data []byte) error {
@@ -155,7 +176,7 @@ func SyncDir(dir string) error {
 func failed(path string, err error) error {
 	cure := ""
 	if errors.Is(err, syscall.ENOSPC) {
-		cure = "free some space or use another medium; nothing was changed"
+		cure = "free some space or use another medium, then run the command again"
 	}
 	return fault.New("file.write", cure, "cannot write %q: %w", path, reason(err))
 }

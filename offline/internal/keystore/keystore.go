@@ -75,6 +75,9 @@ func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 func Open(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	path := filepath.Join(home, File)
 	info, err := os.Lstat(path)
+	if _, kept := os.Lstat(filepath.Join(home, "journal.coldsign")); errors.Is(err, fs.ErrNotExist) && kept == nil {
+		return nil, fault.New("keystore.missing", "copy keystore.age back from a backup; its journal is still here", "the keystore at %q is gone", path)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New("keystore.missing", "run \"coldsign-offline init\" first", "no keystore at %q", path)
 	}

@@ -25,6 +25,15 @@ func review(change func(*chain.Review)) chain.Review {
 	return r
 }
 
+// warned gives the review the warnings.
+func warned(codes ...string) func(*chain.Review) {
+	return func(r *chain.Review) {
+		for _, c := range codes {
+			r.Warnings = append(r.Warnings, chain.Warning{Code: c, Text: "look"})
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -56,9 +65,17 @@ func TestJudge(t *testing.T) {
 			r.Effects[0].Amount, r.Fee.Amount = new(big.Int), big.NewInt(11)
 		}, code: "policy.fee-percent"},
 		{name: "no effect at all", change: func(r *chain.Review) { r.Effects = nil }, code: "policy.fee-percent"},
-		{name: "the zero address", change: func(r *chain.Review) {
-			r.Warnings = []chain.Warning{{Code: "evm.zero-address", Text: "lost"}}
-		}, code: "policy.warning"},
+		{name: "the zero address", change: warned("evm.zero-address"), code: "policy.warning"},
+		{name: "the zero address as token", change: warned("evm.zero-token"), code: "policy.warning"},
+		{name: "tokens to their contract", change: warned("evm.to-token"), code: "policy.warning"},
+		{name: "a key becomes another's account", change: warned("solana.key-account"), code: "policy.warning"},
+		{name: "the zero address under compat", preset: "compat", change: warned("evm.zero-address"), code: "policy.warning"},
+		{name: "the zero address as token under compat", preset: "compat", change: warned("evm.zero-token"), code: "policy.warning"},
+		{name: "tokens to their contract under compat", preset: "compat", change: warned("evm.to-token"), code: "policy.warning"},
+		{name: "a key becomes another's account under compat", preset: "compat", change: warned("solana.key-account"), code: "policy.warning"},
+		{name: "a fatal warning behind another", change: warned("evm.to-self", "evm.to-token"), code: "policy.warning"},
+		{name: "a fatal warning before another", change: warned("evm.to-token", "evm.to-self"), code: "policy.warning"},
+		{name: "a warning that is only shown", change: warned("evm.to-self")},
 		{name: "opaque", change: func(r *chain.Review) { r.Opaque = []chain.Opaque{{What: "call", Code: "evm.call"}} }, code: "policy.opaque"},
 		{name: "opaque under compat", preset: "compat", change: func(r *chain.Review) { r.Opaque = []chain.Opaque{{}} }},
 		{name: "unproven", change: func(r *chain.Review) { r.Unproven = true }, code: "policy.unproven"},

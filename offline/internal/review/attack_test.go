@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/big"
+	"slices"
+	"strings"
 	"testing"
 
 	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
 	"coldsign/shared/chain/evm"
 	"coldsign/shared/chain/solana"
 )
@@ -116,4 +119,203 @@ func TestFeeForNothing(t *testing.T) {
 	if v := b.Items[0].Verdict; !v.Allow {
 		t.Errorf("a plain memo: %+v", v)
 	}
+}
+
+// Each warning that refuses does so on the request that earns it, under either
+// preset, and its twin, which earns none, is signed.
+func TestFatalWarnings(t *testing.T) {
+	p77, err := keys.Path(sol, 77)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const zero = "0x0000000000000000000000000000000000000000"
+	e, r0, r77 := ref(t, eth, true, tethPth...), ref(t, sol, true, solPath(t)...), ref(t, sol, true, p77...)
+	us, made, evil := [32]byte(r0.Key), [32]byte(r77.Key), [32]byte(bytes.Repeat([]byte{0xee}, 32))
+	token := account(t, solana.TokenProgram)
+	wei, none := big.NewInt(1e17), new(big.Int)
+	// our second key as the token account of an owner
+	open := func(n byte, owner [32]byte) bundle.Request {
+		d := binary.LittleEndian.AppendUint64([]byte{0, 0, 0, 0}, 2_039_280)
+		d = append(binary.LittleEndian.AppendUint64(d, 165), token[:]...)
+		return message(t, n, []bundle.KeyRef{r0, r77},
+			solana.Instruction{Program: account(t, solana.SystemProgram), Data: d, Accounts: []solana.AccountMeta{
+				{Key: us, Signer: true, Writable: true}, {Key: made, Signer: true, Writable: true},
+			}},
+			solana.Instruction{Program: token, Data: append([]byte{18}, owner[:]...), Accounts: []solana.AccountMeta{
+				{Key: made, Writable: true}, {Key: account(t, solana.NativeMint)},
+			}})
+	}
+	for _, c := range []struct {
+		name, code string
+		bad, fine  bundle.Request
+	}{
+		{"ether to the zero address", "evm.zero-address", ether(t, sepolia, zero, wei, nil, e), ether(t, sepolia, friend, wei, nil, e)},
+		{"tokens to the zero address", "evm.zero-address", ether(t, sepolia, usdt, none, transfer(t, zero, 5), e), ether(t, sepolia, usdt, none, transfer(t, friend, 5), e)},
+		{"tokens to their contract", "evm.to-token", ether(t, sepolia, usdt, none, transfer(t, usdt, 5), e), ether(t, sepolia, friend, none, transfer(t, usdt, 5), e)},
+		{"tokens of the zero address", "evm.zero-token", ether(t, sepolia, zero, none, transfer(t, friend, 5), e), ether(t, sepolia, usdt, none, transfer(t, friend, 5), e)},
+		{"our key as another's account", "solana.key-account", open(1, evil), open(2, us)},
+	} {
+		for _, preset := range []string{"strict", "compat"} {
+			c.fine.ID = bundle.ID{0xf1}
+			b, err := reviewer(t, preset, nil).Batch(carried(t, c.bad, c.fine))
+			if err != nil {
+				t.Fatal(err)
+			}
+			bad, fine := b.Items[0].Verdict, b.Items[1].Verdict
+			if bad.Allow || bad.Later || bad.Code != "policy.warning" || !strings.HasPrefix(bad.Reason, c.code+": ") {
+				t.Errorf("%s under %s: %+v", c.name, preset, bad)
+			}
+			if !fine.Allow {
+				t.Errorf("the twin of %s under %s: %+v", c.name, preset, fine)
+			}
+			r := b.Sign()
+			if r[0].Status != bundle.Refused || len(r[0].Signatures) != 0 || r[0].Code != "policy.warning" || r[1].Status != bundle.Signed {
+				t.Errorf("%s under %s: receipts %+v", c.name, preset, r)
+			}
+		}
+	}
+}
+
+// Tokens that go to the associated token account of our own key are change, but
+// only where evidence or the account's creation proves whose it is.
+func TestTokenChange(t *testing.T) {
+	p77, err := keys.Path(sol, 77)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r0, r77 := ref(t, sol, true, solPath(t)...), ref(t, sol, false, p77...)
+	us, ours, evil := [32]byte(r0.Key), [32]byte(r77.Key), [32]byte(bytes.Repeat([]byte{0xee}, 32))
+	mint, token := account(t, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"), account(t, solana.TokenProgram)
+	ata := func(owner [32]byte) [32]byte {
+		a, err := solana.ATA(owner, token, mint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	both := []bundle.KeyRef{r0, r77}
+	for _, c := range []struct {
+		name   string
+		to     [32]byte // whose associated account is paid
+		refs   []bundle.KeyRef
+		proof  [][32]byte // owners that the evidence names
+		create bool
+		own    string // path of the key that it comes back to
+	}{
+		{"evidence", ours, both, [][32]byte{ours}, false, chain.PathString(p77)},
+		{"evidence of both ends", ours, both, [][32]byte{us, ours}, false, chain.PathString(p77)},
+		{"created here", ours, both, nil, true, chain.PathString(p77)},
+		{"back to the key that signs", us, both[:1], [][32]byte{us}, false, chain.PathString(solPath(t))},
+		{"nothing proves it", ours, both, nil, false, ""},
+		{"evidence of the source alone", ours, both, [][32]byte{us}, false, ""},
+		{"our key is not named", ours, both[:1], [][32]byte{ours}, false, ""},
+		{"another's, proven", evil, both, [][32]byte{evil}, false, ""},
+		{"another's, created here", evil, both, nil, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var xs []solana.Instruction
+			if c.create {
+				x, err := solana.CreateATA(us, c.to, token, mint)
+				if err != nil {
+					t.Fatal(err)
+				}
+				xs = append(xs, x)
+			}
+			r := message(t, 1, c.refs, append(xs, solana.TokenTransferChecked(token, ata(us), mint, ata(c.to), us, 7_000_000, 6))...)
+			var facts []solana.Fact
+			for _, owner := range c.proof {
+				facts = append(facts, solana.Fact{Owner: owner, Mint: mint, Program: token})
+			}
+			if r.Evidence, err = solana.EncodeEvidence(facts); err != nil {
+				t.Fatal(err)
+			}
+			b := explain(t, r)
+			it := &b.Items[0]
+			if !it.Verdict.Allow {
+				t.Fatalf("%+v", it.Verdict)
+			}
+			i := slices.IndexFunc(it.Review.Effects, func(e chain.Effect) bool {
+				return strings.HasSuffix(e.Asset.ID, "/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
+			})
+			want := ""
+			if c.own != "" {
+				want = sol.String() + " " + c.own
+			}
+			if i < 0 || it.Own[i] != want {
+				t.Fatalf("own %q of %+v, want %q", it.Own, it.Review.Effects, want)
+			}
+			leaves, back := int64(7_000_000), int64(0)
+			if want != "" {
+				leaves, back = back, leaves
+			}
+			for _, x := range b.Totals() {
+				if x.Asset.ID == it.Review.Effects[i].Asset.ID && (x.Leaves.Int64() != leaves || x.Back.Int64() != back) {
+					t.Errorf("total %+v", x)
+				}
+			}
+		})
+	}
+}
+
+// Who controls an account outweighs its address: what is at the address of our
+// key and proven to obey another never comes back.
+func TestOwnerOutweighsAddress(t *testing.T) {
+	r0 := ref(t, sol, true, solPath(t)...)
+	ch, _ := reg.ByName("SOL")
+	k, err := keys.Key(sol, solPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	us := ch.Wallet.Addresses(solNetwork(t), k.Public(), true)[0]
+	const them = "4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi"
+	for _, c := range []struct {
+		to, owner string
+		own       bool
+	}{
+		{us, "", true}, {us, us, true}, {them, us, true},
+		{us, them, false}, {them, "", false}, {them, them, false},
+	} {
+		v := reviewer(t, "strict", nil)
+		v.Networks = retelling{func(e *chain.Effect) { e.To, e.Owner = c.to, c.owner }}
+		b, err := v.Batch(carried(t, lamports(t, 5_000_000, r0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		it := &b.Items[0]
+		if len(it.Own) != 1 || it.Review.Effects[0].To != c.to || (it.Own[0] != "") != c.own {
+			t.Errorf("to %s, owner %q: own %q", c.to, c.owner, it.Own)
+		}
+	}
+}
+
+// retelling is the real networks, whose codecs tell other effects.
+type retelling struct{ change func(*chain.Effect) }
+
+func (n retelling) ByNetwork(id chain.ID) (chain.Chain, chain.Network, bool) {
+	ch, network, ok := reg.ByNetwork(id)
+	ch.Codec = retold{ch.Codec, n.change}
+	return ch, network, ok
+}
+
+type retold struct {
+	chain.Codec
+	change func(*chain.Effect)
+}
+
+func (c retold) Decode(u chain.Unsigned) (chain.Tx, error) {
+	tx, err := c.Codec.Decode(u)
+	return retoldTx{tx, c.change}, err
+}
+
+type retoldTx struct {
+	chain.Tx
+	change func(*chain.Effect)
+}
+
+func (t retoldTx) Review() chain.Review {
+	r := t.Tx.Review()
+	for i := range r.Effects {
+		t.change(&r.Effects[i])
+	}
+	return r
 }

@@ -61,7 +61,12 @@ type Item struct {
 
 	out     bool // signed before, though it cannot be signed again today
 	tx      chain.Tx
-	signing map[chain.PublicKey]*keystore.Key
+	signing map[chain.PublicKey]signer
+}
+
+// signer makes signatures with one key. What it makes is not believed.
+type signer interface {
+	Sign(chain.SignRequest) (chain.Signature, error)
 }
 
 // Batch is a bundle, explained.
@@ -183,7 +188,7 @@ func (v *Reviewer) explain(it *Item) error {
 	}
 	it.Chain, it.Network = ch.Name, n
 	u := chain.Unsigned{Network: n.ID, Payload: it.Request.Payload, Evidence: it.Request.Evidence}
-	it.signing = make(map[chain.PublicKey]*keystore.Key, 1)
+	it.signing = make(map[chain.PublicKey]signer, 1)
 	keys := make([]*keystore.Key, len(it.Request.Keys))
 	for i, ref := range it.Request.Keys {
 		k, err := v.key(ref, ch, n)

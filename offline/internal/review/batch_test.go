@@ -386,3 +386,56 @@ func TestRefusePutOff(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A bundle that expired answers what was decided before as it was answered then,
+// byte for byte, and decides nothing else.
+func TestExpiredRepeats(t *testing.T) {
+	k := ref(t, sol, true, solPath(t)...)
+	var reqs []bundle.Request
+	for i := range byte(5) {
+		r := lamports(t, 1_000_000+uint64(i), k)
+		r.ID = bundle.ID{0xde, i}
+		reqs = append(reqs, r)
+	}
+	first := explain(t, reqs...)
+	signed := first.Sign()
+	l := ledger{}
+	for i, d := range []journal.Decision{
+		{Status: bundle.Signed},
+		{Status: bundle.Refused, Code: "operator.refused", Reason: "no"},
+		{Status: bundle.Deferred, Code: "bundle.expired", Reason: "late"},
+		{Status: bundle.Signed},
+	} {
+		d.ID, d.Digest = reqs[i].ID, first.Items[i].Digest
+		l[d.ID] = d
+	}
+	b, err := reviewer(t, "strict", l).Batch(carried(t, reqs...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Defer("bundle.expired", "too late")
+	if b.Undecided() {
+		t.Error("all is put off, what was signed before too")
+	}
+	if n, m := b.Counts(); n != 2 || m != 3 {
+		t.Errorf("%d to sign and %d not", n, m)
+	}
+	got := b.Sign()
+	for _, i := range []int{0, 3} {
+		it := &b.Items[i]
+		if !it.Repeat || !it.Verdict.Allow || it.Verdict.Later {
+			t.Errorf("request %d: repeat %v, %+v", i, it.Repeat, it.Verdict)
+		}
+		if r := got[i]; r.Status != bundle.Signed || r.Digest != signed[i].Digest || len(r.Signatures) != 1 || !bytes.Equal(r.Signatures[0], signed[i].Signatures[0]) {
+			t.Errorf("request %d, signed before: %+v", i, r)
+		}
+	}
+	if r := got[1]; !b.Items[1].Repeat || r.Status != bundle.Refused || r.Code != "operator.refused" || r.Reason != "no" || len(r.Signatures) != 0 {
+		t.Errorf("refused before: %+v", r)
+	}
+	for _, i := range []int{2, 4} {
+		if r := got[i]; b.Items[i].Repeat || r.Status != bundle.Deferred || r.Code != "bundle.expired" || r.Reason != "too late" || len(r.Signatures) != 0 {
+			t.Errorf("request %d, never decided: %+v", i, r)
+		}
+	}
+}

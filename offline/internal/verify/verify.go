@@ -3,9 +3,10 @@
 // A signature that went wrong in the machine (a flipped bit, a failing cell) can
 // give the private key away, so none leaves unchecked. One check of n signatures
 // costs a tenth of n checks: the verification equations are added up, each times
-// a fresh random 64-bit factor, and the sum must be the point at infinity. A
-// wrong signature passes with a chance of 2^-64. All does not say which one is
-// wrong: that is found by checking one by one.
+// a fresh random odd 64-bit factor, and the sum must be the point at infinity. A
+// wrong signature passes with a chance of 2^-63. Ed25519 equations are checked up
+// to points of small order, which the half that seals checks exactly. All does
+// not say which one is wrong: that is found by checking one by one.
 package verify
 
 import (
@@ -42,7 +43,7 @@ func All(pairs []Pair) bool {
 	return ecdsaAll(ec) && ed25519All(ed)
 }
 
-// factors gives n random numbers, none of them zero.
+// factors gives n random odd numbers, so none of them zero: 63 bits of chance each.
 func factors(n int) ([]uint64, error) {
 	b := make([]byte, 8*n)
 	if _, err := rand.Read(b); err != nil {

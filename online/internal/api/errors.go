@@ -82,6 +82,9 @@ func invalid(fields intake.FieldErrors) *problem {
 			e := entry{Property: display(f.Property), Constraints: map[string]string{}}
 			if f.Value != "" {
 				v := display(f.Value)
+				if secret(f.Value) {
+					v = "(not shown)"
+				}
 				e.Value = &v
 			}
 			p.Data = append(p.Data, e)
@@ -90,6 +93,10 @@ func invalid(fields intake.FieldErrors) *problem {
 	}
 	return p
 }
+
+// secret tells what may be an API key or a private key in the wrong place: it is
+// never sent back. Ids, at most 36 characters, are told from keys by length.
+func secret(s string) bool { return len(s) > 40 || strings.HasPrefix(s, "csk_") }
 
 // display caps what a caller sent and escapes what is not printable ASCII.
 func display(s string) string {

@@ -14,12 +14,17 @@ import (
 	"coldsign/shared/chain/solana"
 )
 
-// pair pairs both halves as their programs do: the offline half starts anew
-// unless it is paired with this very key already.
+// pair pairs both halves as their programs do: the offline half goes on where it
+// was with this very key.
 func (w *world) pair(t *testing.T, off *offline, dev *Device) {
 	t.Helper()
 	if !off.peer.Equal(dev.Public()) {
-		off.peer, off.sequence, off.last = dev.Public(), 0, [32]byte{}
+		if off.met == nil {
+			off.met = map[string]place{}
+		}
+		off.met[string(off.peer)] = place{off.sequence, off.last}
+		now := off.met[string(dev.Public())]
+		off.peer, off.sequence, off.last = dev.Public(), now.sequence, now.last
 	}
 	_, confirm, err := PairIn(t.Context(), w.s, dev, off.pairing(t), true)
 	ok(t, err)

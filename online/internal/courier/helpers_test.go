@@ -46,6 +46,12 @@ type offline struct {
 	peer     ed25519.PublicKey // the online half that it is paired with
 	sequence uint64
 	last     [32]byte
+	met      map[string]place // where it was with other online halves
+}
+
+type place struct {
+	sequence uint64
+	last     [32]byte
 }
 
 func newOffline(name string) *offline { return &offline{key: ed25519.NewKeyFromSeed(seed(name))} }

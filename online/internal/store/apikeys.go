@@ -20,7 +20,7 @@ import (
 
 // The scopes of an API key.
 const (
-	ScopeSubmit   = "submit"   // create, list and cancel pending transactions
+	ScopeSubmit   = "submit"   // create and cancel pending transactions
 	ScopeRead     = "read"     // list and read them
 	ScopeComplete = "complete" // complete one that was never exported, on the caller's word
 	ScopeAdmin    = "admin"    // all of these

@@ -170,7 +170,7 @@ func (s *Store) Get(ctx context.Context, tenant string, id bundle.ID) (pending.T
 // with the network, oldest first. With signature ids, only rows that name one of
 // them; nil is all.
 func (s *Store) Pending(ctx context.Context, tenant, chain string, signatureIDs []string) ([]pending.Transaction, error) {
-	query, args := "SELECT "+columns+" FROM transactions WHERE "+isOpen+" AND chain = ?", []any{chain}
+	query, args := "SELECT "+columns+" FROM transactions WHERE "+isOpen+" AND NOT cancel_requested AND chain = ?", []any{chain}
 	if tenant != Any {
 		query, args = query+" AND tenant = ?", append(args, tenant)
 	}
