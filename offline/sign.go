@@ -68,7 +68,7 @@ func (s *session) batch(b *bundle.Bundle) (*review.Batch, error) {
 
 // show prints the review; under compat its first line says what that means.
 func (s *session) show(batch *review.Batch, repeat bool) error {
-	return s.print(batch.JSON(repeat), func(w io.Writer) error { return s.showText(w, batch, repeat) })
+	return s.print(batch.JSON(repeat, s.ks.Preset()), func(w io.Writer) error { return s.showText(w, batch, repeat) })
 }
 
 func (s *session) showText(w io.Writer, batch *review.Batch, repeat bool) error {

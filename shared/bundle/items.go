@@ -28,7 +28,7 @@ type Request struct {
 	Keys     []KeyRef `cbor:"3,keyasint"` // the signers first, in the order of Unsigned.Signers
 	Payload  []byte   `cbor:"4,keyasint"`
 	Evidence []byte   `cbor:"5,keyasint,omitempty"`
-	Deadline int64    `cbor:"6,keyasint,omitempty"` // Unix seconds after which the online half will not broadcast; 0 none. A claim
+	Deadline int64    `cbor:"6,keyasint,omitempty"` // Unix seconds after which the online half does not begin to broadcast; 0 none. A claim
 	Note     string   `cbor:"7,keyasint,omitempty"` // the requester's words: hostile
 }
 

@@ -15,6 +15,7 @@ type Document struct {
 	Created  int64       `json:"created"`
 	Expires  int64       `json:"expires,omitempty"`
 	Repeat   bool        `json:"repeat"` // the whole bundle was answered before
+	Policy   string      `json:"policy"` // the preset in force: "compat" believes claimed amounts
 	Items    []ItemJSON  `json:"items"`
 	Totals   []TotalJSON `json:"totals"`
 	Signable int         `json:"signable"`
@@ -79,10 +80,10 @@ type TotalJSON struct {
 }
 
 // JSON gives the review as a document.
-func (b *Batch) JSON(repeat bool) Document {
+func (b *Batch) JSON(repeat bool, preset string) Document {
 	d := Document{
 		Digest: hex.EncodeToString(b.Digest[:]), Words: Words(b.Digest), Sequence: b.Header.Sequence,
-		Created: b.Header.Created, Expires: b.Header.Expires, Repeat: repeat, Items: make([]ItemJSON, len(b.Items)),
+		Created: b.Header.Created, Expires: b.Header.Expires, Repeat: repeat, Policy: preset, Items: make([]ItemJSON, len(b.Items)),
 		Totals: []TotalJSON{},
 	}
 	d.Signable, d.Refused = b.Counts()

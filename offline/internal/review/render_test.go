@@ -81,7 +81,7 @@ func TestJSONGolden(t *testing.T) {
 		if name != "bitcoin-change.txt" && name != "refused.txt" {
 			continue
 		}
-		doc, err := json.MarshalIndent(b.JSON(name == "refused.txt"), "", "  ")
+		doc, err := json.MarshalIndent(b.JSON(name == "refused.txt", "strict"), "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ type Submission struct {
 	Evidence              string           // base64; what the chain's codec takes beside the payload
 
 	Note                string // the requester's words
-	Deadline            int64  // Unix seconds after which it is not broadcast; 0 none
+	Deadline            int64  // Unix seconds after which broadcasting does not begin; 0 none
 	WithdrawalID        string
 	WithdrawalResponses strictjson.Value // an array, or absent
 }

@@ -127,7 +127,7 @@ type Transaction struct {
 	// Create reads it; a row that is read back has none.
 	Reserve []string
 
-	Deadline int64 // Unix seconds from which on it is not broadcast; 0 none. That of Request
+	Deadline int64 // Unix seconds from which on broadcasting does not begin; 0 none. That of Request
 
 	State           State
 	CancelRequested bool // withdrawn after export: a signature may exist, its receipt is quarantined

@@ -44,7 +44,7 @@ CREATE TABLE transactions (
   reason               TEXT NOT NULL,
   noted                INTEGER NOT NULL,                   -- since when a row on its way has this code; 0 none
   bundle               INTEGER NOT NULL CHECK (bundle >= 0),
-  deadline             INTEGER NOT NULL CHECK (deadline >= 0), -- Unix seconds from which on it is not broadcast; 0 none
+  deadline             INTEGER NOT NULL CHECK (deadline >= 0), -- Unix seconds from which on broadcasting does not begin; 0 none
   created              INTEGER NOT NULL,
   updated              INTEGER NOT NULL,
   looked               INTEGER NOT NULL DEFAULT 0          -- when the broadcaster last looked it up
