@@ -242,11 +242,56 @@ func TestCrashAfterTheJournal(t *testing.T) {
 	}
 }
 
+// A pairing that was cut short after its journal entry: the peer of the keystore
+// is in force, and its bundles go on where they were.
+func TestPairingCutShort(t *testing.T) {
+	s, dir := unlocked(t)
+	raw, err := order{from: newDevice(9), to: s.ks.Device().Public(), sequence: 1, items: []string{"1"}}.seal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := filepath.Join(dir, "in.cbor")
+	if err := os.WriteFile(in, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, _, _, err := s.received(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := s.batch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.opt.out = filepath.Join(dir, "a.cbor")
+	if err := s.decide(b, batch); err != nil {
+		t.Fatal(err)
+	}
+	out := s.j.Out()
+	if _, err := s.record(journal.Entry{Kind: journal.Pair, Data: newDevice(5).Public()}); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+
+	s = reopened(t, dir)
+	if peer, _ := s.ks.Peer(); !bytes.Equal(peer, s.j.Peer()) || s.j.Out() != out {
+		t.Errorf("the journal is with %x at %d, the keystore with %x", s.j.Peer(), s.j.Out().Sequence, peer)
+	}
+	if _, _, repeat, err := s.received(in); err != nil || !repeat {
+		t.Errorf("the old peer's bundle: repeat %v, %v", repeat, err)
+	}
+	entries, _ := s.j.Head()
+	s.close()
+	s = reopened(t, dir)
+	if again, _ := s.j.Head(); again != entries {
+		t.Errorf("opening wrote %d entries more", again-entries)
+	}
+}
+
 // A panic prints nothing of what it met.
 func TestPanicIsOneLine(t *testing.T) {
 	var out, words bytes.Buffer
 	code := run([]string{"version"}, os.Stdin, bomb{}, &words, func(string) string { return "" })
-	if code != 1 || words.String() != "error: internal: the program met a state it does not know; report it with what you did; nothing was released\n" || out.Len() != 0 {
+	if code != 1 || words.String() != "error: internal: the program met a state it does not know; report it with what you did, and run \"coldsign-offline journal verify\"\n" || out.Len() != 0 {
 		t.Errorf("%d %q", code, words.String())
 	}
 }

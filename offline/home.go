@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -77,7 +78,14 @@ func (s *session) open() error {
 	}
 	// scrypt has just used 256 MiB that nobody needs again.
 	debug.FreeOSMemory()
-	s.j, err = journal.Open(s.opt.home, s.ks.Device().Public())
+	if s.j, err = journal.Open(s.opt.home, s.ks.Device().Public()); err != nil {
+		return err
+	}
+	// A pairing writes the journal, then the keystore. Cut short between the two,
+	// the old peer is still in force: its sequences go on, not those of the new.
+	if peer, ok := s.ks.Peer(); ok && !bytes.Equal(peer, s.j.Peer()) {
+		_, err = s.record(journal.Entry{Kind: journal.Pair, Data: peer})
+	}
 	return err
 }
 

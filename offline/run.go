@@ -91,7 +91,7 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 	// A panic's traceback would print arguments, keys among them.
 	defer func() {
 		if recover() != nil {
-			code = cli.Report(errOut, fault.New("internal", "report it with what you did; nothing was released", "the program met a state it does not know"))
+			code = cli.Report(errOut, fault.New("internal", "report it with what you did, and run \"coldsign-offline journal verify\"", "the program met a state it does not know"))
 		}
 	}()
 	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: cli.Stdout{Writer: out}, now: time.Now, chain: registry.New()}
