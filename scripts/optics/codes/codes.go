@@ -160,9 +160,9 @@ func Table(w io.Writer, trials int, more ...Code) {
 		n := trials
 		switch {
 		case k > 500:
-			n = max(trials/40, 10)
+			n = max(trials/40, 2)
 		case k > 100:
-			n = max(trials/8, 10)
+			n = max(trials/8, 2)
 		}
 		for _, loss := range Losses {
 			for _, mid := range []bool{false, true} {
