@@ -70,7 +70,3 @@ func (i Input) pairs() pairs {
 	optional(inTapRoot, i.MerkleRoot)
 	return ps
 }
-
-func (ps *pairs) add(typ byte, data, value []byte) {
-	*ps = append(*ps, pair{typ: uint64(typ), key: append([]byte{typ}, data...), data: data, value: value})
-}
