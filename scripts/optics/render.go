@@ -8,27 +8,27 @@ import (
 )
 
 // Mix says what row y of a picture saw: shown picture first, and weight of 256
-// parts of the one after it, in the order they were given to Film.
+// parts of the one after it, in the order they were given to Mixed.
 type Mix func(y int) (first, weight int)
 
 // Render takes a picture of one shown picture.
 func Render(s Scene, show Show) *picture.Plane {
-	return Film(s, func(int) (int, int) { return 0, 0 }, show)
+	return Mixed(s, func(int) (int, int) { return 0, 0 }, show)
 }
 
 // Blend takes a picture while another shown picture shines through.
 func Blend(s Scene, show, other Show, share float64) *picture.Plane {
-	return Film(s, func(int) (int, int) { return 0, int(256 * share) }, show, other)
+	return Mixed(s, func(int) (int, int) { return 0, int(256 * share) }, show, other)
 }
 
-// Film takes a picture of shown pictures that change meanwhile. All must have
+// Mixed takes a picture of shown pictures that change meanwhile. All must have
 // the same layout.
-func Film(s Scene, mix Mix, shows ...Show) *picture.Plane {
+func Mixed(s Scene, mix Mix, shows ...Show) *picture.Plane {
 	panels := make([]*panel, len(shows))
 	for i, show := range shows {
 		panels[i] = newPanel(show)
 	}
-	return film(s, mix, newView(s, shows[0]), panels)
+	return film(s, mix, newView(s, panels[0].w, panels[0].h), panels)
 }
 
 func film(s Scene, mix Mix, v *view, panels []*panel) *picture.Plane {

@@ -43,7 +43,7 @@ type Pose struct {
 	X, Y         float64 // its middle, in pixels from the middle of the picture
 	Rotation     float64 // degrees, in the plane of the picture
 	TiltX, TiltY float64 // degrees, about the horizontal and the vertical axis
-	Lens         float64 // radial distortion in half a picture height from the middle: 0.01 is 1 %
+	Lens         float64 // radial distortion in the corner of the picture: 0.01 is 1 %
 }
 
 // Look is how the light becomes a picture.
@@ -152,7 +152,7 @@ func (s Scene) Moved(show Show, modules, scale float64, seed uint64) Scene {
 func (s Scene) inView(show Show) bool {
 	const margin = 2
 	_, w, h := show.size()
-	v := newView(s, show)
+	v := newView(s, w, h)
 	for _, x := range []int{qr.QuietZone, w - qr.QuietZone} {
 		for _, y := range []int{qr.QuietZone, h - qr.QuietZone} {
 			px, py := v.project(float64(x), float64(y))
@@ -167,10 +167,10 @@ func (s Scene) inView(show Show) bool {
 // Where gives the place in the picture of a point of symbol i, in modules from
 // the symbol's top left corner: what a reader should find.
 func (s Scene) Where(show Show, i int, x, y float64) (px, py float64) {
-	cell, _, _ := show.size()
+	cell, w, h := show.size()
 	x += float64(i%show.Columns*cell + qr.QuietZone)
 	y += float64(i/show.Columns*cell + qr.QuietZone)
-	return newView(s, show).project(x, y)
+	return newView(s, w, h).project(x, y)
 }
 
 // ModuleSize gives the pixels to a module in the middle of an untilted panel.

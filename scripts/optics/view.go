@@ -29,8 +29,8 @@ func (m matrix) inverse() matrix {
 	}
 }
 
-func newView(s Scene, show Show) *view {
-	_, w, h := show.size()
+// newView is the view of a panel of w by h modules.
+func newView(s Scene, w, h int) *view {
 	sr, cr := math.Sincos(s.Rotation * math.Pi / 180)
 	sx, cx := math.Sincos(s.TiltX * math.Pi / 180)
 	sy, cy := math.Sincos(s.TiltY * math.Pi / 180)
@@ -56,19 +56,23 @@ func newView(s Scene, show Show) *view {
 // panel gives the place on the panel, in modules, that pixel position (px, py) sees.
 func (v *view) panel(px, py float64) (x, y float64) {
 	px, py = px-float64(v.scene.Width)/2, py-float64(v.scene.Height)/2
-	half := float64(v.scene.Height) / 2
-	f := 1 + v.scene.Lens*(px*px+py*py)/(half*half)
+	f := 1 + v.scene.Lens*(px*px+py*py)/v.corner()
 	return v.from.apply(px*f, py*f)
 }
 
 // project is the inverse of panel: the lens is undone by repeated division.
 func (v *view) project(x, y float64) (px, py float64) {
 	fx, fy := v.to.apply(x, y)
-	half := float64(v.scene.Height) / 2
 	px, py = fx, fy
 	for range 30 {
-		f := 1 + v.scene.Lens*(px*px+py*py)/(half*half)
+		f := 1 + v.scene.Lens*(px*px+py*py)/v.corner()
 		px, py = fx/f, fy/f
 	}
 	return px + float64(v.scene.Width)/2, py + float64(v.scene.Height)/2
+}
+
+// corner is the square of the distance from the middle to a corner.
+func (v *view) corner() float64 {
+	w, h := float64(v.scene.Width)/2, float64(v.scene.Height)/2
+	return w*w + h*h
 }
