@@ -14,7 +14,7 @@ const perSymbol = 64
 type Decoder struct {
 	limits   Limits
 	sessions []*session // the oldest first
-	done     []object   // objects that have been given out or refused, the latest last
+	done     []*session // objects that have been given out or refused, the latest last
 }
 
 // NewDecoder makes a decoder that stays within limits.
@@ -31,7 +31,7 @@ type Progress struct {
 	Duplicates int  // of these, frames that brought nothing new
 	Conflicts  int  // of these, frames that contradict an earlier one
 	Resets     int  // times that all was there and did not fit together
-	Done       bool // the object was given out: now if Object is set, else before
+	Done       bool // the object is given out: now if Object is set, else it was before
 
 	Object []byte // the object, once
 }
@@ -41,51 +41,40 @@ type Progress struct {
 // errors: frame.foreign, frame.damaged, frame.version, frame.limit,
 // frame.poisoned (the session was reset), frame.object.
 func (d *Decoder) Add(frame []byte) (Progress, error) {
-	o, number, symbol, err := parse(frame, d.limits.Object)
+	o, number, symbol, err := parse(frame)
 	if err != nil {
 		return Progress{}, err
 	}
-	if slices.Contains(d.done, o) {
-		return Progress{ID: o.id, Length: o.length(), K: o.symbols(), Rank: o.symbols(), Done: true}, nil
+	if i := slices.IndexFunc(d.done, func(s *session) bool { return s.object == o }); i >= 0 {
+		return d.done[i].Progress, nil
 	}
 	s, err := d.session(o)
 	if err != nil {
 		return Progress{}, err
 	}
-	s.add(number, symbol)
-	if !s.complete() {
-		return s.progress(), nil
+	if s.add(number, symbol); s.Rank < s.K {
+		return s.Progress, nil
 	}
 	data, ok := s.carried()
 	if !ok {
 		s.reset()
-		s.resets++
-		return s.progress(), fault.New("frame.poisoned", "the scan starts again by itself: keep on",
+		s.Resets++
+		return s.Progress, fault.New("frame.poisoned", "the scan starts again by itself: keep on",
 			"all pieces are there, but they do not fit together: a false frame was among them")
 	}
-	p := s.progress()
-	d.finish(s)
+	s.reset() // forget the frames, but not that the object was here
+	s.Rank = s.K
+	d.sessions = slices.DeleteFunc(d.sessions, func(t *session) bool { return t == s })
+	d.done = append(d.done[max(0, len(d.done)+1-d.limits.Sessions):], s)
 	if o.word&deflated != 0 {
-		if data, err = inflate(data, d.limits.Object); err != nil {
-			return p, err
+		if data, err = inflate(data); err != nil {
+			return s.Progress, err
 		}
 	}
-	p.Done, p.Object = true, data
+	s.Done = true
+	p := s.Progress
+	p.Object = data
 	return p, nil
-}
-
-func (s *session) progress() Progress {
-	return Progress{ID: s.id, Length: s.length(), K: s.object.symbols(), Rank: s.rank(),
-		Frames: s.frames, Duplicates: s.duplicates, Conflicts: s.conflicts, Resets: s.resets}
-}
-
-// finish forgets the frames of an object, but not that it was here.
-func (d *Decoder) finish(s *session) {
-	d.sessions = slices.DeleteFunc(d.sessions, func(o *session) bool { return o == s })
-	if len(d.done) == d.limits.Sessions {
-		d.done = slices.Delete(d.done, 0, 1)
-	}
-	d.done = append(d.done, s.object)
 }
 
 // session finds or makes the session of a frame, with room for one more symbol.
@@ -96,7 +85,7 @@ func (d *Decoder) session(o object) (*session, error) {
 	var s *session
 	used := o.size + perSymbol
 	for _, t := range d.sessions {
-		used += len(t.symbols) * (t.size + perSymbol)
+		used += len(t.held) * (t.size + perSymbol)
 		if t.object == o {
 			s = t
 		}
@@ -104,7 +93,7 @@ func (d *Decoder) session(o object) (*session, error) {
 	for used > d.limits.Memory || s == nil && len(d.sessions) == d.limits.Sessions {
 		weakest := -1
 		for i, t := range d.sessions {
-			if t != s && (weakest < 0 || len(t.symbols) < len(d.sessions[weakest].symbols)) {
+			if t != s && (weakest < 0 || len(t.held) < len(d.sessions[weakest].held)) {
 				weakest = i
 			}
 		}
@@ -112,7 +101,7 @@ func (d *Decoder) session(o object) (*session, error) {
 			return nil, fault.New("frame.limit", "use larger QR codes, or send it in parts", "the object does not fit into the %d bytes of memory set aside for it", d.limits.Memory)
 		}
 		t := d.sessions[weakest]
-		used -= len(t.symbols) * (t.size + perSymbol)
+		used -= len(t.held) * (t.size + perSymbol)
 		d.sessions = slices.Delete(d.sessions, weakest, weakest+1)
 	}
 	if s == nil {
@@ -127,7 +116,7 @@ func (d *Decoder) session(o object) (*session, error) {
 func (d *Decoder) Missing(id ID) string {
 	var best *session
 	for _, s := range d.sessions {
-		if s.id == id && (best == nil || len(s.symbols) > len(best.symbols)) {
+		if s.id == id && (best == nil || len(s.held) > len(best.held)) {
 			best = s
 		}
 	}
@@ -135,8 +124,8 @@ func (d *Decoder) Missing(id ID) string {
 		return ""
 	}
 	var missing []uint32
-	for i := range uint32(best.object.symbols()) {
-		if best.symbols[i] == nil {
+	for i := range uint32(best.K) {
+		if best.held[i] == nil {
 			missing = append(missing, i)
 		}
 	}

@@ -1,9 +1,6 @@
 package native
 
 import (
-	"bytes"
-	"compress/flate"
-	"encoding/binary"
 	"math"
 
 	"coldsign/shared/fault"
@@ -12,9 +9,9 @@ import (
 // Encoder makes the frames of one object.
 type Encoder struct {
 	object
-	data []byte   // the carried bytes, padded with zeros to whole symbols
-	only []uint32 // if set, the symbols to show, and no other
-	sums *table
+	blocks [][][]byte // the source symbols of each block
+	only   []uint32   // if set, the symbols to show, and no other
+	sums   table
 }
 
 // NewEncoder makes an encoder whose frames have at most frameSize bytes: what
@@ -45,19 +42,13 @@ func newEncoder(carried []byte, flag uint32, frameSize int) (*Encoder, error) {
 	h := o.digest()
 	h.Write(carried)
 	o.id = ID(h.Sum(nil))
-	e := &Encoder{object: o, data: make([]byte, o.symbols()*size), sums: newTable(size)}
-	copy(e.data, carried)
+	padded := append(make([]byte, 0, k*size), carried...)[:k*size]
+	e := &Encoder{object: o, blocks: make([][][]byte, o.blocks()), sums: newTable(size)}
+	for i := range k {
+		b := &e.blocks[i%len(e.blocks)]
+		*b = append(*b, padded[i*size:][:size])
+	}
 	return e, nil
-}
-
-// deflate gives the inflated length and the deflated bytes.
-func deflate(data []byte) []byte {
-	var b bytes.Buffer
-	b.Write(binary.BigEndian.AppendUint32(nil, uint32(len(data))))
-	w, _ := flate.NewWriter(&b, flate.BestCompression) // fails for a wrong level only
-	w.Write(data)                                      // a Buffer never fails
-	w.Close()
-	return b.Bytes()
 }
 
 // ID names the object.
@@ -102,19 +93,14 @@ func (e *Encoder) Mask(n uint64) int { return int((n/e.Pass() + n%e.Pass()) % 8)
 func (e *Encoder) Frame(n uint64) []byte { return e.byNumber(e.Number(n)) }
 
 func (e *Encoder) byNumber(number uint32) []byte {
+	rows := e.blocks[e.block(number)]
 	if number < uint32(e.K()) {
-		return e.frame(number, e.source(int(number)))
+		return e.frame(number, rows[int(number)/len(e.blocks)])
 	}
 	symbol := make([]byte, e.size)
-	e.sums.clear()
-	for i, c := range e.coefficients(number) {
-		e.sums.collect(e.source(e.block(number)+i*e.blocks()), c)
-	}
-	e.sums.addSum(symbol)
+	e.sums.addProducts(symbol, rows, e.coefficients(number))
 	return e.frame(number, symbol)
 }
-
-func (e *Encoder) source(i int) []byte { return e.data[i*e.size:][:e.size] }
 
 // Only gives an encoder that shows no symbols but those of a list such as
 // Decoder.Missing gives, over and over.
@@ -123,5 +109,5 @@ func (e *Encoder) Only(list string) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Encoder{e.object, e.data, only, newTable(e.size)}, nil
+	return &Encoder{e.object, e.blocks, only, newTable(e.size)}, nil
 }

@@ -49,10 +49,10 @@ func double(row []byte) {
 // XORs, and the rest is paid once.
 type table [32][]byte
 
-func newTable(width int) *table {
-	slab, t := make([]byte, 32*width), new(table)
+func newTable(width int) (t table) {
+	slab := make([]byte, 32*width)
 	for i := range t {
-		t[i] = slab[i*width:][:width:width]
+		t[i] = slab[i*width:][:width]
 	}
 	return t
 }
@@ -82,22 +82,19 @@ func (t *table) addMultiple(dst []byte, c byte) {
 	}
 }
 
-func (t *table) clear() {
+// addProducts adds the sum of all rows, each times its factor, to dst. Rows that
+// are nil do not count.
+func (t *table) addProducts(dst []byte, rows [][]byte, factors []byte) {
 	for _, row := range t {
 		clear(row)
 	}
-}
-
-// collect adds c times row to the sum that the table holds.
-func (t *table) collect(row []byte, c byte) {
-	xor(t[c&15], row)
-	xor(t[16+c>>4], row)
-}
-
-// addSum adds the sum to dst, and uses the table up: rows 0 and 16, whose
-// factor is zero, serve as scratch.
-func (t *table) addSum(dst []byte) {
-	sum := t[0]
+	for i, row := range rows {
+		if row != nil {
+			xor(t[factors[i]&15], row)
+			xor(t[16+factors[i]>>4], row)
+		}
+	}
+	sum := t[0] // its factor is zero, so it serves as scratch
 	clear(sum)
 	for bit := 7; bit >= 0; bit-- {
 		double(sum)

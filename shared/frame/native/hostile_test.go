@@ -46,9 +46,6 @@ func TestHostileHeaders(t *testing.T) {
 	if _, err := NewDecoder(Limits{}).Add(forge(small, word(version<<28|8*MaxSymbols+1))); !fault.Is(err, "frame.limit") {
 		t.Errorf("too many symbols: %v", err)
 	}
-	if _, err := NewDecoder(Limits{Object: 499}).Add(f); !fault.Is(err, "frame.limit") {
-		t.Errorf("over the limit of the decoder: %v", err)
-	}
 	// The highest number, of the largest object: taken, and it costs little.
 	huge := forge(f, func(b []byte) {
 		word(version<<28 | 82*MaxSymbols)(b)
@@ -304,10 +301,7 @@ func TestHostileDeflate(t *testing.T) {
 			t.Errorf("%s: the session stays", name)
 		}
 	}
-	if _, err := inflate(good, 7999); err == nil {
-		t.Error("over the limit")
-	}
-	if got, err := inflate(good, 8000); err != nil || len(got) != 8000 {
+	if got, err := inflate(good); err != nil || len(got) != 8000 {
 		t.Errorf("%d bytes: %v", len(got), errors.Unwrap(err))
 	}
 }

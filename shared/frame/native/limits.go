@@ -16,15 +16,11 @@ const (
 // Limits bound what a Decoder holds, whatever is shown to it. A field that is
 // zero takes its default.
 type Limits struct {
-	Object   int // bytes of one object; MaxObject
 	Sessions int // objects of which frames are kept; 64
 	Memory   int // bytes of all frames that are kept; 256 MiB
 }
 
 func (l Limits) defaults() Limits {
-	if l.Object <= 0 || l.Object > MaxObject {
-		l.Object = MaxObject
-	}
 	if l.Sessions <= 0 {
 		l.Sessions = 64
 	}

@@ -54,8 +54,8 @@ func (o object) symbols() int      { return (o.length() + o.size - 1) / o.size }
 func (o object) blocks() int       { return (o.symbols() + maxBlock - 1) / maxBlock }
 func (o object) inBlock(b int) int { return (o.symbols() - b + o.blocks() - 1) / o.blocks() }
 
-// block gives the block that a symbol belongs to. Neighbours are in different
-// blocks, so that a burst of losses is shared.
+// block gives the block of a symbol. Neighbours are in different ones, so that a
+// burst of losses is shared.
 func (o object) block(number uint32) int {
 	if k := uint32(o.symbols()); number >= k {
 		number -= k
@@ -132,29 +132,23 @@ func IsFrame(b []byte) bool {
 }
 
 // parse reads a frame. The symbol that it gives is a copy.
-func parse(b []byte, limit int) (o object, number uint32, symbol []byte, err error) {
-	fail := func(code, cure, format string, args ...any) (object, uint32, []byte, error) {
-		return object{}, 0, nil, fault.New(code, cure, format, args...)
-	}
+func parse(b []byte) (o object, number uint32, symbol []byte, err error) {
 	if !IsFrame(b) {
-		return fail("frame.foreign", "", "this code is no frame of coldsign")
+		return o, 0, nil, fault.New("frame.foreign", "", "this code is no frame of coldsign")
 	}
 	if len(b) < minFrame || len(b) > MaxFrame {
-		return fail("frame.damaged", "", "a frame has %d bytes, and %d to %d are possible", len(b), minFrame, MaxFrame)
+		return o, 0, nil, fault.New("frame.damaged", "", "a frame has %d bytes, and %d to %d are possible", len(b), minFrame, MaxFrame)
 	}
 	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
 	if crc32.ChecksumIEEE(body) != sum {
-		return fail("frame.damaged", "", "a frame was read with errors: its checksum is wrong")
+		return o, 0, nil, fault.New("frame.damaged", "", "a frame was read with errors: its checksum is wrong")
 	}
 	o = object{ID(b[6:16]), binary.BigEndian.Uint32(b[2:]), len(body) - header}
 	if v := o.word >> 28; v != version {
-		return fail("frame.version", "use the same version of coldsign on both machines", "a frame of format version %d, and this is version %d", v, version)
+		return o, 0, nil, fault.New("frame.version", "use the same version of coldsign on both machines", "a frame of format version %d, and this is version %d", v, version)
 	}
-	if n := o.length(); n == 0 || n > limit {
-		return fail("frame.limit", "", "a frame announces %d bytes, and 1 to %d are accepted", n, limit)
-	}
-	if k := o.symbols(); k > MaxSymbols {
-		return fail("frame.limit", "", "a frame announces %d pieces, and %d is the most", k, MaxSymbols)
+	if n, k := o.length(), o.symbols(); n == 0 || n > MaxObject || k > MaxSymbols {
+		return o, 0, nil, fault.New("frame.limit", "", "a frame announces %d bytes in %d pieces, and %d in %d are the most", n, k, MaxObject, MaxSymbols)
 	}
 	number, symbol = binary.BigEndian.Uint32(b[16:]), bytes.Clone(body[header:])
 	o.whiten(number, symbol)

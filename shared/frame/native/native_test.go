@@ -164,7 +164,7 @@ func TestOnly(t *testing.T) {
 	d := NewDecoder(Limits{})
 	for n := range uint64(e.K()) {
 		if n%7 != 0 && n != 1 && n < 38 {
-			if _, err := d.Add(e.frame(uint32(n), e.source(int(n)))); err != nil {
+			if _, err := d.Add(e.byNumber(uint32(n))); err != nil {
 				t.Fatal(err)
 			}
 		}

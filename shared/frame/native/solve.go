@@ -1,21 +1,18 @@
 package native
 
+import "bytes"
+
 const (
-	panel  = 4   // pivots applied to a row while it is in the cache
-	stripe = 512 // bytes of every row worked on at a time, for the same reason
+	panel  = 4   // pivots that are applied to a row while it is in the cache
+	stripe = 512 // bytes of every row that are worked on at a time, to need few copies
 )
 
 // invert turns the rows of a square matrix into those of its inverse, in place
-// (Gauss-Jordan). pivot[r] is the unknown that row r then gives, or -1 if row r
-// was a combination of those before it: then the matrix has no inverse, and the
-// rows are of no use.
-//
-//	unknown[pivot[r]] = sum over j of rows[r][pivot[j]] * known[j]
+// (Gauss-Jordan): then row r gives unknown pivot[r]. If pivot[r] is -1, row r
+// was a combination of others: there is no inverse, and the rows are of no use.
 func invert(rows [][]byte) (pivot []int) {
 	n := len(rows)
-	pivot = make([]int, n)
-	taken := make([]bool, n)
-	tables := make([]*table, min(panel, n))
+	taken, tables := make([]bool, n), make([]table, panel)
 	for i := range tables {
 		tables[i] = newTable(n)
 	}
@@ -29,13 +26,12 @@ func invert(rows [][]byte) (pivot []int) {
 	for start := 0; start < n; start += panel {
 		end := min(start+panel, n)
 		for r := start; r < end; r++ {
-			pivot[r] = choose(rows[r], taken)
-			if pivot[r] < 0 {
+			column := choose(rows[r], taken)
+			if pivot = append(pivot, column); column < 0 {
 				continue
 			}
-			t := tables[r%panel]
-			p := rows[r][pivot[r]]
-			rows[r][pivot[r]] = 1
+			t, p := &tables[r%panel], rows[r][column]
+			rows[r][column] = 1
 			t.multiplesOf(rows[r])
 			clear(rows[r])
 			t.addMultiple(rows[r], inverse(p))
@@ -52,6 +48,12 @@ func invert(rows [][]byte) (pivot []int) {
 			}
 		}
 	}
+	for _, row := range rows {
+		old := bytes.Clone(row)
+		for j, column := range pivot {
+			row[j] = old[max(column, 0)] // what row j started with is known now in that column
+		}
+	}
 	return pivot
 }
 
@@ -66,24 +68,18 @@ func choose(row []byte, taken []bool) int {
 	return -1
 }
 
-// apply replaces row r of known by unknown[pivot[r]], see invert.
-func apply(inverse [][]byte, pivot []int, known [][]byte) {
-	size := len(known[0])
-	copies := make([]byte, len(known)*min(stripe, size))
-	for from := 0; from < size; from += stripe {
-		to := min(from+stripe, size)
-		width := to - from
+// apply multiplies the rows of known by a matrix, in place.
+func apply(matrix, known [][]byte) {
+	copies := make([][]byte, len(known))
+	for from := 0; from < len(known[0]); from += stripe {
+		to := min(from+stripe, len(known[0]))
 		for j, row := range known {
-			copy(copies[j*width:], row[from:to])
+			copies[j] = append(copies[j][:0], row[from:to]...)
 		}
-		sums := newTable(width)
+		sums := newTable(to - from)
 		for r, row := range known {
-			sums.clear()
-			for j := range known {
-				sums.collect(copies[j*width:][:width], inverse[r][pivot[j]])
-			}
 			clear(row[from:to])
-			sums.addSum(row[from:to])
+			sums.addProducts(row[from:to], copies, matrix[r])
 		}
 	}
 }

@@ -17,12 +17,12 @@ const stateMagic = "coldsign scan v1"
 func (d *Decoder) Save() []byte {
 	size := len(stateMagic) + sha256.Size
 	for _, s := range d.sessions {
-		size += len(s.symbols) * (2 + overhead + s.size)
+		size += len(s.held) * (2 + overhead + s.size)
 	}
 	b := append(make([]byte, 0, size), stateMagic...)
 	for _, s := range d.sessions {
-		for _, number := range slices.Sorted(maps.Keys(s.symbols)) {
-			frame := s.frame(number, s.symbols[number])
+		for _, number := range slices.Sorted(maps.Keys(s.held)) {
+			frame := s.frame(number, s.held[number])
 			b = append(binary.BigEndian.AppendUint16(b, uint16(len(frame))), frame...)
 		}
 	}

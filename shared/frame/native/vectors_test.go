@@ -49,7 +49,7 @@ func vectors(t testing.TB) map[string]vector {
 func TestVectors(t *testing.T) {
 	for name, v := range vectors(t) {
 		frameSize := len(v.frames[0])
-		o, _, _, err := parse(v.frames[0], MaxObject)
+		o, _, _, err := parse(v.frames[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestVectors(t *testing.T) {
 		if o.word&deflated != 0 {
 			s := newSession(o)
 			for _, f := range v.frames {
-				_, number, symbol, err := parse(f, MaxObject)
+				_, number, symbol, err := parse(f)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -74,7 +74,7 @@ func TestVectors(t *testing.T) {
 		}
 		d := NewDecoder(Limits{})
 		for i, f := range v.frames {
-			_, number, _, err := parse(f, MaxObject)
+			_, number, _, err := parse(f)
 			if err != nil {
 				t.Fatal(err)
 			}
