@@ -10,7 +10,7 @@ import (
 // those of the present peer.
 func (j *Journal) Answered(digest [32]byte) (Entry, bool) {
 	for _, e := range j.chain() {
-		if e.Sign != nil && e.Sign.Bundle == digest {
+		if e.Kind == Decided && e.Sign != nil && e.Sign.Bundle == digest {
 			return e, true
 		}
 	}
@@ -23,7 +23,7 @@ func (j *Journal) In() (bundle.Channel, func(seq uint64) ([32]byte, bool)) {
 	var c bundle.Channel
 	digests := map[uint64][32]byte{}
 	for _, e := range j.chain() {
-		if e.Sign != nil {
+		if e.Kind == Decided && e.Sign != nil {
 			c = bundle.Channel{Sequence: e.Sign.Sequence, Last: e.Sign.Bundle}
 			digests[e.Sign.Sequence] = e.Sign.Bundle
 		}

@@ -52,6 +52,7 @@ const (
 	Policy  Kind = 5 // Text: the preset now in force
 	Seen    Kind = 6 // a bundle was reviewed: Data its digest and that of the verdicts
 	Decided Kind = 7 // a bundle was approved: Sign holds what
+	Foreign Kind = 8 // a request of another wallet was approved: Sign holds what, with sequence 0; Text says which form it had
 )
 
 // Entry is one record.
@@ -410,7 +411,7 @@ func (j *Journal) Device() ed25519.PublicKey { return j.device }
 
 // String names the kind.
 func (k Kind) String() string {
-	names := [...]string{"invalid", "init", "wallet", "pair", "keys", "policy", "seen", "decided"}
+	names := [...]string{"invalid", "init", "wallet", "pair", "keys", "policy", "seen", "decided", "foreign"}
 	if int(k) < len(names) {
 		return names[k]
 	}

@@ -69,9 +69,18 @@ type signer interface {
 	Sign(chain.SignRequest) (chain.Signature, error)
 }
 
-// Batch is a bundle, explained.
+// Requests are what a batch is made of: an opened bundle, or what another wallet
+// asks.
+type Requests interface {
+	Len() int
+	Request(i int) (bundle.Request, [32]byte, error)
+	Digest() [32]byte
+}
+
+// Batch is a bundle, or the request of another wallet, explained.
 type Batch struct {
-	Header bundle.Header
+	Header bundle.Header // zero for another wallet
+	From   string        // the form that another wallet's request has; "" for the paired half's bundle
 	Digest [32]byte
 	Items  []Item
 }
@@ -79,8 +88,11 @@ type Batch struct {
 // Batch explains every request of b, using all cores. It fails only when the
 // bundle as a whole is wrong; a bad request is an Item with a Verdict that
 // denies.
-func (v *Reviewer) Batch(b *bundle.Bundle) (*Batch, error) {
-	batch := &Batch{Header: b.Header, Digest: b.Digest(), Items: make([]Item, b.Len())}
+func (v *Reviewer) Batch(b Requests) (*Batch, error) {
+	batch := &Batch{Digest: b.Digest(), Items: make([]Item, b.Len())}
+	if b, ok := b.(*bundle.Bundle); ok {
+		batch.Header = b.Header
+	}
 	errs := make([]error, b.Len())
 	Parallel(b.Len(), 64, func(i int) {
 		req, digest, err := b.Request(i)

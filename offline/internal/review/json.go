@@ -11,6 +11,7 @@ import (
 type Document struct {
 	Digest   string      `json:"digest"` // what --approve takes
 	Words    string      `json:"words"`
+	From     string      `json:"from,omitempty"` // the form of another wallet's request; absent for the paired half
 	Sequence uint64      `json:"sequence"`
 	Created  int64       `json:"created"`
 	Expires  int64       `json:"expires,omitempty"`
@@ -82,7 +83,7 @@ type TotalJSON struct {
 // JSON gives the review as a document.
 func (b *Batch) JSON(repeat bool, preset string) Document {
 	d := Document{
-		Digest: hex.EncodeToString(b.Digest[:]), Words: Words(b.Digest), Sequence: b.Header.Sequence,
+		Digest: hex.EncodeToString(b.Digest[:]), Words: Words(b.Digest), From: b.From, Sequence: b.Header.Sequence,
 		Created: b.Header.Created, Expires: b.Header.Expires, Repeat: repeat, Policy: preset, Items: make([]ItemJSON, len(b.Items)),
 		Totals: []TotalJSON{},
 	}

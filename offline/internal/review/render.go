@@ -26,7 +26,11 @@ func Words(digest [32]byte) string {
 // first, addresses whole and in groups of four, one fact a line.
 func (b *Batch) Print(w io.Writer) error {
 	p := &printer{w: w}
-	p.line("BATCH %d from the online half, %s, made %s", b.Header.Sequence, count(len(b.Items), "request"), when(b.Header.Created))
+	if b.From == "" {
+		p.line("BATCH %d from the online half, %s, made %s", b.Header.Sequence, count(len(b.Items), "request"), when(b.Header.Created))
+	} else {
+		p.line("!! FROM ANOTHER WALLET (%s), %s: nobody vouches for who asks; compare every line with that wallet's screen", b.From, count(len(b.Items), "request"))
+	}
 	if b.Header.Expires != 0 {
 		p.line("expires %s", when(b.Header.Expires))
 	}
