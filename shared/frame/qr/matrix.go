@@ -1,10 +1,15 @@
 // Package qr makes QR code symbols (ISO/IEC 18004:2015) as grids of modules.
+//
+//	var e qr.Encoder
+//	m, err := e.Bytes(frame, 27, mask)    // a frame of a stream
+//	m, err := e.Text("UR:BYTES/...", 0)   // for another wallet, or a person
 package qr
 
 // The sizes of a symbol.
 const (
 	MinVersion = 1
 	MaxVersion = 40
+	Masks      = 8 // patterns that may be laid over the data, 0 to 7
 	QuietZone  = 4 // modules of light around a symbol that readers count on
 )
 
