@@ -37,9 +37,9 @@ type Progress struct {
 }
 
 // Add takes the content of one QR code. An error is about this frame, or about
-// the object that it belongs to; whoever scans goes on in either case. Codes of
-// errors: frame.foreign, frame.damaged, frame.version, frame.limit,
-// frame.poisoned (the session was reset), frame.object.
+// the object that it belongs to; whoever scans goes on in either case. The codes
+// are frame.foreign, frame.damaged, frame.version, frame.limit, and, beside a
+// Progress, frame.poisoned (the session was reset) and frame.object.
 func (d *Decoder) Add(frame []byte) (Progress, error) {
 	o, number, symbol, err := parse(frame)
 	if err != nil {

@@ -146,6 +146,30 @@ func TestPoison(t *testing.T) {
 	}
 }
 
+// With several blocks the poison is in one that has long been solved.
+func TestPoisonInOneOfThreeBlocks(t *testing.T) {
+	data := noise(6, 8003*MinSymbol)
+	e := encoder(t, data, minFrame)
+	d := NewDecoder(Limits{})
+	d.Add(poison(e.Frame(e.Pass() + 1)))
+	resets := 0
+	for n := range 2 * e.Pass() {
+		p, err := d.Add(e.Frame(n % e.Pass()))
+		if err != nil {
+			if resets++; !fault.Is(err, "frame.poisoned") || p.Resets != 1 || p.Rank != 0 || p.Done {
+				t.Fatalf("%+v %v", p, err)
+			}
+		}
+		if p.Object != nil {
+			if !bytes.Equal(p.Object, data) || resets != 1 {
+				t.Fatalf("another object, or %d resets", resets)
+			}
+			return
+		}
+	}
+	t.Fatal("no object")
+}
+
 func errorsOf(err error) []error {
 	if err == nil {
 		return nil

@@ -2,49 +2,29 @@ package native
 
 import "bytes"
 
-const (
-	panel  = 4   // pivots that are applied to a row while it is in the cache
-	stripe = 512 // bytes of every row that are worked on at a time, to need few copies
-)
+const stripe = 512 // bytes of every row that are worked on at a time, to need few copies
 
 // invert turns the rows of a square matrix into those of its inverse, in place
 // (Gauss-Jordan): then row r gives unknown pivot[r]. If pivot[r] is -1, row r
 // was a combination of others: there is no inverse, and the rows are of no use.
 func invert(rows [][]byte) (pivot []int) {
-	n := len(rows)
-	taken, tables := make([]bool, n), make([]table, panel)
-	for i := range tables {
-		tables[i] = newTable(n)
-	}
-	eliminate := func(i, r int) {
-		if column := pivot[r]; column >= 0 {
-			f := rows[i][column]
-			rows[i][column] = 0
-			tables[r%panel].addMultiple(rows[i], f)
+	taken, t := make([]bool, len(rows)), newTable(len(rows))
+	for r, row := range rows {
+		column := choose(row, taken)
+		if pivot = append(pivot, column); column < 0 {
+			continue
 		}
-	}
-	for start := 0; start < n; start += panel {
-		end := min(start+panel, n)
-		for r := start; r < end; r++ {
-			column := choose(rows[r], taken)
-			if pivot = append(pivot, column); column < 0 {
-				continue
-			}
-			t, p := &tables[r%panel], rows[r][column]
-			rows[r][column] = 1
-			t.multiplesOf(rows[r])
-			clear(rows[r])
-			t.addMultiple(rows[r], inverse(p))
-			t.multiplesOf(rows[r])
-			for i := start; i < end; i++ {
-				if i != r {
-					eliminate(i, r)
-				}
-			}
-		}
-		for i := range n {
-			for r := start; r < end && (i < start || i >= end); r++ {
-				eliminate(i, r)
+		p := row[column]
+		row[column] = 1
+		t.multiplesOf(row)
+		clear(row)
+		t.addMultiple(row, inverse(p))
+		t.multiplesOf(row)
+		for i, other := range rows {
+			if i != r {
+				f := other[column]
+				other[column] = 0
+				t.addMultiple(other, f)
 			}
 		}
 	}
