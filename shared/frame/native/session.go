@@ -80,6 +80,7 @@ func (s *session) solve(at int) {
 	matrix, known := make([][]byte, len(numbers)), make([][]byte, len(numbers))
 	for r, number := range numbers {
 		factors := s.coefficients(number)
+		matrix[r] = make([]byte, 0, len(missing))
 		for _, i := range missing {
 			matrix[r] = append(matrix[r], factors[i])
 		}
