@@ -22,33 +22,43 @@ import (
 	"coldsign/shared/fault"
 )
 
-// Read reads a regular file of at most max bytes, whole and once. A path of "-"
-// is not special here.
-func Read(path string, max int64) ([]byte, error) {
+// Open opens a regular file for reading and tells its size. A path of "-" is not
+// special here.
+func Open(path string) (*os.File, int64, error) {
 	// O_NONBLOCK: opening a FIFO must not wait for a writer.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		if errors.Is(err, syscall.ELOOP) {
-			return nil, fault.New("file.type", "give the file itself", "%q is a symbolic link", path)
+			return nil, 0, fault.New("file.type", "give the file itself", "%q is a symbolic link", path)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fault.New("file.missing", "check the name and that the medium is mounted", "no file %q", path)
+			return nil, 0, fault.New("file.missing", "check the name and that the medium is mounted", "no file %q", path)
 		}
-		return nil, fault.New("file.read", "", "cannot open %q: %w", path, reason(err))
+		return nil, 0, fault.New("file.read", "", "cannot open %q: %w", path, reason(err))
 	}
-	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fault.New("file.read", "", "cannot look at %q: %w", path, reason(err))
+		f.Close()
+		return nil, 0, fault.New("file.read", "", "cannot look at %q: %w", path, reason(err))
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fault.New("file.type", "give a regular file", "%q is no regular file", path)
+		f.Close()
+		return nil, 0, fault.New("file.type", "give a regular file", "%q is no regular file", path)
 	}
-	if info.Size() > max {
-		return nil, fault.New("file.size", "", "%q holds %d bytes, more than the %d allowed", path, info.Size(), max)
+	return f, info.Size(), nil
+}
+
+// Read reads a regular file of at most max bytes, whole and once.
+func Read(path string, max int64) ([]byte, error) {
+	f, size, err := Open(path)
+	if err != nil {
+		return nil, err
 	}
-	b := make([]byte, 0, info.Size()+1)
-	return ReadAll(io.Reader(f), path, max, b)
+	defer f.Close()
+	if size > max {
+		return nil, fault.New("file.size", "", "%q holds %d bytes, more than the %d allowed", path, size, max)
+	}
+	return ReadAll(f, path, max, make([]byte, 0, size+1))
 }
 
 // ReadAll reads r to its end, at most max bytes, into b.
