@@ -9,12 +9,24 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+
+	"coldsign/scripts/optics/codes"
 )
 
 func main() {
 	quick := flag.Bool("quick", false, "read every 8th picture only, and film less")
 	only := flag.String("only", "", "run one part: "+names())
+	half := flag.String("side", "", "internal: one side of the 10 MB")
+	file := flag.String("file", "", "internal: where that side puts or finds the frames")
+	length := flag.Int("frame", 0, "internal: the length of a frame")
 	flag.Parse()
+	if *half != "" {
+		if err := side(*half, *file, *length); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	fmt.Printf("optical link, simulated camera; %d cores, %s\n", runtime.GOMAXPROCS(0), runtime.Version())
 	for _, p := range parts() {
 		if *only != "" && *only != p.name {
@@ -35,8 +47,20 @@ type part struct {
 
 func parts() []part {
 	return []part{
-		{"reading", "Reading the fixed set: exact payload read, mean ms a picture (files loaded beforehand)", reading},
+		{"reading", "Reading the fixed set: exact payload read, mean ms of CPU a picture (loading of files taken off)", reading},
+		{"goodput", "Native frames of random bytes through the camera: 1080p, 30 pictures/s, grade A, held by hand", goodput},
+		{"bulk", "10 MB in native frames, without optics", bulk},
+		{"codes", "Frames that must be shown for 50/95/99 % of the readers to be done", needed},
 	}
+}
+
+func needed(quick bool) error {
+	trials := 400
+	if quick {
+		trials = 80
+	}
+	codes.Table(os.Stdout, trials)
+	return nil
 }
 
 func names() (all string) {

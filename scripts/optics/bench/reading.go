@@ -61,6 +61,8 @@ func contestants() []contestant {
 		return pictures
 	}
 	all := []contestant{
+		{"ours, tracked", ours(true)},
+		{"ours, acquisition", ours(false)},
 		{"gozxing, hybrid, try harder", func(s []shot) (peers.Score, error) { return peers.GoZXing(plain(s)), nil }},
 	}
 	for _, t := range []peers.Tool{peers.ZBar(), peers.ZXing()} {

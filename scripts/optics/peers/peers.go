@@ -82,7 +82,7 @@ func (t Tool) Score(pictures []Picture) (Score, error) {
 	if err != nil {
 		return Score{}, err
 	}
-	s := Score{Read: make([]bool, len(pictures)), Time: max(0, took-loading)}
+	s := Score{Read: make([]bool, len(pictures)), Time: took - loading}
 	s.Wrong = len(out)
 	for i, p := range pictures {
 		if s.Read[i] = bytes.Contains(out, p.Payload); s.Read[i] {
