@@ -111,15 +111,12 @@ func Run[S any](ctx context.Context, src picture.Source, read func(*picture.Plan
 // the end of the source.
 func produce[S any](ctx context.Context, src picture.Source, read func(*picture.Plane) []S, live bool, slots chan struct{}, jobs chan job[S]) {
 	dropped := 0
-	for {
+	for ctx.Err() == nil {
 		p, err := next(src)
 		j := job[S]{err: err}
 		if err == nil {
 			if live && len(slots) == cap(slots) {
 				dropped++
-				if ctx.Err() != nil {
-					return
-				}
 				continue
 			}
 			select {
