@@ -48,6 +48,7 @@ type part struct {
 func parts() []part {
 	return []part{
 		{"reading", "Reading the fixed set: exact payload read, mean ms of CPU a picture (loading of files taken off)", reading},
+		{"limits", "One factor at a time, 1080p: % read", limits},
 		{"goodput", "Native frames of random bytes through the camera: 1080p, 30 pictures/s, grade A, held by hand", goodput},
 		{"bulk", "10 MB in native frames, without optics", bulk},
 		{"codes", "Frames that must be shown for 50/95/99 % of the readers to be done", needed},

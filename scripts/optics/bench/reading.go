@@ -52,7 +52,9 @@ type contestant struct {
 	run  func([]shot) (peers.Score, error)
 }
 
-func contestants() []contestant {
+// contestants are all readers that are there. Without timing, command lines are
+// run half as often.
+func contestants(timed bool) []contestant {
 	plain := func(shots []shot) []peers.Picture {
 		pictures := make([]peers.Picture, len(shots))
 		for i, s := range shots {
@@ -70,7 +72,7 @@ func contestants() []contestant {
 			fmt.Printf("%s is not installed: left out\n", t.Name)
 			continue
 		}
-		all = append(all, contestant{t.Name, func(s []shot) (peers.Score, error) { return t.Score(plain(s)) }})
+		all = append(all, contestant{t.Name, func(s []shot) (peers.Score, error) { return t.Score(plain(s), timed) }})
 	}
 	return all
 }
@@ -104,7 +106,7 @@ func reading(quick bool) error {
 		cases = every(cases, 8)
 	}
 	cell := func(c optics.Case) string { return fmt.Sprintf("%d %c", c.Scene.Height, c.Grade) }
-	all := contestants()
+	all := contestants(true)
 	cells := map[string][]tally{}
 	total := make([]tally, len(all))
 	var order []string

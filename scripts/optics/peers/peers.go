@@ -58,9 +58,9 @@ func (t Tool) Missing() bool {
 	return err != nil
 }
 
-// Score reads the pictures with one process. The time that the same process
-// takes to load them is left out.
-func (t Tool) Score(pictures []Picture) (Score, error) {
+// Score reads the pictures with one process. If it is timed, the time that the
+// same process takes to load them is left out.
+func (t Tool) Score(pictures []Picture, timed bool) (Score, error) {
 	dir, err := os.MkdirTemp("", "coldsign-optics-")
 	if err != nil {
 		return Score{}, err
@@ -74,15 +74,18 @@ func (t Tool) Score(pictures []Picture) (Score, error) {
 		}
 		files = append(files, name)
 	}
-	_, loading, err := t.run(t.Loading, files)
-	if err != nil {
-		return Score{}, err
-	}
 	out, took, err := t.run(t.Flags, files)
 	if err != nil {
 		return Score{}, err
 	}
-	s := Score{Read: make([]bool, len(pictures)), Time: took - loading}
+	s := Score{Read: make([]bool, len(pictures)), Time: took}
+	if timed {
+		_, loading, err := t.run(t.Loading, files)
+		if err != nil {
+			return Score{}, err
+		}
+		s.Time -= loading
+	}
 	s.Wrong = len(out)
 	for i, p := range pictures {
 		if s.Read[i] = bytes.Contains(out, p.Payload); s.Read[i] {
