@@ -10,6 +10,7 @@ import (
 type candidate struct {
 	x, y, module float64 // module in pixels
 	hits         int     // lines through it that look right
+	doubt        float64 // 0 when as many do as should
 }
 
 // runs are six edges between dark and light along a line, through what may be a
@@ -36,7 +37,8 @@ func (r *runs) middle() float64 { return (r[0] + r[1] + r[2] + r[3] + r[4] + r[5
 // candidates looks for finder patterns row by row.
 func (b *binary) candidates() []candidate {
 	var found []candidate
-	for y := 0; y < b.Height; y += max(1, min(4, b.Height/400)) {
+	step := max(1, min(4, b.Height/400))
+	for y := 0; y < b.Height; y += step {
 		row := b.Pix[y*b.Stride:][:b.Width]
 		levels := b.levels[y/tile*b.columns:]
 		var edges runs
@@ -63,7 +65,12 @@ func (b *binary) candidates() []candidate {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(b.hits, a.hits) })
+	for i := range found {
+		c := &found[i]
+		b.remeasure(c)
+		c.doubt = max(0, 1-float64(c.hits*step)/(3*c.module))
+	}
+	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(a.doubt, b.doubt) })
 	return found[:min(len(found), maxCandidates)]
 }
 
@@ -87,7 +94,7 @@ func (b *binary) confirm(found []candidate, x, y, m float64) []candidate {
 	if len(found) == 4*maxCandidates {
 		return found
 	}
-	c := candidate{x, y, m, 1}
+	c := candidate{x: x, y: y, module: m, hits: 1}
 	for _, step := range [][2]int{{0, 1}, {1, 0}, {1, 1}, {1, -1}} {
 		at, length, ok := b.line(c.x, c.y, step[0], step[1], 3*m)
 		if step[0]*step[1] == 0 {
@@ -105,6 +112,18 @@ func (b *binary) confirm(found []candidate, x, y, m float64) []candidate {
 		return found
 	}
 	return append(found, c)
+}
+
+// remeasure measures a candidate again through its middle: it was found by its
+// topmost line.
+func (b *binary) remeasure(c *candidate) {
+	at, tall, ok := b.line(c.x, c.y, 0, 1, 3*c.module)
+	if !ok || math.Abs(at) > 1.5*c.module {
+		return
+	}
+	if along, wide, ok := b.line(c.x, c.y+at, 1, 0, 3*c.module); ok {
+		c.x, c.y, c.module = c.x+along, c.y+at, (tall+wide)/2
+	}
 }
 
 // line looks along a line both ways from a point, and gives where the middle of
@@ -177,7 +196,7 @@ func triples(all []candidate) []triple {
 				if lc < 8*a.module || skew > 0.6 || slant > 0.55 || lb+lc > 2*220*a.module {
 					continue
 				}
-				odd := skew + slant + math.Abs(math.Log(a.module*a.module/(b.module*c.module)))
+				odd := skew + slant + math.Abs(math.Log(a.module*a.module/(b.module*c.module))) + a.doubt + b.doubt + c.doubt
 				found = append(found, triple{[3]candidate{a, b, c}, odd})
 			}
 		}

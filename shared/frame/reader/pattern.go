@@ -161,7 +161,7 @@ func (t *pattern) settle(p *picture.Plane, f frame, rounds int) (frame, float64)
 			return f, 0
 		}
 		for k := 2; k < 8; k++ {
-			x[k] = max(-0.5, min(0.5, x[k]/x[0]))
+			x[k] = max(-0.3, min(0.3, 0.8*x[k]/x[0])) // less than all: the blur differs
 		}
 		f = f.moved(-x[2], -x[3])
 		axes := frame{ux: f.ux, uy: f.uy, vx: f.vx, vy: f.vy}

@@ -99,7 +99,10 @@ func (r *Reader) Read(p *picture.Plane) (symbols []Symbol) {
 		}
 	}
 	if search {
-		found, tracks := acquire(p, after)
+		found, tracks := acquire(p, p, after)
+		if len(found)+len(after) == 0 {
+			found, tracks = acquire(p, sharpened(p), nil)
+		}
 		symbols = append(symbols, found...)
 		after = append(after, tracks...)
 	}
@@ -122,10 +125,10 @@ func (s *pose) read(p *picture.Plane) (Symbol, bool) {
 	return symbol, ok
 }
 
-// acquire looks for symbols where none is followed.
-func acquire(p *picture.Plane, known []track) (symbols []Symbol, tracks []track) {
+// acquire looks for symbols where none is followed, in p or what was made of it.
+func acquire(p, search *picture.Plane, known []track) (symbols []Symbol, tracks []track) {
 	var open []candidate
-	for _, c := range binarize(p).candidates() {
+	for _, c := range binarize(search).candidates() {
 		if !slices.ContainsFunc(known, func(t track) bool { return t.pose.covers(c) }) {
 			open = append(open, c)
 		}
