@@ -42,7 +42,7 @@ func requests(name string, n int) ([]byte, error) {
 		id := sha256.Sum256(fmt.Appendf(nil, "%s %d", name, i))
 		r := bundle.Request{ID: bundle.ID(id[:12]), Keys: []bundle.KeyRef{ref}}
 		if name == "ETH" {
-			r.Network, r.Payload = "eip155:11155111", transfer(i, id)
+			r.Network, r.Payload = "eip155:11155111", etherTransfer(i, id)
 		} else {
 			r.Network = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 			r.Payload, err = psbt(ch, r.Network, pub, id)
@@ -58,8 +58,8 @@ func requests(name string, n int) ([]byte, error) {
 	return bundle.Seal(bundle.Header{Kind: bundle.Requests, Recipient: bundle.DeviceID(seed[16:]), Sequence: 1, Created: 1_800_000_000}, items, key)
 }
 
-// transfer pays amounts that look like amounts.
-func transfer(i int, id [32]byte) []byte {
+// etherTransfer pays amounts that look like amounts.
+func etherTransfer(i int, id [32]byte) []byte {
 	to := [20]byte(id[:20])
 	amount := new(big.Int).Mul(big.NewInt(1e12), new(big.Int).SetUint64(uint64(binary.BigEndian.Uint32(id[20:]))))
 	f := evm.Fields{Type: evm.Dynamic, ChainID: 11155111, Nonce: uint64(i), MaxPriority: big.NewInt(1e9), MaxFee: big.NewInt(30e9), GasLimit: 21000, To: &to, Value: amount}

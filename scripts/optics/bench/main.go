@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-
-	"coldsign/scripts/optics/codes"
 )
 
 func main() {
@@ -50,18 +48,10 @@ func parts() []part {
 		{"reading", "Reading the fixed set: exact payload read, mean ms of CPU a picture (loading of files taken off)", reading},
 		{"limits", "One factor at a time, 1080p: % read", limits},
 		{"goodput", "Native frames of random bytes through the camera: 1080p, 30 pictures/s, grade A, held by hand", goodput},
+		{"transfers", "Bundles of 100 requests through the same camera", transfers},
 		{"bulk", "10 MB in native frames, without optics", bulk},
 		{"codes", "Frames that must be shown for 50/95/99 % of the readers to be done", needed},
 	}
-}
-
-func needed(quick bool) error {
-	trials := 400
-	if quick {
-		trials = 80
-	}
-	codes.Table(os.Stdout, trials)
-	return nil
 }
 
 func names() (all string) {
