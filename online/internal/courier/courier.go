@@ -9,6 +9,12 @@
 //	out, err := courier.Export(ctx, s, dev, store.Selection{}, time.Time{})
 //	report, err := courier.Import(ctx, s, dev, codecs, theirs)
 //
+// Another wallet can sign in the offline half's place. It needs no pairing, takes
+// requests one at a time, and what counts of its answers are signatures alone:
+//
+//	request, err := courier.ExportForeign(ctx, s, codecs, id)
+//	report, err := courier.ImportForeign(ctx, s, codecs, answers)
+//
 // It takes and gives the bytes of files; reading and writing them is the
 // caller's. Keys and receipts share one sequence from the offline half.
 package courier
@@ -33,9 +39,9 @@ type Codecs interface {
 
 // Report says what an incoming bundle did.
 type Report struct {
-	Sequence uint64
+	Sequence uint64          // 0 for answers of another wallet
 	Repeat   bool            // imported before: nothing changed, Items say what it did then
-	Items    []store.Outcome // of receipts, in their order
+	Items    []store.Outcome // of receipts or answers, in their order
 	Wallets  int             // of keys
 }
 

@@ -11,6 +11,7 @@ import (
 	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
+	"coldsign/shared/chain/bitcoin"
 	"coldsign/shared/fault"
 	"coldsign/shared/quote"
 )
@@ -29,6 +30,7 @@ type answer struct {
 	request bundle.Request
 	digest  [32]byte // of request
 	bundle  uint64   // sequence of ours that it answers
+	psbt    []byte   // of another wallet: what the signatures are to be taken from
 	sealed  chain.Sealed
 	err     error // why the signatures do not make the transaction
 }
@@ -141,21 +143,24 @@ func guarded(codecs Codecs, a *answer) (s chain.Sealed, err error) {
 			s, err = chain.Sealed{}, fault.New("receipt.codec", "report this as a defect", "the codec broke: %s", quote.Line(fmt.Sprint(p)))
 		}
 	}()
-	return seal(codecs, a.request, a.receipt.Signatures)
+	if a.psbt == nil {
+		return seal(codecs, a.request, a.receipt.Signatures)
+	}
+	u, err := a.request.Unsigned()
+	if err != nil {
+		return chain.Sealed{}, err
+	}
+	signatures, err := bitcoin.Signatures(u, a.psbt)
+	if err != nil {
+		return chain.Sealed{}, err
+	}
+	return seal(codecs, a.request, signatures)
 }
 
 // seal reads our own request with the codec that accepted it, and puts the
 // signatures in. The keys and schemes are the codec's, not the receipt's.
 func seal(codecs Codecs, r bundle.Request, signatures [][]byte) (chain.Sealed, error) {
-	c, _, ok := codecs.ByNetwork(r.Network)
-	if !ok {
-		return chain.Sealed{}, fault.New("receipt.network", "use a version of this program that knows it", "no codec reads network %s", quote.Line(string(r.Network)))
-	}
-	u, err := r.Unsigned()
-	if err != nil {
-		return chain.Sealed{}, err
-	}
-	tx, err := c.Codec.Decode(u)
+	tx, err := decode(codecs, r)
 	if err != nil {
 		return chain.Sealed{}, err
 	}
@@ -175,6 +180,18 @@ func seal(codecs Codecs, r bundle.Request, signatures [][]byte) (chain.Sealed, e
 		return chain.Sealed{}, fault.New("receipt.sealed", "report this as a defect", "the codec gave an empty transaction")
 	}
 	return sealed, nil
+}
+
+func decode(codecs Codecs, r bundle.Request) (chain.Tx, error) {
+	c, _, ok := codecs.ByNetwork(r.Network)
+	if !ok {
+		return nil, fault.New("receipt.network", "use a version of this program that knows it", "no codec reads network %s", quote.Line(string(r.Network)))
+	}
+	u, err := r.Unsigned()
+	if err != nil {
+		return nil, err
+	}
+	return c.Codec.Decode(u)
 }
 
 // settle applies one receipt to its row.

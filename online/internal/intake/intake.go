@@ -49,7 +49,7 @@ type Submission struct {
 
 // Wallets finds the public half of a wallet.
 type Wallets interface {
-	Wallet(context.Context, bundle.SignatureID) (bundle.Wallet, bool, error)
+	Wallet(context.Context, bundle.SignatureID) (pending.Wallet, bool, error)
 }
 
 // Intake accepts submissions. The zero Intake refuses everything.
@@ -97,6 +97,7 @@ type draft struct {
 	wallets  []wallet
 	payload  []byte
 	request  bundle.Request
+	signer   holder
 	reserve  []string
 }
 
@@ -155,8 +156,12 @@ func (d *draft) decode() (chain.Review, error) {
 		Network: d.network.ID, Payload: d.payload, Evidence: d.evidence, Deadline: d.Deadline, Note: d.Note,
 	}
 	rand.Read(d.request.ID[:]) // never fails: the program ends when there is no randomness
-	for _, key := range wanted {
+	for n, key := range wanted {
 		i := slices.IndexFunc(all, func(c candidate) bool { return c.key == key })
+		if n > 0 && all[i].holder != d.signer {
+			return none, d.mixed()
+		}
+		d.signer = all[i].holder
 		d.request.Keys = append(d.request.Keys, all[i].ref(true))
 	}
 	unsigned, err := d.request.Unsigned()
@@ -193,7 +198,8 @@ func payloadName(u chain.Unsigned) string {
 }
 
 // nameOutputs adds those candidates that do not sign but get something, so that
-// the offline half can prove that it is ours.
+// the offline half can prove that it is ours: keys of whoever signs, for it knows
+// no others.
 func (d *draft) nameOutputs(all []candidate, wanted []chain.PublicKey, review chain.Review) {
 	paid := map[string]bool{}
 	for _, e := range review.Effects {
@@ -201,7 +207,7 @@ func (d *draft) nameOutputs(all []candidate, wanted []chain.PublicKey, review ch
 	}
 	for _, c := range all {
 		ours := slices.ContainsFunc(d.chain.Wallet.Addresses(d.network.ID, c.key, c.derived), func(a string) bool { return paid[a] })
-		if ours && !slices.Contains(wanted, c.key) && len(d.request.Keys) < bundle.MaxKeys {
+		if ours && c.holder == d.signer && !slices.Contains(wanted, c.key) && len(d.request.Keys) < bundle.MaxKeys {
 			d.request.Keys = append(d.request.Keys, c.ref(false))
 		}
 	}
@@ -214,7 +220,7 @@ func (d *draft) row(tenant string) (*pending.Transaction, error) {
 		return nil, with(d.field(), err)
 	}
 	t := &pending.Transaction{
-		ID: d.request.ID, Tenant: tenant, Chain: d.Chain, Network: d.network.ID,
+		ID: d.request.ID, Tenant: tenant, Chain: d.Chain, Network: d.network.ID, Signer: d.signer.kind,
 		Hashes: d.Hashes, Index: d.Index, Signatures: d.Signatures, Serialized: d.SerializedTransaction,
 		WithdrawalID: d.WithdrawalID, Request: item, Digest: sha256.Sum256(item),
 		Reserve: d.reserve, Deadline: d.Deadline, State: pending.Pending,

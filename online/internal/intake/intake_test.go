@@ -40,9 +40,9 @@ const (
 
 const regtest, sepolia = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328", "eip155:11155111"
 
-type wallets map[bundle.SignatureID]bundle.Wallet
+type wallets map[bundle.SignatureID]pending.Wallet
 
-func (w wallets) Wallet(_ context.Context, id bundle.SignatureID) (bundle.Wallet, bool, error) {
+func (w wallets) Wallet(_ context.Context, id bundle.SignatureID) (pending.Wallet, bool, error) {
 	found, ok := w[id]
 	return found, ok, nil
 }
@@ -98,7 +98,7 @@ func fixture(t testing.TB) *intake.Intake {
 		{SignatureID: sid(solID), Chain: "SOL", Testnet: true, Curve: chain.Ed25519, Path: solana.Wallet{}.Derivation().Account(true),
 			Keys: [][]byte{solKey(0).Bytes(), solKey(1).Bytes()}},
 	} {
-		w[x.SignatureID] = x
+		w[x.SignatureID] = pending.Wallet{Wallet: x}
 	}
 	var devnet chain.ID
 	for _, n := range solana.NetworkTable() {

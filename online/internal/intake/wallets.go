@@ -2,17 +2,45 @@ package intake
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 
+	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/hd"
 )
 
+// holder is who has a wallet's private keys. One request goes to one holder.
+type holder struct {
+	kind   string // pending.Transaction's Signer
+	device string // of another wallet: its master key's fingerprint, or the wallet itself without one
+}
+
+func holderOf(w pending.Wallet) holder {
+	switch {
+	case w.Signer == "":
+		return holder{}
+	case strings.Trim(string(w.Fingerprint), "\x00") == "": // some give zeros for what they do not know
+		return holder{w.Signer, w.SignatureID.String()}
+	}
+	return holder{w.Signer, hex.EncodeToString(w.Fingerprint)}
+}
+
+// mixed refuses a submission that no one signer could sign.
+func (d *draft) mixed() error {
+	property := "hashes"
+	if len(d.Hashes) == 0 {
+		property = "signatures"
+	}
+	return FieldErrors{{property, "wallet.signer", "the transaction needs signatures of wallets that different devices hold; make one payment for each", ""}}
+}
+
 // wallet is a named wallet, read for deriving.
 type wallet struct {
-	bundle.Wallet
+	pending.Wallet
 	key     chain.PublicKey // the account key or the single key; zero when only Keys are known
 	account *hd.Public      // where children can be derived
 }
@@ -23,6 +51,7 @@ func (w wallet) derives() bool { return w.account != nil || len(w.Keys) > 0 }
 // candidate is a key that may have to sign, or may get change.
 type candidate struct {
 	id      bundle.SignatureID
+	holder  holder
 	path    []uint32
 	key     chain.PublicKey
 	derived bool
@@ -55,7 +84,7 @@ func (in *Intake) findWallets(ctx context.Context, d *draft) error {
 		case err != nil:
 			return err
 		case !ok:
-			problems.bad(property, "wallet.missing", "no wallet has this signature id; import the offline half's keys", id.String())
+			problems.bad(property, "wallet.missing", "no wallet has this signature id; import the keys first", id.String())
 		case found.Chain != d.Chain || found.Testnet != d.network.Testnet:
 			problems.bad(property, "wallet.network", fmt.Sprintf("the wallet is not one for %s %s", d.Chain, d.network.Name), id.String())
 		default:
@@ -73,7 +102,7 @@ func (in *Intake) findWallets(ctx context.Context, d *draft) error {
 }
 
 // open reads a wallet's keys.
-func open(found bundle.Wallet) (w wallet, err error) {
+func open(found pending.Wallet) (w wallet, err error) {
 	w.Wallet = found
 	if len(found.Key) == 0 {
 		return w, nil
@@ -124,7 +153,7 @@ func (d *draft) candidates(origins []chain.Origin) ([]candidate, error) {
 	}
 	for _, w := range d.wallets {
 		if !w.derives() {
-			add(candidate{id: w.SignatureID, path: w.Path, key: w.key})
+			add(candidate{id: w.SignatureID, holder: holderOf(w.Wallet), path: w.Path, key: w.key})
 			continue
 		}
 		fromOrigins := false
@@ -150,7 +179,7 @@ func (d *draft) candidates(origins []chain.Origin) ([]candidate, error) {
 
 // child is the wallet's key with the given index.
 func (d *draft) child(w wallet, i uint32) (candidate, error) {
-	c := candidate{id: w.SignatureID, derived: true, path: append(slices.Clone(w.Path), i)}
+	c := candidate{id: w.SignatureID, holder: holderOf(w.Wallet), derived: true, path: append(slices.Clone(w.Path), i)}
 	if d.chain.Wallet.Derivation().HardenedIndex {
 		c.path[len(c.path)-1] |= chain.Hardened
 	}
@@ -171,9 +200,9 @@ func (d *draft) child(w wallet, i uint32) (candidate, error) {
 }
 
 // claims tells whether an origin names a key of this wallet's master key. Below
-// the account key it is derived and compared; elsewhere the offline half will.
+// the account key it is derived and compared; elsewhere its holder will.
 func (w wallet) claims(o chain.Origin) (candidate, bool) {
-	c := candidate{id: w.SignatureID, path: o.Path, key: o.Key, derived: true}
+	c := candidate{id: w.SignatureID, holder: holderOf(w.Wallet), path: o.Path, key: o.Key, derived: true}
 	if len(w.Fingerprint) != 4 || [4]byte(w.Fingerprint) != o.Fingerprint || o.Key.Curve() != w.Curve {
 		return c, false
 	}

@@ -18,7 +18,7 @@ type State string
 // The states, in the order of a payment's life, then the ends.
 const (
 	Pending      State = "pending"      // accepted, never left this half
-	Exported     State = "exported"     // in a bundle: a signature may exist
+	Exported     State = "exported"     // in a bundle, or shown to another wallet: a signature may exist
 	Signed       State = "signed"       // sealed: raw bytes and txid are on disk
 	Broadcasting State = "broadcasting" // intent on disk: bytes may have left
 	Broadcast    State = "broadcast"    // a node has accepted it
@@ -97,6 +97,22 @@ func (t *Transaction) Parked() bool {
 // Late reports whether the deadline has passed: there is no broadcasting then.
 func (t *Transaction) Late(now time.Time) bool { return t.Deadline != 0 && now.Unix() >= t.Deadline }
 
+// Left reports whether the row has ever left this half, so that a signature of it
+// may exist. What another wallet had never becomes pending again.
+func (t *Transaction) Left() bool {
+	return t.Bundle != 0 || t.Signer == Foreign && (t.State == Exported || len(t.Raw) != 0)
+}
+
+// Foreign is the Signer of what another wallet signs: a hardware or software
+// wallet that takes one request at a time and gives its signatures back.
+const Foreign = "foreign"
+
+// Wallet is the public half of a wallet.
+type Wallet struct {
+	bundle.Wallet
+	Signer string // who holds it: "" the paired offline half, or Foreign
+}
+
 // KeyIndex is a wallet and the derivation index in it: one entry of the KMS
 // record's "signatures".
 type KeyIndex struct {
@@ -110,6 +126,7 @@ type Transaction struct {
 	Tenant  string
 	Chain   string   // KMS chain name, "BTC"
 	Network chain.ID // CAIP-2
+	Signer  string   // who signs: "" the paired offline half, or Foreign; it never changes
 
 	Hashes     []string   // signature ids, in order of signing
 	Index      *uint32    // when Hashes names a mnemonic wallet
@@ -140,7 +157,7 @@ type Transaction struct {
 	Code, Reason  string    // of a refusal or failure, or what keeps it from landing: stable code, printable line
 	Noted         time.Time // since when a row on its way has this Code; zero none
 
-	Bundle  uint64 // sequence of the bundle that carries it; 0 before export
+	Bundle  uint64 // sequence of the bundle that carries it; 0 before export, and always of a Foreign row
 	Created time.Time
 	Updated time.Time
 }

@@ -96,7 +96,7 @@ func crash(point, path string) {
 	case "half migrated":
 		s.Close()
 		must(sqlite.RegisterScalarFunction("die", 0, func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) { kill(); return nil, nil }))
-		_, err := open(ctx, path, fixed, []string{initial, "CREATE TABLE more (x TEXT) STRICT; SELECT die()"})
+		_, err := open(ctx, path, fixed, append(migrations[:len(migrations):len(migrations)], "CREATE TABLE more (x TEXT) STRICT; SELECT die()"))
 		must(err)
 	}
 }

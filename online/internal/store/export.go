@@ -35,6 +35,7 @@ const (
 // rows of the selection again, byte for byte (repeat), else export.empty.
 // Without a paired offline half it is pair.missing. Rows whose deadline has
 // passed are not exported: they are cancelled, since nothing of them ever left.
+// Rows that another wallet signs are ExportForeign's.
 func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw []byte, seq uint64, repeat bool, err error) {
 	if err := s.write(ctx, (*tx).lapse); err != nil {
 		return nil, 0, false, err
@@ -86,8 +87,8 @@ func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, 
 	if limit <= 0 || limit > bundle.MaxItems {
 		limit = bundle.MaxItems
 	}
-	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND NOT cancel_requested AND (deadline = 0 OR deadline > ?)", []any{t.at.Unix()}
-	again, againArgs := "SELECT coalesce(max(bundle), 0) FROM transactions WHERE state = 'exported' AND NOT cancel_requested", []any(nil)
+	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND signer = '' AND NOT cancel_requested AND (deadline = 0 OR deadline > ?)", []any{t.at.Unix()}
+	again, againArgs := "SELECT coalesce(max(bundle), 0) FROM transactions WHERE state = 'exported' AND signer = '' AND NOT cancel_requested", []any(nil)
 	if sel.Chain != "" {
 		query, args = query+" AND chain = ?", append(args, sel.Chain)
 		again, againArgs = again+" AND chain = ?", append(againArgs, sel.Chain)
@@ -138,6 +139,8 @@ func (t *tx) chooseNamed(sel Selection) (rows []pending.Transaction, earlier uin
 			return fault.New("export.state", "", "transaction %s %s", id, why)
 		}
 		switch {
+		case row.Signer == pending.Foreign:
+			return nil, 0, fault.New("export.state", "export it with --format ur", "transaction %s belongs to another wallet", id)
 		case sel.Chain != "" && row.Chain != sel.Chain:
 			return nil, 0, unfit("is of another chain")
 		case row.CancelRequested:
@@ -222,7 +225,7 @@ func outgoing(ctx context.Context, q querier, epoch int64, seq uint64) ([]byte, 
 
 // keepBundle stores a bundle, which becomes the head of its channel.
 func (t *tx) keepBundle(epoch int64, direction string, seq uint64, digest [32]byte, raw []byte) (n int64, err error) {
-	if err := foreign(t.ctx, t.sql, epoch, digest); err != nil {
+	if err := former(t.ctx, t.sql, epoch, digest); err != nil {
 		return 0, err
 	}
 	err = t.sql.QueryRowContext(t.ctx, "INSERT INTO bundles (epoch, direction, sequence, digest, raw, at) VALUES (?, ?, ?, ?, ?, ?) RETURNING n",
@@ -230,9 +233,9 @@ func (t *tx) keepBundle(epoch int64, direction string, seq uint64, digest [32]by
 	return n, err
 }
 
-// foreign refuses a bundle of another pairing: what was sent or taken then is
+// former refuses a bundle of another pairing: what was sent or taken then is
 // neither sent nor taken again.
-func foreign(ctx context.Context, q querier, epoch int64, digest [32]byte) error {
+func former(ctx context.Context, q querier, epoch int64, digest [32]byte) error {
 	var n int
 	if err := q.QueryRowContext(ctx, "SELECT count(*) FROM bundles WHERE digest = ? AND epoch <> ?", digest[:], epoch).Scan(&n); err != nil || n == 0 {
 		return err

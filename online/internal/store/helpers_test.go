@@ -111,7 +111,9 @@ func fill(e pending.Event) func(*pending.Transaction) error {
 	return func(p *pending.Transaction) error {
 		switch e {
 		case pending.Export:
-			p.Bundle = 1
+			if p.Signer == "" {
+				p.Bundle = 1
+			}
 		case pending.Seal:
 			p.TxID, p.Raw = "txid of "+p.ID.String(), []byte("raw of "+p.ID.String())
 		case pending.Refuse, pending.Fail, pending.Expire:

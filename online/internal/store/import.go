@@ -40,7 +40,7 @@ func judge(ctx context.Context, q querier, h bundle.Header, digest [32]byte) (bu
 	if h.Sender != bundle.IDOf(p.Peer) {
 		return 0, fault.New("bundle.sender", "pair the two devices again if this one is yours", "the bundle is from device %s, which is not the paired one", h.Sender)
 	}
-	if err := foreign(ctx, q, p.Epoch, digest); err != nil {
+	if err := former(ctx, q, p.Epoch, digest); err != nil {
 		return 0, err
 	}
 	head, err := channel(ctx, q, p.Epoch, "in")
@@ -114,7 +114,7 @@ func (x *ImportTx) Move(row pending.Transaction, e pending.Event, change func(*p
 func (x *ImportTx) PutBack(row pending.Transaction) error { return x.t.putBack(row) }
 
 // PutWallets is Store.PutWallets within the import.
-func (x *ImportTx) PutWallets(ws []bundle.Wallet) error { return x.t.putWallets(ws) }
+func (x *ImportTx) PutWallets(ws []bundle.Wallet) error { return x.t.putWallets(ws, "") }
 
 // Record keeps what became of an item. A quarantined one is told in the audit.
 func (x *ImportTx) Record(item int, o Outcome) error {

@@ -24,9 +24,12 @@ const application = 0x434f4c44
 //go:embed migrations/0001_initial.sql
 var initial string
 
+//go:embed migrations/0002_signer.sql
+var signer string
+
 // migrations are the steps from an empty database to the present schema. Step i
 // leads to version i+1 (PRAGMA user_version). A released step never changes.
-var migrations = []string{initial}
+var migrations = []string{initial, signer}
 
 // create makes an empty file that only its owner reads, before SQLite would make
 // one by the umask. SQLite gives its log files the same mode.

@@ -54,7 +54,7 @@ func (t *tx) park(row pending.Transaction, detail string) error {
 // move takes a loaded row through one event.
 func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
 	to, ok := pending.Transition(row.State, e)
-	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Bundle != 0 || e == pending.Cancel && row.MaybeSigned {
+	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Left() || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) {
 		return pending.Transaction{}, conflict(row, e)
 	}
 	next := row
@@ -104,6 +104,10 @@ func withdrawn(e pending.Event) bool {
 	return e == pending.Export || e == pending.Seal || e == pending.Intend
 }
 
+// receipted reports whether the event rests on a receipt of the paired half, which
+// alone proves that it signed nothing. Another wallet proves no such thing.
+func receipted(e pending.Event) bool { return e == pending.Refuse || e == pending.Defer }
+
 // released reports whether a row no longer uses up what it reserved. A complete
 // one does, for ever, and so does a refused one that another half may have signed.
 func released(p *pending.Transaction) bool {
@@ -118,12 +122,17 @@ func released(p *pending.Transaction) bool {
 
 // sound reports whether a row says what its state means.
 func sound(p *pending.Transaction) bool {
-	sealed := p.TxID != "" && len(p.TxID) <= maxText && len(p.Raw) != 0 && p.Bundle != 0
+	foreign := p.Signer == pending.Foreign
+	if foreign && (p.Bundle != 0 || p.MaybeSigned || p.State == pending.Refused) {
+		return false
+	}
+	carried := p.Bundle != 0 || foreign
+	sealed := p.TxID != "" && len(p.TxID) <= maxText && len(p.Raw) != 0 && carried
 	switch p.State {
 	case pending.Pending, pending.Cancelled:
 		return p.TxID == "" && len(p.Raw) == 0 && !p.Asserted && (p.State == pending.Pending || !p.MaybeSigned)
 	case pending.Exported:
-		return p.Bundle != 0 && p.TxID == "" && len(p.Raw) == 0
+		return carried && p.TxID == "" && len(p.Raw) == 0
 	case pending.Refused:
 		return p.Bundle != 0 && p.TxID == "" && p.Code != ""
 	case pending.Complete:
@@ -137,6 +146,8 @@ func detail(p *pending.Transaction) string {
 	switch {
 	case p.Code != "" && (p.State == pending.Refused || p.State == pending.Failed || p.State == pending.Expired || p.State == pending.Cancelled):
 		return p.Code
+	case p.State == pending.Exported && p.Signer != "":
+		return p.Signer
 	case p.State == pending.Exported:
 		return "bundle"
 	}
@@ -167,7 +178,7 @@ func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID st
 			return nil
 		case row.TxID == txID:
 			return conflict(row, pending.Assert)
-		case row.TxID != "" || row.Bundle != 0:
+		case row.TxID != "" || row.Left():
 			return fault.New("kms.txid.mismatch", "give the id that this transaction shows", "%s is not the id of transaction %s", quote.Line(txID), id)
 		}
 		row, err = t.move(row, pending.Assert, func(p *pending.Transaction) error {
@@ -182,8 +193,9 @@ func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID st
 // Cancel withdraws a row (KMS DELETE). One that is pending is cancelled. Once
 // exported a signature may exist, so the wish is noted: nothing of it is
 // broadcast, and its receipt is quarantined. What it reserved stays reserved,
-// until a new row takes it over (see Create). When bytes may have left it is too
-// late: state.conflict. Repeating changes nothing.
+// until a new row takes it over (see Create). That is also the only end, short of
+// signing, of what another wallet had: it gives no receipt that says no. When
+// bytes may have left it is too late: state.conflict. Repeating changes nothing.
 func (s *Store) Cancel(ctx context.Context, tenant string, id bundle.ID) (row pending.Transaction, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		if row, err = t.load(tenant, id); err != nil {

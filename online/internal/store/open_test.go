@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -122,7 +123,8 @@ func TestMigration(t *testing.T) {
 	ok(t, err)
 	put(t, s, number(1))
 	ok(t, s.Close())
-	steps := []string{initial, "ALTER TABLE transactions ADD COLUMN extra TEXT NOT NULL DEFAULT 'e'", "CREATE TABLE more (x) STRICT"}
+	now := len(migrations)
+	steps := append(migrations[:now:now], "ALTER TABLE transactions ADD COLUMN extra TEXT NOT NULL DEFAULT 'e'", "CREATE TABLE more (x) STRICT")
 
 	// One that fails half way leaves the old schema, which still opens.
 	_, err = open(t.Context(), path, fixed, steps) // a STRICT table needs types
@@ -135,14 +137,14 @@ func TestMigration(t *testing.T) {
 	get(t, s, number(1).ID)
 	ok(t, s.Close())
 
-	steps[2] = "CREATE TABLE more (x TEXT) STRICT"
+	steps[now+1] = "CREATE TABLE more (x TEXT) STRICT"
 	s, err = open(t.Context(), path, fixed, steps)
 	ok(t, err)
 	var extra string
 	var version int
 	ok(t, s.db.QueryRow("SELECT extra FROM transactions LEFT JOIN more").Scan(&extra))
 	ok(t, s.db.QueryRow("PRAGMA user_version").Scan(&version))
-	if extra != "e" || version != 3 {
+	if extra != "e" || version != now+2 {
 		t.Errorf("extra %q, version %d", extra, version)
 	}
 	get(t, s, number(1).ID)
@@ -151,7 +153,7 @@ func TestMigration(t *testing.T) {
 	code(t, err, "store.newer")
 
 	// The database as it was is kept, and opens with the old program.
-	kept := openAt(t, path+".schema1.backup")
+	kept := openAt(t, fmt.Sprintf("%s.schema%d.backup", path, now))
 	get(t, kept, number(1).ID)
 	if left, _ := filepath.Glob(path + "*.tmp"); len(left) != 0 {
 		t.Errorf("left behind: %q", left)

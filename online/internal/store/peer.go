@@ -63,7 +63,8 @@ func needPairing(ctx context.Context, q querier) (Pairing, error) {
 //
 // What the former pairing had not answered is recalled: it becomes pending, to be
 // exported again, and is marked as perhaps signed. Its payload is the same, so at
-// most one of two signatures of a payment can ever land.
+// most one of two signatures of a payment can ever land. What other wallets sign
+// stays as it is.
 func (s *Store) SetPeer(ctx context.Context, peer, own ed25519.PublicKey, replace bool) error {
 	if len(peer) != ed25519.PublicKeySize || len(own) != ed25519.PublicKeySize {
 		return fault.New("pair.key", "", "device keys have %d and %d bytes, not %d", len(peer), len(own), ed25519.PublicKeySize)
@@ -104,7 +105,7 @@ func errPaired(old ed25519.PublicKey) error {
 // recall takes back what the former pairing has not answered. A signature of it
 // may exist. What is to be cancelled stays as it is: nobody may export it again.
 func (t *tx) recall() error {
-	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'exported' ORDER BY n")
+	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'exported' AND signer = '' ORDER BY n")
 	rows, err := all(found, err, scan)
 	if err != nil {
 		return err

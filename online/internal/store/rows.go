@@ -15,7 +15,7 @@ import (
 
 // columns are what scan reads, in order.
 const columns = `id, tenant, chain, network, hashes, child, signatures, serialized, withdrawal_id, withdrawal_responses,
- request, digest, state, cancel_requested, maybe_signed, asserted, txid, raw, confirmations, code, reason, noted, bundle, deadline, created, updated`
+ request, digest, state, cancel_requested, maybe_signed, asserted, txid, raw, confirmations, code, reason, noted, bundle, deadline, created, updated, signer`
 
 // isOpen is the condition of the partial index transactions_open, word for word.
 const isOpen = `state IN ('pending', 'exported', 'signed', 'broadcasting')`
@@ -35,7 +35,7 @@ func scan(from scanner) (pending.Transaction, error) {
 	var noted, created, updated int64
 	err := from.Scan(&id, &t.Tenant, &t.Chain, &network, &hashes, &child, &signatures, &t.Serialized, &t.WithdrawalID, &t.WithdrawalResponses,
 		&t.Request, &digest, &state, &t.CancelRequested, &t.MaybeSigned, &t.Asserted, &t.TxID, &t.Raw, &t.Confirmations,
-		&t.Code, &t.Reason, &noted, &t.Bundle, &t.Deadline, &created, &updated)
+		&t.Code, &t.Reason, &noted, &t.Bundle, &t.Deadline, &created, &updated, &t.Signer)
 	if err != nil {
 		return pending.Transaction{}, err
 	}
@@ -131,10 +131,10 @@ func (t *tx) insert(p *pending.Transaction) error {
 	if p.Index != nil {
 		child = sql.NullInt64{Int64: int64(*p.Index), Valid: true}
 	}
-	_, err = t.exec("INSERT INTO transactions ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	_, err = t.exec("INSERT INTO transactions ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		p.ID[:], p.Tenant, p.Chain, string(p.Network), string(hashes), child, string(signatures), p.Serialized, p.WithdrawalID, p.WithdrawalResponses,
 		p.Request, p.Digest[:], string(p.State), p.CancelRequested, p.MaybeSigned, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations),
-		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Deadline, p.Created.UnixMilli(), p.Updated.UnixMilli())
+		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Deadline, p.Created.UnixMilli(), p.Updated.UnixMilli(), p.Signer)
 	return err
 }
 

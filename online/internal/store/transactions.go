@@ -89,6 +89,8 @@ func creatable(p *pending.Transaction, idem Idempotency) error {
 		return bad("its digest is not that of its request")
 	case p.State != "" && p.State != pending.Pending, p.TxID != "", len(p.Raw) != 0, p.Bundle != 0, p.CancelRequested, p.MaybeSigned, p.Asserted, p.Deadline < 0:
 		return bad("it is not new")
+	case p.Signer != "" && p.Signer != pending.Foreign:
+		return bad("nobody signs as " + quote.String(p.Signer))
 	case len(idem.Key) > maxText:
 		return fault.New("idempotency.key", "", "the idempotency key has %d bytes, and %d is the most", len(idem.Key), maxText)
 	}
