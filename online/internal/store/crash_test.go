@@ -89,6 +89,32 @@ func crash(point, path string) {
 		_, err := s.Move(ctx, number(1).ID, pending.Intend, nil)
 		must(err)
 		kill()
+	case "foreign export committed":
+		_, err := s.ExportForeign(ctx, number(1).ID)
+		must(err)
+		kill()
+	case "foreign export not committed":
+		must(s.write(ctx, func(t *tx) error {
+			row, err := t.load(Any, number(1).ID)
+			must(err)
+			_, err = t.move(row, pending.Export, nil)
+			must(err)
+			kill()
+			return nil
+		}))
+	case "foreign import not committed", "foreign import committed":
+		must(s.ImportForeign(ctx, func(x *ImportTx) error {
+			row, _, err := x.Row(number(1).ID)
+			must(err)
+			must(x.Move(row, pending.Seal, fill(pending.Seal)))
+			_, err = x.Quarantine(Outcome{ID: number(2).ID, Code: "some.code"}, []byte("answer"))
+			must(err)
+			if point == "foreign import not committed" {
+				kill()
+			}
+			return nil
+		}))
+		kill()
 	case "assert committed":
 		_, err := s.Assert(ctx, "a", number(1).ID, "0xabc")
 		must(err)
