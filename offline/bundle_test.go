@@ -18,6 +18,7 @@ import (
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain/registry"
 	"coldsign/shared/fault"
+	"coldsign/shared/frame"
 )
 
 // unlocked opens the paired home of a fresh copy.
@@ -86,7 +87,7 @@ func TestDamagedBundles(t *testing.T) {
 		}
 	}
 	put(raw)
-	if _, _, _, err := s.received(in); err != nil {
+	if _, _, _, err := s.received(file(t, in)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(in); err != nil {
@@ -98,7 +99,7 @@ func TestDamagedBundles(t *testing.T) {
 		t.Helper()
 		cases++
 		put(b)
-		if _, _, _, err := s.received(in); !strings.HasPrefix(fault.Code(err), "bundle.") {
+		if _, _, _, err := s.received(file(t, in)); !strings.HasPrefix(fault.Code(err), "bundle.") {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
@@ -159,7 +160,7 @@ func TestFileChangesAfterReading(t *testing.T) {
 	if err := os.WriteFile(in, good, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, _, _, err := s.received(in)
+	b, _, _, err := s.received(file(t, in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func TestFileChangesAfterReading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opt.out = filepath.Join(dir, "a.cbor")
+	s.opt.Out = filepath.Join(dir, "a.cbor")
 	if err := s.decide(b, batch); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func TestFileChangesAfterReading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := os.ReadFile(s.opt.out)
+	raw, err := os.ReadFile(s.opt.Out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestFileChangesAfterReading(t *testing.T) {
 		t.Errorf("the answer is to another bundle: %v", err)
 	}
 	// The evil one now claims the same place and the same id.
-	if _, _, _, err := s.received(in); !fault.Is(err, "bundle.fork") {
+	if _, _, _, err := s.received(file(t, in)); !fault.Is(err, "bundle.fork") {
 		t.Errorf("%v", err)
 	}
 }
@@ -204,7 +205,7 @@ func TestCrashAfterTheJournal(t *testing.T) {
 	if err := os.WriteFile(in, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, _, _, err := s.received(in)
+	b, _, _, err := s.received(file(t, in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,11 +213,11 @@ func TestCrashAfterTheJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opt.out = filepath.Join(dir, "a.cbor")
+	s.opt.Out = filepath.Join(dir, "a.cbor")
 	if err := s.decide(b, batch); err != nil {
 		t.Fatal(err)
 	}
-	first, err := os.ReadFile(s.opt.out)
+	first, err := os.ReadFile(s.opt.Out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,15 +229,15 @@ func TestCrashAfterTheJournal(t *testing.T) {
 	s = reopened(t, dir)
 	s.now = func() time.Time { return time.Now().Add(48 * time.Hour) }
 	s.ks.SetPreset("compat")
-	b, e, repeat, err := s.received(in)
+	b, e, repeat, err := s.received(file(t, in))
 	if err != nil || !repeat || e.Kind != journal.Decided {
 		t.Fatalf("repeat %v, %v", repeat, err)
 	}
-	s.opt.out = filepath.Join(dir, "b.cbor")
+	s.opt.Out = filepath.Join(dir, "b.cbor")
 	if err := s.again(b, e); err != nil {
 		t.Fatal(err)
 	}
-	second, err := os.ReadFile(s.opt.out)
+	second, err := os.ReadFile(s.opt.Out)
 	if err != nil || !bytes.Equal(first, second) {
 		t.Errorf("the answer made again is another: %v", err)
 	}
@@ -254,7 +255,7 @@ func TestPairingCutShort(t *testing.T) {
 	if err := os.WriteFile(in, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, _, _, err := s.received(in)
+	b, _, _, err := s.received(file(t, in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +263,7 @@ func TestPairingCutShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opt.out = filepath.Join(dir, "a.cbor")
+	s.opt.Out = filepath.Join(dir, "a.cbor")
 	if err := s.decide(b, batch); err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +277,7 @@ func TestPairingCutShort(t *testing.T) {
 	if peer, _ := s.ks.Peer(); !bytes.Equal(peer, s.j.Peer()) || s.j.Out() != out {
 		t.Errorf("the journal is with %x at %d, the keystore with %x", s.j.Peer(), s.j.Out().Sequence, peer)
 	}
-	if _, _, repeat, err := s.received(in); err != nil || !repeat {
+	if _, _, repeat, err := s.received(file(t, in)); err != nil || !repeat {
 		t.Errorf("the old peer's bundle: repeat %v, %v", repeat, err)
 	}
 	entries, _ := s.j.Head()
@@ -299,3 +300,17 @@ func TestPanicIsOneLine(t *testing.T) {
 type bomb struct{}
 
 func (bomb) Write([]byte) (int, error) { panic("secret") }
+
+// file is a message as it comes from a file.
+func file(t *testing.T, name string) frame.Message {
+	t.Helper()
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := frame.FromFile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,8 @@ import (
 	"coldsign/shared/chain"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
+	"coldsign/shared/frame"
+	"coldsign/shared/frame/link"
 	"coldsign/shared/quote"
 )
 
@@ -29,7 +32,11 @@ type session struct {
 
 // guard refuses to go on where the machine could talk.
 func (a *app) guard() error {
+	if a.safe {
+		return nil
+	}
 	err := harden.Check()
+	a.safe = err == nil || a.opt.allowNetwork
 	if err != nil && a.opt.allowNetwork {
 		a.loud = "WARNING: NOT AIR-GAPPED: " + quote.Line(what(err)) + ". Never use real keys here."
 		if a.con.Terminal() {
@@ -172,13 +179,51 @@ func (s *session) keep(n uint64, raw []byte) error {
 	return durable.Write(s.sent(n), raw)
 }
 
-// input reads the bundle named by an operand, once.
-func (a *app) input(name string) ([]byte, error) {
-	return durable.ReadInput(name, a.con.In, bundle.MaxFile)
+// streams are those that a message comes and goes by. A scan that is cut short is
+// kept in the home.
+func (a *app) streams() link.Streams {
+	s := link.Streams{In: a.con.In, Out: a.out, Err: a.con.Err, Env: a.env, Notes: &a.notes}
+	if _, err := os.Stat(a.opt.home); err == nil {
+		s.State = filepath.Join(a.opt.home, "scan.state")
+	}
+	return s
 }
 
-// output writes a bundle where it was asked for.
-func (a *app) output(name string, raw []byte) error { return durable.WriteOutput(name, a.out, raw) }
+// withMessage reads what the command line names and runs f on an unlocked home.
+// Codes are read before it is unlocked: no key is in memory while a picture is
+// looked at.
+func (a *app) withMessage(operand string, wanted func(frame.Message) error, f func(*session, frame.Message) error) error {
+	if operand != "" {
+		return a.with(func(s *session) error {
+			m, err := a.opt.Receive(context.Background(), a.streams(), operand, wanted)
+			if err != nil {
+				return err
+			}
+			return f(s, m)
+		})
+	}
+	if err := a.guard(); err != nil {
+		return err
+	}
+	m, err := a.opt.Receive(context.Background(), a.streams(), "", wanted)
+	if err != nil {
+		return err
+	}
+	return a.with(func(s *session) error { return f(s, m) })
+}
+
+// send gives a bundle out where it was asked for.
+func (a *app) send(raw []byte) error {
+	return a.opt.Send(context.Background(), a.streams(), frame.Message{Format: frame.Native, Data: raw})
+}
+
+// operand is the FILE of a command, or "" where codes stand in for it.
+func (a *app) operand() string {
+	if len(a.args) == 0 {
+		return ""
+	}
+	return a.args[0]
+}
 
 // peer gives the paired online half's key.
 func (s *session) peer() ([]byte, error) {

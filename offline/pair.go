@@ -13,17 +13,25 @@ import (
 	"coldsign/shared/cli"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
+	"coldsign/shared/frame"
 	"coldsign/shared/hd"
 )
 
 func (a *app) pair() error {
-	if (a.opt.out == "") == (a.opt.in == "") {
-		return cli.Usagef("give either --out FILE or --in FILE")
+	sends, err := a.opt.Sends(a.opt.json)
+	if err != nil {
+		return err
 	}
-	if a.opt.out != "" {
+	receives, err := a.opt.Receives(a.opt.in)
+	switch {
+	case err != nil:
+		return err
+	case sends == receives:
+		return cli.Usagef("give either --out FILE or --in FILE, or codes in place of one")
+	case sends:
 		return a.with((*session).pairOut)
 	}
-	return a.with((*session).pairIn)
+	return a.withMessage(a.opt.in, frame.IsBundle, (*session).pairIn)
 }
 
 // pairOut writes this half's device key for the other half.
@@ -39,17 +47,17 @@ func (s *session) pairOut() error {
 	if err != nil {
 		return err
 	}
-	if err := s.output(s.opt.out, raw); err != nil || s.opt.out == "-" {
+	if err := s.send(raw); err != nil || s.opt.Printed() {
 		return err
 	}
 	id := bundle.IDOf(d.Public())
-	return s.say(map[string]any{"out": s.opt.out, "device": id.String()}, "device %s: now read the file on the online half\n", id)
+	return s.say(map[string]any{"out": s.opt.Where(), "device": id.String()}, "device %s: now read the file on the online half\n", id)
 }
 
 // pairIn reads the online half's device key and pairs once a person has seen
 // the same six words on both screens.
-func (s *session) pairIn() error {
-	raw, err := s.input(s.opt.in)
+func (s *session) pairIn(m frame.Message) error {
+	raw, err := m.Bundle()
 	if err != nil {
 		return err
 	}
@@ -109,8 +117,11 @@ func (s *session) confirmWords(words string) error {
 }
 
 func (a *app) keysExport() error {
-	if a.opt.out == "" {
-		return cli.Usagef("give --out FILE")
+	if err := a.opt.MustSend(a.opt.json); err != nil {
+		return err
+	}
+	if a.opt.id != "" {
+		return a.keysForeign()
 	}
 	return a.with(func(s *session) error {
 		peer, err := s.peer()
@@ -132,7 +143,7 @@ func (a *app) keysExport() error {
 		if len(items) == 0 {
 			return fault.New("wallet.none", "make one with \"coldsign-offline wallet new\"", "there is no wallet to export")
 		}
-		if err := durable.Writable(s.opt.out); err != nil {
+		if err := s.opt.Writable(); err != nil {
 			return err
 		}
 		if raw, ok := s.unchanged(items); ok {
@@ -158,14 +169,14 @@ func (a *app) keysExport() error {
 
 // exported writes a keys bundle where it was asked for.
 func (s *session) exported(raw []byte, sequence uint64, wallets int, repeat bool) error {
-	if err := s.output(s.opt.out, raw); err != nil || s.opt.out == "-" {
+	if err := s.send(raw); err != nil || s.opt.Printed() {
 		return err
 	}
 	again := ""
 	if repeat {
 		again = ", as before, byte for byte"
 	}
-	return s.say(map[string]any{"out": s.opt.out, "wallets": wallets, "sequence": sequence, "repeat": repeat},
+	return s.say(map[string]any{"out": s.opt.Where(), "wallets": wallets, "sequence": sequence, "repeat": repeat},
 		"bundle %d with the public keys of %d wallet(s)%s\n", sequence, wallets, again)
 }
 

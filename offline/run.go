@@ -14,6 +14,7 @@ import (
 	"coldsign/shared/chain/registry"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
+	"coldsign/shared/frame/link"
 )
 
 const usage = `coldsign-offline: review and sign on a machine that cannot talk
@@ -25,7 +26,8 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   address ID [INDEX] [--network NAME]
   pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
   keys export --out FILE                        public keys for the online half
-  review FILE                                   what signing would do
+  keys export --id ID --format ur [--type T] --qr      one wallet's public key for another wallet
+  review FILE [--network NAME]                  what signing would do
   sign FILE --out FILE [--approve DIGEST] [--refuse ID]...   --approve only after a review here
   resend N --out FILE                           a bundle to the online half that was lost
   policy show | policy set --preset strict|compat
@@ -34,6 +36,7 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
 
 Everywhere: --home DIR, --json, --passphrase-file FILE, --allow-network-interfaces.
 FILE may be - for standard input or output.
+` + link.Help + `
 Exit status: 0 done, 1 refused or failed, 2 usage.
 `
 
@@ -44,16 +47,20 @@ type app struct {
 	now   func() time.Time
 	chain *registry.Registry
 	opt   options
+	env   func(string) string
+	notes link.Notes
 	loud  string   // said on every screen while the air gap is not checked
+	safe  bool     // the air gap was checked, or that was waived loudly
 	args  []string // operands
 }
 
 // options are the flags of all commands; each command takes those it knows.
 type options struct {
-	home, passphraseFile, chain, id, in, out, confirm, approve, network, preset string
-	json, allowNetwork, testnet, replace, dice                                  bool
-	count                                                                       int
-	refuse                                                                      cli.List
+	link.Ends
+	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind string
+	json, allowNetwork, testnet, replace, dice                                   bool
+	count                                                                        int
+	refuse                                                                       cli.List
 }
 
 // notGiven is a count that nobody types.
@@ -72,11 +79,11 @@ func commands() []cli.Command[*app] {
 		{Name: "wallet list", Flags: everywhere(), Do: (*app).walletList},
 		{Name: "wallet remove", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).walletRemove},
 		{Name: "address", Flags: everywhere("network"), Min: 1, Max: 2, Do: (*app).address},
-		{Name: "pair", Flags: everywhere("out", "in", "confirm", "replace"), Do: (*app).pair},
-		{Name: "keys export", Flags: everywhere("out"), Do: (*app).keysExport},
-		{Name: "review", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).review},
-		{Name: "sign", Flags: everywhere("out", "approve", "refuse"), Min: 1, Max: 1, Do: (*app).sign},
-		{Name: "resend", Flags: everywhere("out"), Min: 1, Max: 1, Do: (*app).resend},
+		{Name: "pair", Flags: everywhere(link.OutFlags(link.InFlags("in", "confirm", "replace")...)...), Do: (*app).pair},
+		{Name: "keys export", Flags: everywhere(link.OutFlags("id", "type")...), Do: (*app).keysExport},
+		{Name: "review", Flags: everywhere(link.InFlags("network")...), Max: 1, Do: (*app).review},
+		{Name: "sign", Flags: everywhere(link.OutFlags(link.InFlags("approve", "refuse", "network")...)...), Max: 1, Do: (*app).sign},
+		{Name: "resend", Flags: everywhere(link.OutFlags()...), Min: 1, Max: 1, Do: (*app).resend},
 		{Name: "policy show", Flags: everywhere(), Do: (*app).policyShow},
 		{Name: "policy set", Flags: everywhere("preset"), Do: (*app).policySet},
 		{Name: "journal show", Flags: everywhere(), Do: (*app).journalShow},
@@ -94,7 +101,7 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 			code = cli.Report(errOut, fault.New("internal", "report it with what you did, and run \"coldsign-offline journal verify\"", "the program met a state it does not know"))
 		}
 	}()
-	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: cli.Stdout{Writer: out}, now: time.Now, chain: registry.New()}
+	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: cli.Stdout{Writer: out}, now: time.Now, chain: registry.New(), env: env}
 	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
 		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "offline")
 	}
@@ -112,6 +119,9 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 	if err == nil && a.loud != "" && !a.con.Terminal() {
 		fmt.Fprintln(errOut, a.loud)
 	}
+	if err == nil {
+		a.notes.Flush(errOut)
+	}
 	return cli.Report(errOut, err)
 }
 
@@ -119,13 +129,14 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 func (a *app) define(fs *flag.FlagSet, name string) {
 	o := &a.opt
 	text := map[string]*string{
-		"home": &o.home, "passphrase-file": &o.passphraseFile, "chain": &o.chain, "id": &o.id, "in": &o.in, "out": &o.out,
+		"home": &o.home, "passphrase-file": &o.passphraseFile, "chain": &o.chain, "id": &o.id, "in": &o.in, "type": &o.kind,
 		"confirm": &o.confirm, "approve": &o.approve, "network": &o.network, "preset": &o.preset,
 	}
 	yes := map[string]*bool{
 		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
+	case o.Ends.Define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:

@@ -16,15 +16,16 @@ import (
 	"coldsign/shared/cli"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
+	"coldsign/shared/frame"
 )
 
 // received opens a request bundle: verified, meant for us, in its place.
-func (s *session) received(name string) (b *bundle.Bundle, entry journal.Entry, repeat bool, err error) {
+func (s *session) received(m frame.Message) (b *bundle.Bundle, entry journal.Entry, repeat bool, err error) {
 	peer, err := s.peer()
 	if err != nil {
 		return nil, entry, false, err
 	}
-	raw, err := s.input(name)
+	raw, err := m.Bundle()
 	if err != nil {
 		return nil, entry, false, err
 	}
@@ -81,9 +82,25 @@ func (s *session) showText(w io.Writer, batch *review.Batch, repeat bool) error 
 	return batch.Print(w)
 }
 
+// showFirst shows a review and notes in the journal that it was shown: an approval
+// rests on this entry.
+func (s *session) showFirst(batch *review.Batch, repeat bool) error {
+	if err := s.show(batch, repeat); err != nil {
+		return err
+	}
+	_, err := s.record(journal.Entry{Kind: journal.Seen, Data: batch.Shown()})
+	return err
+}
+
 func (a *app) review() error {
-	return a.with(func(s *session) error {
-		b, _, repeat, err := s.received(a.args[0])
+	if err := a.opt.MustReceive(a.operand()); err != nil {
+		return err
+	}
+	return a.withMessage(a.operand(), wanted, func(s *session, m frame.Message) error {
+		if frame.IsBundle(m) != nil {
+			return s.reviewForeign(m)
+		}
+		b, _, repeat, err := s.received(m)
 		if err != nil {
 			return err
 		}
@@ -91,28 +108,26 @@ func (a *app) review() error {
 		if err != nil {
 			return err
 		}
-		// Shown first: an approval rests on this entry.
-		if err := s.show(batch, repeat); err != nil {
-			return err
-		}
-		_, err = s.record(journal.Entry{Kind: journal.Seen, Data: batch.Shown()})
-		return err
+		return s.showFirst(batch, repeat)
 	})
 }
 
 func (a *app) sign() error {
-	if a.opt.out == "" {
-		return cli.Usagef("give --out FILE")
+	if err := a.opt.MustReceive(a.operand()); err != nil {
+		return err
 	}
-	if a.opt.out == "-" && a.opt.json {
-		return cli.Usagef("--json and --out - both want standard output")
+	if err := a.opt.MustSend(a.opt.json); err != nil {
+		return err
 	}
-	return a.with(func(s *session) error {
-		b, entry, repeat, err := s.received(a.args[0])
+	return a.withMessage(a.operand(), wanted, func(s *session, m frame.Message) error {
+		if frame.IsBundle(m) != nil {
+			return s.signForeign(m)
+		}
+		b, entry, repeat, err := s.received(m)
 		if err != nil {
 			return err
 		}
-		if err := durable.Writable(a.opt.out); err != nil {
+		if err := a.opt.Writable(); err != nil {
 			return err
 		}
 		if repeat {
@@ -200,10 +215,7 @@ func (s *session) approve(batch *review.Batch, shown []byte) error {
 func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
 	receipts := batch.Sign()
 	place := s.next()
-	signing := &journal.Signing{Bundle: b.Digest(), Sequence: b.Sequence, Decisions: make([]journal.Decision, len(receipts))}
-	for i, r := range receipts {
-		signing.Decisions[i] = journal.Decision{ID: r.ID, Digest: r.Digest, Status: r.Status, Code: r.Code, Reason: r.Reason}
-	}
+	signing := decisions(b.Digest(), b.Sequence, receipts)
 	raw, err := s.seal(b, place, receipts)
 	if err != nil {
 		return err
@@ -216,6 +228,15 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
 		return err
 	}
 	return s.deliver(raw, signing, false)
+}
+
+// decisions is what the journal keeps of receipts.
+func decisions(digest [32]byte, sequence uint64, receipts []bundle.Receipt) *journal.Signing {
+	d := &journal.Signing{Bundle: digest, Sequence: sequence, Decisions: make([]journal.Decision, len(receipts))}
+	for i, r := range receipts {
+		d.Decisions[i] = journal.Decision{ID: r.ID, Digest: r.Digest, Status: r.Status, Code: r.Code, Reason: r.Reason}
+	}
+	return d
 }
 
 // seal makes the answer. It is deterministic: the journal entry and the request
@@ -293,9 +314,14 @@ type itemResult struct {
 
 // deliver writes the answer where it was asked for and says what is in it.
 func (s *session) deliver(raw []byte, d *journal.Signing, repeat bool) error {
-	if err := s.output(s.opt.out, raw); err != nil {
+	if err := s.send(raw); err != nil {
 		return err
 	}
+	return s.told(d, repeat)
+}
+
+// told says what became of each request.
+func (s *session) told(d *journal.Signing, repeat bool) error {
 	var signed, refused, deferred int
 	items := make([]itemResult, len(d.Decisions))
 	for i, x := range d.Decisions {
@@ -309,9 +335,9 @@ func (s *session) deliver(raw []byte, d *journal.Signing, repeat bool) error {
 			refused++
 		}
 	}
-	if s.opt.out != "-" {
+	if !s.opt.Printed() {
 		err := s.print(map[string]any{
-			"out": s.opt.out, "digest": hex.EncodeToString(d.Bundle[:]), "signed": signed, "refused": refused, "deferred": deferred,
+			"out": s.opt.Where(), "digest": hex.EncodeToString(d.Bundle[:]), "signed": signed, "refused": refused, "deferred": deferred,
 			"repeat": repeat, "items": items,
 		}, func(w io.Writer) error {
 			if repeat {
@@ -346,8 +372,11 @@ func putOff(n int) string {
 // have been lost on the way.
 func (a *app) resend() error {
 	n, err := strconv.ParseUint(a.args[0], 10, 63)
-	if err != nil || a.opt.out == "" {
+	if err != nil {
 		return cli.Usagef("give the number of a bundle and --out FILE")
+	}
+	if err := a.opt.MustSend(a.opt.json); err != nil {
+		return err
 	}
 	return a.with(func(s *session) error {
 		e, ok := s.j.Sent(n)
@@ -358,9 +387,9 @@ func (a *app) resend() error {
 		if err != nil || sha256.Sum256(raw) != e.Out.Digest {
 			return fault.New("sent.missing", "run \"sign\" again with the bundle that it answers", "bundle %d is not kept here as it was made", n)
 		}
-		if err := s.output(s.opt.out, raw); err != nil || s.opt.out == "-" {
+		if err := s.send(raw); err != nil || s.opt.Printed() {
 			return err
 		}
-		return s.say(map[string]any{"out": s.opt.out, "sequence": n}, "wrote bundle %d again\n", n)
+		return s.say(map[string]any{"out": s.opt.Where(), "sequence": n}, "wrote bundle %d again\n", n)
 	})
 }

@@ -15,13 +15,21 @@ import (
 	"coldsign/shared/bundle"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
+	"coldsign/shared/frame"
 )
 
 func (a *app) pair() error {
-	if (a.opt.out == "") == (a.opt.in == "") {
-		return cli.Usagef("give either --out FILE or --in FILE")
+	sends, err := a.opt.Sends(a.opt.json)
+	if err != nil {
+		return err
 	}
-	if a.opt.out != "" {
+	receives, err := a.opt.Receives(a.opt.in)
+	switch {
+	case err != nil:
+		return err
+	case sends == receives:
+		return cli.Usagef("give either --out FILE or --in FILE, or codes in place of one")
+	case sends:
 		return a.with((*home).pairOut)
 	}
 	return a.with((*home).pairIn)
@@ -32,15 +40,19 @@ func (h *home) pairOut() error {
 	if err != nil {
 		return err
 	}
-	if err := h.output(h.opt.out, raw); err != nil || h.opt.out == "-" {
+	if err := h.send(raw); err != nil || h.opt.Printed() {
 		return err
 	}
 	id := bundle.IDOf(h.device.Public())
-	return h.say(map[string]any{"out": h.opt.out, "device": id.String()}, "device %s: now read the file on the offline half\n", id)
+	return h.say(map[string]any{"out": h.opt.Where(), "device": id.String()}, "device %s: now read the file on the offline half\n", id)
 }
 
 func (h *home) pairIn() error {
-	raw, err := h.input(h.opt.in)
+	m, err := h.receive(h.opt.in, frame.IsBundle)
+	if err != nil {
+		return err
+	}
+	raw, err := m.Bundle()
 	if err != nil {
 		return err
 	}
@@ -81,7 +93,14 @@ func (h *home) confirmWords(words string) error {
 
 func (a *app) keysImport() error {
 	return a.with(func(h *home) error {
-		raw, err := h.input(h.args[0])
+		m, err := h.receive(h.operand(), isKeys)
+		if err != nil {
+			return err
+		}
+		if frame.IsBundle(m) != nil {
+			return h.keysForeign(m)
+		}
+		raw, err := m.Bundle()
 		if err != nil {
 			return err
 		}
@@ -102,11 +121,8 @@ func repeated(yes bool) string {
 }
 
 func (a *app) export() error {
-	if a.opt.out == "" {
-		return cli.Usagef("give --out FILE")
-	}
-	if a.opt.out == "-" && a.opt.json {
-		return cli.Usagef("--json and --out - both want standard output")
+	if err := a.opt.MustSend(a.opt.json); err != nil {
+		return err
 	}
 	if a.opt.limit == 0 || a.opt.limit < -1 || a.opt.bundle == 0 || a.opt.bundle < -1 || a.opt.expires < 0 {
 		return cli.Usagef("--limit and --bundle take numbers from 1, --expires a time like 72h")
@@ -123,11 +139,17 @@ func (a *app) export() error {
 		return fault.New("chain.unknown", "see \"coldsign-online version\" for the chains", "chain %q is unknown", a.opt.chain)
 	}
 	return a.with(func(h *home) error {
+		if foreign, err := h.foreignRows(sel.IDs); err != nil || foreign {
+			if err == nil {
+				err = h.exportForeign(sel.IDs)
+			}
+			return err
+		}
 		x, err := h.exported(sel)
 		if err != nil {
 			return err
 		}
-		if err := h.output(h.opt.out, x.Raw); err != nil || h.opt.out == "-" {
+		if err := h.send(x.Raw); err != nil || h.opt.Printed() {
 			return err
 		}
 		b, err := bundle.Open(x.Raw, h.device.Public())
@@ -136,7 +158,7 @@ func (a *app) export() error {
 		}
 		digest := b.Digest()
 		return h.say(map[string]any{
-			"out": h.opt.out, "sequence": x.Sequence, "items": b.Len(), "repeat": x.Repeat, "digest": hex.EncodeToString(digest[:]),
+			"out": h.opt.Where(), "sequence": x.Sequence, "items": b.Len(), "repeat": x.Repeat, "digest": hex.EncodeToString(digest[:]),
 		}, "%sbundle %d with %d requests\ndigest %x\n", again(x.Repeat), x.Sequence, b.Len(), digest)
 	})
 }
@@ -171,7 +193,14 @@ type outcomeJSON struct {
 
 func (a *app) importAnswers() error {
 	return a.with(func(h *home) error {
-		raw, err := h.input(h.args[0])
+		m, err := h.receive(h.operand(), isAnswer)
+		if err != nil {
+			return err
+		}
+		if frame.IsBundle(m) != nil {
+			return h.importForeign(m)
+		}
+		raw, err := m.Bundle()
 		if err != nil {
 			return err
 		}
@@ -179,25 +208,30 @@ func (a *app) importAnswers() error {
 		if err != nil {
 			return err
 		}
-		items := make([]outcomeJSON, len(r.Items))
-		count := map[string]int{}
-		for i, o := range r.Items {
-			items[i] = outcomeJSON{o.ID.String(), o.Status, o.Code, o.Reason, o.TxID}
-			count[o.Status]++
-		}
-		return h.print(map[string]any{
-			"sequence": r.Sequence, "repeat": r.Repeat, "items": items,
-			"signed": count["signed"], "refused": count["refused"], "deferred": count["deferred"], "quarantined": count["quarantined"],
-		}, func(w io.Writer) error {
-			for _, o := range items {
-				if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-11s %s  %s%s %s", o.Status, o.ID, o.TxID, o.Code, o.Reason), " ")); err != nil {
-					return err
-				}
+		return h.imported(r)
+	})
+}
+
+// imported says what became of each item.
+func (h *home) imported(r courier.Report) error {
+	items := make([]outcomeJSON, len(r.Items))
+	count := map[string]int{}
+	for i, o := range r.Items {
+		items[i] = outcomeJSON{o.ID.String(), o.Status, o.Code, o.Reason, o.TxID}
+		count[o.Status]++
+	}
+	return h.print(map[string]any{
+		"sequence": r.Sequence, "repeat": r.Repeat, "items": items,
+		"signed": count["signed"], "refused": count["refused"], "deferred": count["deferred"], "quarantined": count["quarantined"],
+	}, func(w io.Writer) error {
+		for _, o := range items {
+			if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-11s %s  %s%s %s", o.Status, o.ID, o.TxID, o.Code, o.Reason), " ")); err != nil {
+				return err
 			}
-			_, err := fmt.Fprintf(w, "%ssigned %d, refused %d, deferred %d, quarantined %d\n", repeated(r.Repeat),
-				count["signed"], count["refused"], count["deferred"], count["quarantined"])
-			return err
-		})
+		}
+		_, err := fmt.Fprintf(w, "%ssigned %d, refused %d, deferred %d, quarantined %d\n", repeated(r.Repeat),
+			count["signed"], count["refused"], count["deferred"], count["quarantined"])
+		return err
 	})
 }
 
@@ -205,6 +239,7 @@ type rowJSON struct {
 	ID            string `json:"id"`
 	Chain         string `json:"chain"`
 	Network       string `json:"network"`
+	Signer        string `json:"signer,omitempty"`
 	State         string `json:"state"`
 	Cancel        bool   `json:"cancelRequested,omitempty"`
 	TxID          string `json:"txId,omitempty"`
@@ -234,7 +269,7 @@ func (a *app) pending() error {
 		}
 		list := make([]rowJSON, len(rows))
 		for i, r := range rows {
-			list[i] = rowJSON{r.ID.String(), r.Chain, string(r.Network), string(r.State), r.CancelRequested, r.TxID, r.Confirmations, r.Bundle, r.Code, r.Reason, r.Created.UTC().Format(time.RFC3339)}
+			list[i] = rowJSON{r.ID.String(), r.Chain, string(r.Network), r.Signer, string(r.State), r.CancelRequested, r.TxID, r.Confirmations, r.Bundle, r.Code, r.Reason, r.Created.UTC().Format(time.RFC3339)}
 		}
 		return h.print(list, func(w io.Writer) error {
 			for _, r := range list {

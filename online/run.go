@@ -14,11 +14,11 @@ import (
 	"coldsign/online/internal/config"
 	"coldsign/online/internal/courier"
 	"coldsign/online/internal/store"
-	"coldsign/shared/bundle"
 	"coldsign/shared/chain/registry"
 	"coldsign/shared/cli"
-	"coldsign/shared/durable"
 	"coldsign/shared/fault"
+	"coldsign/shared/frame"
+	"coldsign/shared/frame/link"
 )
 
 const usage = `coldsign-online: the list of pending transactions, and what becomes of them
@@ -36,6 +36,7 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
 
 Everywhere: --home DIR, --json, --database FILE.db, --config FILE.toml.
 FILE may be - for standard input or output.
+` + link.Help + `
 Exit status: 0 done, 1 refused or failed, 2 usage.
 `
 
@@ -47,17 +48,20 @@ type app struct {
 	err   io.Writer
 	now   func() time.Time
 	chain *registry.Registry
+	env   func(string) string
+	notes link.Notes
 	opt   options
 	args  []string
 }
 
 type options struct {
-	home, database, config, listen, chain, state, in, out, confirm, name, scope, tenant string
-	json, replace                                                                       bool
-	limit                                                                               int
-	bundle                                                                              int64
-	expires                                                                             time.Duration
-	ids                                                                                 cli.List
+	link.Ends
+	home, database, config, listen, chain, state, in, confirm, name, scope, tenant string
+	json, replace, testnet                                                         bool
+	limit                                                                          int
+	bundle                                                                         int64
+	expires                                                                        time.Duration
+	ids                                                                            cli.List
 }
 
 func everywhere(more ...string) []string {
@@ -67,14 +71,14 @@ func everywhere(more ...string) []string {
 func commands() []cli.Command[*app] {
 	return []cli.Command[*app]{
 		{Name: "serve", Flags: everywhere("listen"), Do: (*app).serve},
-		{Name: "pair", Flags: everywhere("out", "in", "confirm", "replace"), Do: (*app).pair},
-		{Name: "keys import", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).keysImport},
+		{Name: "pair", Flags: everywhere(link.OutFlags(link.InFlags("in", "confirm", "replace")...)...), Do: (*app).pair},
+		{Name: "keys import", Flags: everywhere(link.InFlags("chain", "testnet")...), Max: 1, Do: (*app).keysImport},
 		{Name: "apikey create", Flags: everywhere("name", "scope", "tenant"), Do: (*app).apikeyCreate},
 		{Name: "apikey list", Flags: everywhere(), Do: (*app).apikeyList},
 		{Name: "apikey revoke", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).apikeyRevoke},
 		{Name: "pending", Flags: everywhere("chain", "state", "limit"), Do: (*app).pending},
-		{Name: "export", Flags: everywhere("out", "chain", "id", "limit", "bundle", "expires"), Do: (*app).export},
-		{Name: "import", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).importAnswers},
+		{Name: "export", Flags: everywhere(link.OutFlags("chain", "id", "limit", "bundle", "expires")...), Do: (*app).export},
+		{Name: "import", Flags: everywhere(link.InFlags()...), Max: 1, Do: (*app).importAnswers},
 		{Name: "broadcast", Flags: everywhere(), Do: (*app).broadcast},
 		{Name: "version", Flags: everywhere(), Do: (*app).version},
 	}
@@ -82,7 +86,7 @@ func commands() []cli.Command[*app] {
 
 // run is the whole program, for tests too.
 func run(ctx context.Context, args []string, in *os.File, out, errOut io.Writer, env func(string) string) int {
-	a := &app{ctx: ctx, in: in, out: cli.Stdout{Writer: out}, err: errOut, now: time.Now, chain: registry.New()}
+	a := &app{ctx: ctx, in: in, out: cli.Stdout{Writer: out}, err: errOut, now: time.Now, chain: registry.New(), env: env}
 	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
 		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "online")
 	}
@@ -95,6 +99,9 @@ func run(ctx context.Context, args []string, in *os.File, out, errOut io.Writer,
 	if err == nil {
 		err = cmd.Do(a)
 	}
+	if err == nil {
+		a.notes.Flush(errOut)
+	}
 	return cli.Report(errOut, err)
 }
 
@@ -103,10 +110,11 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 	o := &a.opt
 	text := map[string]*string{
 		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "chain": &o.chain, "state": &o.state,
-		"in": &o.in, "out": &o.out, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
+		"in": &o.in, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
 	}
-	yes := map[string]*bool{"json": &o.json, "replace": &o.replace}
+	yes := map[string]*bool{"json": &o.json, "replace": &o.replace, "testnet": &o.testnet}
 	switch {
+	case o.Ends.Define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:
@@ -181,10 +189,33 @@ func (a *app) say(v any, format string, args ...any) error {
 	})
 }
 
-// input reads the bundle named by an operand, once.
-func (a *app) input(name string) ([]byte, error) {
-	return durable.ReadInput(name, a.in, bundle.MaxFile)
+// streams are those that a message comes and goes by. A scan that is cut short is
+// kept in the home.
+func (a *app) streams() link.Streams {
+	s := link.Streams{In: a.in, Out: a.out, Err: a.err, Env: a.env, Notes: &a.notes}
+	if _, err := os.Stat(a.opt.home); err == nil {
+		s.State = filepath.Join(a.opt.home, "scan.state")
+	}
+	return s
 }
 
-// output writes a bundle where it was asked for.
-func (a *app) output(name string, raw []byte) error { return durable.WriteOutput(name, a.out, raw) }
+// receive reads the message that an operand names, or codes in its place.
+func (a *app) receive(operand string, wanted func(frame.Message) error) (frame.Message, error) {
+	if err := a.opt.MustReceive(operand); err != nil {
+		return frame.Message{}, err
+	}
+	return a.opt.Receive(a.ctx, a.streams(), operand, wanted)
+}
+
+// send gives a bundle out where it was asked for.
+func (a *app) send(raw []byte) error {
+	return a.opt.Send(a.ctx, a.streams(), frame.Message{Format: frame.Native, Data: raw})
+}
+
+// operand is the FILE of a command, or "" where codes stand in for it.
+func (a *app) operand() string {
+	if len(a.args) == 0 {
+		return ""
+	}
+	return a.args[0]
+}

@@ -16,6 +16,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"coldsign/shared/fault"
 )
 
 // Format is how codes carry a message. The zero value is invalid.
@@ -50,6 +54,73 @@ func (m Message) String() string {
 		return "a message in numbered parts"
 	}
 	return "a plain text"
+}
+
+// IsBundle says, as an error, what is not the form of a bundle. It is for NewJoiner.
+func IsBundle(m Message) error {
+	if m.carriesBundle() {
+		return nil
+	}
+	return fault.New("frame.kind", "show the codes of the other half", "%s is no Coldsign bundle", m)
+}
+
+func (m Message) carriesBundle() bool {
+	switch m.Format {
+	case Native:
+		return true
+	case UR:
+		return m.Type == "bytes"
+	case BBQr:
+		return m.Type == "C" || m.Type == "B"
+	}
+	return false
+}
+
+// Bundle gives the bundle in a message: of a UR "bytes" what the byte string has.
+func (m Message) Bundle() ([]byte, error) {
+	if err := IsBundle(m); err != nil {
+		return nil, err
+	}
+	if m.Format != UR {
+		return m.Data, nil
+	}
+	var raw []byte
+	if err := cbor.Unmarshal(m.Data, &raw); err != nil {
+		return nil, fault.New("frame.kind", "show the codes of the other half", "the UR holds no byte string")
+	}
+	return raw, nil
+}
+
+// PSBT gives the PSBT in a message, if it carries one.
+func (m Message) PSBT() ([]byte, bool) {
+	raw := m.Data
+	if m.Format == UR && (m.Type == "crypto-psbt" || m.Type == "psbt") && cbor.Unmarshal(m.Data, &raw) != nil {
+		return nil, false
+	}
+	return raw, strings.HasPrefix(string(raw), psbtMagic)
+}
+
+// As gives a bundle or a PSBT the form that a format carries; any other message
+// has no second form.
+func (m Message) As(f Format) (Message, error) {
+	if m.Format == f {
+		return m, nil
+	}
+	data, kind, letter := m.Data, "bytes", "C"
+	if raw, ok := m.PSBT(); ok {
+		data, kind, letter = raw, "crypto-psbt", "P"
+	}
+	switch {
+	case m.Format != Native && letter != "P" || f == Native:
+	case f == UR:
+		b, err := cbor.Marshal(data)
+		return Message{Format: UR, Type: kind, Data: b}, err
+	case f == BBQr:
+		return Message{Format: BBQr, Type: letter, Data: data}, nil
+	case (f == Parts || f == Plain) && letter == "P":
+		return Message{Format: f, Data: data}, nil
+	}
+	return m, fault.New("frame.format", "leave --format away, or use native, ur or bbqr for a bundle", "%s has no form %q", m, string(f))
 }
 
 // psbtMagic opens every PSBT (BIP-174).

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"coldsign/online/internal/courier"
+	"coldsign/online/internal/dialect"
+	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/cli"
+	"coldsign/shared/fault"
+	"coldsign/shared/frame"
+)
+
+// isKeys takes the paired half's keys, or those that another wallet shows.
+func isKeys(m frame.Message) error {
+	if m.Format == frame.Native || frame.IsBundle(m) == nil {
+		return nil
+	}
+	return dialect.IsKeys(m)
+}
+
+// isAnswer takes the paired half's receipts, or another wallet's signatures.
+func isAnswer(m frame.Message) error {
+	if frame.IsBundle(m) == nil {
+		return nil
+	}
+	return dialect.IsAnswer(m)
+}
+
+type foreignWallet struct {
+	SignatureID string `json:"signatureId"`
+	Chain       string `json:"chain"`
+	Testnet     bool   `json:"testnet"`
+	Fingerprint string `json:"fingerprint"`
+	Path        string `json:"path"`
+	Address     string `json:"address"` // index 0
+}
+
+// keysForeign takes the public keys that another wallet shows: from then on it can
+// be the signer of transactions that name them.
+func (h *home) keysForeign(m frame.Message) error {
+	wallets, err := dialect.Wallets(m, h.opt.testnet)
+	if err != nil {
+		return err
+	}
+	if h.opt.chain != "" {
+		wallets = slices.DeleteFunc(wallets, func(w bundle.Wallet) bool { return w.Chain != strings.ToUpper(h.opt.chain) })
+	}
+	if len(wallets) == 0 {
+		return fault.New("foreign.keys", "leave --chain away", "there is no key for chain %q in it", h.opt.chain)
+	}
+	if err := h.store.PutForeign(h.ctx, wallets); err != nil {
+		return err
+	}
+	list := make([]foreignWallet, len(wallets))
+	for i, w := range wallets {
+		list[i] = foreignWallet{
+			w.SignatureID.String(), w.Chain, w.Testnet, fmt.Sprintf("%x", w.Fingerprint), chain.PathString(w.Path), h.firstAddress(w),
+		}
+	}
+	return h.print(map[string]any{"wallets": list}, func(out io.Writer) error {
+		for _, w := range list {
+			if _, err := fmt.Fprintf(out, "%s  %s  %s %s  %s\n", w.SignatureID, w.Chain, w.Fingerprint, w.Path, w.Address); err != nil {
+				return err
+			}
+		}
+		_, err := fmt.Fprintln(out, "compare each address with the wallet's own screen before anything is paid to it")
+		return err
+	})
+}
+
+// firstAddress is that of index 0 in the wallet's default form.
+func (h *home) firstAddress(w bundle.Wallet) string {
+	ch, ok := h.chain.ByName(w.Chain)
+	if !ok {
+		return ""
+	}
+	key, derived, err := dialect.First(w)
+	if err != nil {
+		return ""
+	}
+	for _, n := range ch.Networks {
+		if n.Testnet == w.Testnet {
+			if a := ch.Wallet.Addresses(n.ID, key, derived); len(a) > 0 {
+				return dialect.FormOf(w.Path, a)
+			}
+		}
+	}
+	return ""
+}
+
+// foreignRows reports whether the named transactions are of another wallet; all or
+// none must be.
+func (h *home) foreignRows(ids []bundle.ID) (bool, error) {
+	n := 0
+	for _, id := range ids {
+		row, err := h.store.Get(h.ctx, store.Any, id)
+		if err != nil {
+			return false, err
+		}
+		if row.Signer != "" {
+			n++
+		}
+	}
+	if n > 0 && n < len(ids) {
+		return false, fault.New("export.state", "export them apart", "some of the transactions are signed by another wallet, some by the offline half")
+	}
+	return n > 0, nil
+}
+
+// exportForeign asks another wallet for signatures, in the form that it scans.
+func (h *home) exportForeign(ids []bundle.ID) error {
+	if h.opt.Format == string(frame.Native) {
+		return cli.Usagef("another wallet reads --format ur or bbqr")
+	}
+	var asks []dialect.Request
+	for _, id := range ids {
+		r, err := courier.ExportForeign(h.ctx, h.store, h.chain, id)
+		if err != nil {
+			return err
+		}
+		ask := dialect.Request{Request: r}
+		if ch, _, ok := h.chain.ByNetwork(r.Network); ok {
+			ask.Chain = ch.Name
+		}
+		if len(r.Keys) > 0 {
+			w, _, err := h.store.Wallet(h.ctx, r.Keys[0].SignatureID)
+			if err != nil {
+				return err
+			}
+			ask.Fingerprint = w.Fingerprint
+		}
+		asks = append(asks, ask)
+	}
+	m, err := dialect.Ask(asks)
+	if err != nil {
+		return err
+	}
+	if err := h.opt.Send(h.ctx, h.streams(), m); err != nil || h.opt.Printed() {
+		return err
+	}
+	return h.say(map[string]any{"out": h.opt.Where(), "items": len(asks), "type": m.Type},
+		"asked another wallet for %d signature(s): %s\n", len(asks), m)
+}
+
+// importForeign takes what another wallet signed.
+func (h *home) importForeign(m frame.Message) error {
+	answers, err := dialect.Answers(m)
+	if err != nil {
+		return err
+	}
+	r, err := courier.ImportForeign(h.ctx, h.store, h.chain, answers)
+	if err != nil {
+		return err
+	}
+	return h.imported(r)
+}
