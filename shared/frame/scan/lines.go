@@ -12,26 +12,36 @@ import (
 )
 
 // Lines hands over the lines of r, as a hand-held scanner types what it reads:
-// one code each, ended by CR, LF or both. Empty lines are passed over. Like Run,
-// it does not wait for a Read under way when it returns early.
+// one code each, ended by CR, LF or both. Empty lines are passed over. It reads
+// nothing more once emit is done: what a person types next, perhaps a passphrase,
+// is for somebody else. When ctx ends it does not wait for a Read under way.
 func Lines(ctx context.Context, r io.Reader, emit func(line []byte) (done bool)) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	lines, end := make(chan []byte), make(chan error, 1)
+	more, lines, end := make(chan struct{}, 1), make(chan []byte), make(chan error, 1)
 	go func() {
 		s := bufio.NewScanner(r)
 		s.Buffer(nil, MaxLine)
 		s.Split(splitLine)
-		for s.Scan() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-more:
+			}
+			if !s.Scan() {
+				end <- s.Err()
+				return
+			}
 			select {
 			case <-ctx.Done():
 				return
 			case lines <- bytes.Clone(s.Bytes()):
 			}
 		}
-		end <- s.Err()
 	}()
 	for {
+		more <- struct{}{}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

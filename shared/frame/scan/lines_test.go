@@ -112,3 +112,22 @@ func FuzzFrameLine(f *testing.F) {
 		}
 	})
 }
+
+// What follows the last code belongs to whoever reads next.
+func TestLinesReadNoFurther(t *testing.T) {
+	r := &counting{lines: []string{"a\n", "b\n", "passphrase\n"}}
+	if err := Lines(t.Context(), r, func(line []byte) bool { return string(line) == "b" }); err != nil || r.reads != 2 {
+		t.Errorf("%d reads, %v", r.reads, err)
+	}
+}
+
+// counting gives a line for each Read, as a terminal does.
+type counting struct {
+	lines []string
+	reads int
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	c.reads++
+	return copy(b, c.lines[c.reads-1]), nil
+}
