@@ -6,124 +6,72 @@ import (
 	"slices"
 )
 
-// block is one Reed-Solomon block of a symbol.
-type block struct {
-	places []int // of its codewords among those of the symbol
-	words  []uint8
-	done   bool
-}
-
 // decoder turns the modules of one symbol into its content.
 type decoder struct {
 	*equaliser
-	level, mask int
-	check       int
-	blocks      []block
+	mask int
+	done [][]uint8 // the blocks that were corrected
 }
 
-// decode reads a symbol from its greys. hopeless reports that they do not even
-// look like a symbol of that version.
-func decode(l *layout, greys []float32) (s Symbol, ok bool) {
-	e := newEqualiser(l, greys)
-	e.sharpen()
-	d := &decoder{equaliser: e}
+// decode reads a symbol from its greys.
+func decode(version int, greys []float32) (s Symbol, ok bool) {
+	d := &decoder{equaliser: newEqualiser(layouts[version][0](), greys)}
+	d.sharpen()
 	if !d.readFormat() {
 		return s, false
 	}
-	d.split()
-	ok = d.correct(e.soft, false)
-	for round := 0; !ok && round < maxRounds; round++ {
-		before := d.left()
-		for i := range e.soft {
-			e.soft[i] = max(-1, min(1, e.soft[i]))
-		}
-		for range 2 {
-			blur, fine := e.learn()
-			if !fine {
-				return s, false
-			}
-			sure := e.relax(blur, 3)
-			ok = d.correct(sure, true)
-			if ok {
-				break
-			}
-		}
-		if d.left() == before && round > 0 {
+	d.done = make([][]uint8, len(d.blocks))
+	left := d.correct(d.soft, 0)
+	// Blocks that were corrected make the others easier.
+	for round, before := 0, len(d.done); left > 0 && (round < minRounds || left < before && round < maxRounds); round++ {
+		before = left
+		sure, ok := d.relax()
+		if !ok {
 			break
 		}
+		left = d.correct(sure, 0, 3, 5, 7)
 	}
-	if !ok {
+	if left > 0 {
 		return s, false
 	}
 	var words []uint8
-	for _, b := range d.blocks {
-		words = append(words, b.words[:len(b.words)-d.check]...)
+	for _, b := range d.done {
+		words = append(words, b[:len(b)-d.check]...)
 	}
-	s = Symbol{Version: l.version, Level: "LMQH"[d.level], Mask: d.mask}
-	s.Segments, ok = parse(words, l.version)
+	s = Symbol{Version: version, Level: "LMQH"[d.level], Mask: d.mask}
+	s.Segments, ok = parse(words, version)
 	return s, ok
-}
-
-func (d *decoder) left() (n int) {
-	for _, b := range d.blocks {
-		if !b.done {
-			n++
-		}
-	}
-	return n
 }
 
 // readFormat finds the format that agrees best with its two copies.
 func (d *decoder) readFormat() bool {
-	best, score, most := 0, float32(0), float32(0)
+	best, score := 0, float32(0)
 	for bits := range 32 {
-		word, sum, all := formatWord(bits), float32(0), float32(0)
-		for _, copy := range d.formats {
-			for i, at := range copy {
-				v := max(-1, min(1, d.soft[at]))
-				all += float32(math.Abs(float64(v)))
-				if word>>(14-i)&1 == 1 {
-					v = -v
-				}
-				sum += v
+		word, sum := formatWord(bits), float32(0)
+		for i, copies := range d.formats {
+			for _, at := range copies {
+				sum += max(-1, min(1, d.soft[at])) * sign(word>>i)
 			}
 		}
 		if sum > score {
 			best, score = bits, sum
 		}
-		most = all
 	}
-	if score < 0.5*most {
+	if score < 15 { // of 30
 		return false
 	}
-	d.level, d.mask = best>>3^1, best&7
+	d.layout, d.mask = layouts[d.version][best>>3^1](), best&7
 	word := formatWord(best)
-	for _, copy := range d.formats {
-		for i, at := range copy {
-			d.soft[at], d.fixed[at] = float32(1-2*(word>>(14-i)&1)), true
+	for i, copies := range d.formats {
+		for _, at := range copies {
+			d.soft[at], d.fixed[at] = sign(word>>i), true
 		}
 	}
 	return true
 }
 
-// split finds which codeword belongs to which block (ISO/IEC 18004:2015, 7.6).
-func (d *decoder) split() {
-	total := len(d.order) / 8
-	n := int(blockCounts[d.level][d.version-1])
-	d.check = int(checkWords[d.level][d.version-1])
-	d.blocks = make([]block, n)
-	short := total/n - d.check // data codewords of the shorter blocks
-	for k := range total {
-		b := k % n
-		switch {
-		case k >= total-n*d.check:
-			b = (k - (total - n*d.check)) % n
-		case k >= short*n:
-			b = n - total%n + k - short*n
-		}
-		d.blocks[b].places = append(d.blocks[b].places, k)
-	}
-}
+// sign is what a module is that holds the last bit of v: -1 dark, 1 light.
+func sign(v int) float32 { return float32(1 - 2*(v&1)) }
 
 // spare is how many check codewords are kept for telling a wrong correction
 // (ISO/IEC 18004:2015, table 9).
@@ -137,46 +85,44 @@ func (d *decoder) spare() int {
 	return 0
 }
 
-// correct decides on all modules and corrects the blocks that are not done. A
-// block that succeeds settles its modules. With erasures, the codewords that are
-// least sure are given up in its stead.
-func (d *decoder) correct(sure []float32, erasures bool) bool {
-	ok := true
-	for i := range d.blocks {
-		b := &d.blocks[i]
-		if b.done {
+// correct decides on all modules, corrects the blocks that were not, and gives
+// how many are left. Each of shares says how many tenths of the check codewords
+// are spent on giving up the codewords that are least sure.
+func (d *decoder) correct(sure []float32, shares ...int) (left int) {
+	for i, places := range d.blocks {
+		if d.done[i] != nil {
 			continue
 		}
-		words, doubts := d.collect(b, sure)
-		b.done = correct(words, d.check, nil, d.spare())
-		for _, share := range [3]int{3, 5, 7} {
-			if erasures && !b.done {
-				b.done = correct(words, d.check, doubts[:d.check*share/10], max(2, d.spare()))
+		words, doubts := d.collect(places, sure)
+		left++
+		for _, share := range shares {
+			spare := d.spare()
+			if share > 0 {
+				spare = max(2, spare)
+			}
+			if correct(words, d.check, doubts[:d.check*share/10], spare) {
+				d.done[i] = words
+				d.settle(places, words)
+				left--
+				break
 			}
 		}
-		if !b.done {
-			ok = false
-			continue
-		}
-		b.words = words
-		d.settle(b)
 	}
-	return ok
+	return left
 }
 
 // collect takes the codewords of a block, and their places with the least sure first.
-func (d *decoder) collect(b *block, sure []float32) (words []uint8, doubts []int) {
-	words, doubts = make([]uint8, len(b.places)), make([]int, len(b.places))
-	least := make([]float32, len(b.places))
-	for i, k := range b.places {
+func (d *decoder) collect(places []uint16, sure []float32) (words []uint8, doubts []int) {
+	words, doubts = make([]uint8, len(places)), make([]int, len(places))
+	least := make([]float32, len(places))
+	for i, k := range places {
 		least[i], doubts[i] = math.MaxFloat32, i
-		for _, at := range d.order[8*k : 8*k+8] {
-			v := sure[at]
-			bit := uint8(0)
+		for _, at := range d.words[k] {
+			v, bit := sure[at], d.masks[at]>>d.mask&1
 			if v < 0 {
-				bit, v = 1, -v
+				bit, v = bit^1, -v
 			}
-			words[i] = words[i]<<1 | bit ^ d.masks[at]>>d.mask&1
+			words[i] = words[i]<<1 | bit
 			least[i] = min(least[i], v)
 		}
 	}
@@ -184,11 +130,11 @@ func (d *decoder) collect(b *block, sure []float32) (words []uint8, doubts []int
 	return words, doubts
 }
 
-func (d *decoder) settle(b *block) {
-	for i, k := range b.places {
-		for j, at := range d.order[8*k : 8*k+8] {
-			bit := b.words[i]>>(7-j)&1 ^ d.masks[at]>>d.mask&1
-			d.soft[at], d.fixed[at] = 1-2*float32(bit), true
+// settle takes the modules of a corrected block for certain.
+func (d *decoder) settle(places []uint16, words []uint8) {
+	for i, k := range places {
+		for j, at := range d.words[k] {
+			d.soft[at], d.fixed[at] = sign(int(words[i]>>(7-j)^d.masks[at]>>d.mask)), true
 		}
 	}
 }

@@ -23,11 +23,8 @@ func newEqualiser(l *layout, greys []float32) *equaliser {
 		e.seen[i] /= m + 0.5
 	}
 	for i, k := range l.kind {
-		switch k {
-		case dark:
-			e.soft[i], e.fixed[i] = -1, true
-		case light:
-			e.soft[i], e.fixed[i] = 1, true
+		if k != data {
+			e.soft[i], e.fixed[i] = sign(int(k)), true
 		}
 	}
 	return e
@@ -134,7 +131,15 @@ func (e *equaliser) learn() (blur [taps]float32, ok bool) {
 // relax finds the modules, each between dark and light, whose blurred image
 // differs least from what was seen: by least squares, one module at a time. It
 // gives how sure each is.
-func (e *equaliser) relax(blur [taps]float32, sweeps int) []float32 {
+func (e *equaliser) relax() (sure []float32, ok bool) {
+	const sweeps = 3
+	for i, v := range e.soft {
+		e.soft[i] = max(-1, min(1, v))
+	}
+	blur, ok := e.learn()
+	if !ok {
+		return nil, false
+	}
 	places := e.places()
 	var offsets [2*taps - 1]int
 	var weights [2*taps - 1]float32
@@ -162,7 +167,7 @@ func (e *equaliser) relax(blur [taps]float32, sweeps int) []float32 {
 	for i, m := range smooth(rest, e.stride, 10) {
 		rest[i] -= m
 	}
-	sure := make([]float32, len(e.seen))
+	sure = make([]float32, len(e.seen))
 	for range sweeps {
 		e.inside(func(from, to int) {
 			for i := from; i < to; i++ {
@@ -187,5 +192,5 @@ func (e *equaliser) relax(blur [taps]float32, sweeps int) []float32 {
 			}
 		})
 	}
-	return sure
+	return sure, true
 }

@@ -117,7 +117,7 @@ func (s *pose) align(p *picture.Plane, f [3]frame, reach, growth float64) bool {
 		return false
 	}
 	known := []sight{sights[0], sights[5], sights[10]}
-	pending := slices.Clone(layouts[(s.size-17)/4]().centres)
+	pending := slices.Clone(layouts[s.version()][0]().centres)
 	for len(pending) > 0 {
 		var wave []sight
 		var later [][2]int

@@ -171,10 +171,22 @@ func (t *pattern) settle(p *picture.Plane, f frame, rounds int) (frame, float64)
 	return f, score
 }
 
-// grey interpolates the picture at (a, b) of a frame. Outside is what is at its edge.
+// grey gives how light the picture is at (a, b) of a frame. A large module is
+// looked at in four places: its edges are sharper than the pattern's.
 func grey(p *picture.Plane, f frame, a, b float64) float64 {
-	x, y := f.x+a*f.ux+b*f.vx-0.5, f.y+a*f.uy+b*f.vy-0.5
-	x, y = max(0, min(float64(p.Width-1)-1e-6, x)), max(0, min(float64(p.Height-1)-1e-6, y))
+	x, y := f.at(a, b)
+	if math.Abs(f.ux)+math.Abs(f.uy) < 5 {
+		return bilinear(p, x, y)
+	}
+	const d = 0.2
+	ux, uy, vx, vy := d*f.ux, d*f.uy, d*f.vx, d*f.vy
+	return (bilinear(p, x-ux-vx, y-uy-vy) + bilinear(p, x+ux-vx, y+uy-vy) +
+		bilinear(p, x-ux+vx, y-uy+vy) + bilinear(p, x+ux+vx, y+uy+vy)) / 4
+}
+
+// bilinear interpolates the picture. Outside is what is at its edge.
+func bilinear(p *picture.Plane, x, y float64) float64 {
+	x, y = max(0, min(float64(p.Width-1)-1e-6, x-0.5)), max(0, min(float64(p.Height-1)-1e-6, y-0.5))
 	i, j := int(x), int(y)
 	x, y = x-float64(i), y-float64(j)
 	o := j*p.Stride + i

@@ -13,6 +13,8 @@ type pose struct {
 	reach  float64 // from there to its corners, in pixels
 }
 
+func (p *pose) version() int { return (p.size - 17) / 4 }
+
 // project gives the place in the picture of a point of the symbol, in modules
 // from its top left corner. The middle of the first pixel is at (0.5, 0.5).
 func (p *pose) project(u, v float64) (x, y float64) {

@@ -99,9 +99,14 @@ func (r *Reader) Read(p *picture.Plane) (symbols []Symbol) {
 		}
 	}
 	if search {
-		found, tracks := acquire(p, p, after)
+		found, tracks, seen := acquire(p, p, after)
 		if len(found)+len(after) == 0 {
-			found, tracks = acquire(p, sharpened(p), nil)
+			more := false
+			if found, tracks, more = acquire(p, sharpened(p), nil); len(found) == 0 && (seen || more) {
+				if s, ok := second(p); ok {
+					found = []Symbol{s}
+				}
+			}
 		}
 		symbols = append(symbols, found...)
 		after = append(after, tracks...)
@@ -117,7 +122,7 @@ func (r *Reader) Read(p *picture.Plane) (symbols []Symbol) {
 
 // read samples and decodes the symbol at a pose.
 func (s *pose) read(p *picture.Plane) (Symbol, bool) {
-	symbol, ok := decode(layouts[(s.size-17)/4](), s.sample(p))
+	symbol, ok := decode(s.version(), s.sample(p))
 	n := float64(s.size)
 	for i, c := range [4][2]float64{{0, 0}, {n, 0}, {n, n}, {0, n}} {
 		symbol.Corners[i].X, symbol.Corners[i].Y = s.project(c[0], c[1])
@@ -125,8 +130,9 @@ func (s *pose) read(p *picture.Plane) (Symbol, bool) {
 	return symbol, ok
 }
 
-// acquire looks for symbols where none is followed, in p or what was made of it.
-func acquire(p, search *picture.Plane, known []track) (symbols []Symbol, tracks []track) {
+// acquire looks for symbols where none is followed, in p or what was made of it,
+// and reports whether it saw finder patterns.
+func acquire(p, search *picture.Plane, known []track) (symbols []Symbol, tracks []track, seen bool) {
 	var open []candidate
 	for _, c := range binarize(search).candidates() {
 		if !slices.ContainsFunc(known, func(t track) bool { return t.pose.covers(c) }) {
@@ -144,6 +150,7 @@ func acquire(p, search *picture.Plane, known []track) (symbols []Symbol, tracks 
 		if !ok {
 			continue
 		}
+		seen = true
 		for _, v := range versions(p, f) {
 			s := newPose(p, f, v)
 			if decodes == maxDecodes || !s.align(p, f, 32, 0.06) {
@@ -156,7 +163,7 @@ func acquire(p, search *picture.Plane, known []track) (symbols []Symbol, tracks 
 			}
 		}
 	}
-	return symbols, tracks
+	return symbols, tracks, seen
 }
 
 // covers reports whether a candidate lies on the symbol.
