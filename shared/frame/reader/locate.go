@@ -47,10 +47,10 @@ func versions(p *picture.Plane, f [3]frame) []int {
 		return math.Hypot(b.x-a.x, b.y-a.y) / math.Sqrt(math.Hypot(ax, ay)*math.Hypot(bx, by))
 	}
 	size := 7 + (along(f[0], f[1], f[0].ux, f[0].uy, f[1].ux, f[1].uy)+along(f[0], f[2], f[0].vx, f[0].vy, f[2].vx, f[2].vy))/2
-	guess := (size - 17) / 4
-	rounded := max(1, min(qr.MaxVersion, int(math.Round(guess))))
-	if guess < 5.5 {
-		return []int{rounded}
+	guess := (size*1.015 - 17) / 4 // 4 % too few to 1 % too many
+	var likely []int
+	if v := int(math.Round(guess)); v < 8 && v > 0 {
+		likely = append(likely, v)
 	}
 	// The version information, twice six by three modules beside the finder
 	// patterns: how well each version agrees with the greys.
@@ -60,9 +60,9 @@ func versions(p *picture.Plane, f [3]frame) []int {
 		greys[18+i] = grey(p, f[2], float64(i/3)-3, float64(i%3)-7)
 	}
 	standard(greys[:])
-	best, score := rounded, math.Inf(-1)
-	for v := max(7, int(guess*0.8)); v <= min(qr.MaxVersion, int(guess*1.2)+1); v++ {
-		word, sum := versionWord(v), -0.1*math.Abs(float64(v)-guess)
+	best, score := 0, 2.5 // of 6
+	for v := max(7, int(guess-1)); v <= min(qr.MaxVersion, int(guess+3)); v++ {
+		word, sum := versionWord(v), 0.0
 		for i, g := range greys {
 			sum += g * float64(1-2*(word>>(i%18)&1))
 		}
@@ -70,13 +70,10 @@ func versions(p *picture.Plane, f [3]frame) []int {
 			best, score = v, sum
 		}
 	}
-	switch {
-	case best == rounded:
-		return []int{best}
-	case guess < 7.5:
-		return []int{rounded, best}
+	if best > 0 && !slices.Contains(likely, best) {
+		likely = append(likely, best)
 	}
-	return []int{best, rounded}
+	return likely
 }
 
 // newPose starts from three finder patterns: no perspective, no distortion.
