@@ -53,16 +53,8 @@ func (r *reader) hdKey(node any) (k HDKey) {
 	k.Master, k.Private = take[bool](f, 1), take[bool](f, 2)
 	k.Key = f.sized(3, 32, 33)
 	f.fixed(4, k.ChainCode[:])
-	if node := take[any](f, 5); node != nil {
-		c := r.coin(node)
-		k.Coin = &c
-	}
-	for key, p := range map[uint64]**KeyPath{6: &k.Origin, 7: &k.Children} {
-		if node := take[any](f, key); node != nil {
-			path := r.path(r.untag("key path", node, tagPath))
-			*p = &path
-		}
-	}
+	k.Coin = optional(f, 5, r.coin)
+	k.Origin, k.Children = optional(f, 6, r.taggedPath), optional(f, 7, r.taggedPath)
 	k.Parent = uint32(f.number(8, 0, 1<<32-1))
 	k.Name, k.Note = f.text(9, MaxText), f.text(10, MaxText)
 	f.end()
@@ -102,10 +94,7 @@ func (a Address) tree(v version) any {
 
 func (r *reader) address(node any) (a Address) {
 	f := r.fields("address", node)
-	if node := take[any](f, 1); node != nil {
-		c := r.coin(node)
-		a.Coin = &c
-	}
+	a.Coin = optional(f, 1, r.coin)
 	a.Type, a.Data = f.number(2, 0, 2), f.sized(3, 20, 64)
 	f.end()
 	return a

@@ -79,6 +79,10 @@ func (p KeyPath) tagged(v version) any {
 	return cbor.Tag{Number: uint64(v) + tagPath, Content: p.tree(v)}
 }
 
+func (r *reader) taggedPath(node any) KeyPath {
+	return r.path(r.untag("key path", node, tagPath))
+}
+
 func (r *reader) path(node any) (p KeyPath) {
 	f := r.fields("key path", node)
 	flat := take[[]any](f, 1)
@@ -93,8 +97,7 @@ func (r *reader) path(node any) (p KeyPath) {
 	}
 	p.Fingerprint = uint32(f.number(2, 0, 1<<32-1))
 	if _, ok := f.rest[uint64(3)]; ok {
-		depth := uint8(f.number(3, 0, 255))
-		p.Depth = &depth
+		p.Depth = new(uint8(f.number(3, 0, 255)))
 	}
 	f.end()
 	return p

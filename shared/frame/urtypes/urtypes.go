@@ -219,6 +219,16 @@ func take[T any](f fields, key uint64) (v T) {
 	return v
 }
 
+// optional reads a field with read, if it is there.
+func optional[T any](f fields, key uint64, read func(node any) T) *T {
+	node := take[any](f, key)
+	if node == nil {
+		return nil
+	}
+	v := read(node)
+	return &v
+}
+
 func (f fields) number(key, least, most uint64) uint64 {
 	n := take[uint64](f, key)
 	if n < least || n > most {
