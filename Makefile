@@ -5,7 +5,7 @@ LDFLAGS   = -s -w -buildid=
 BUILD     = CGO_ENABLED=0 GOTOOLCHAIN=local $(GO) build -buildvcs=false $(GOFLAGS) -ldflags='$(LDFLAGS)'
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 
-.PHONY: build test demo bench soak check verify nodes clean
+.PHONY: build test demo bench soak check verify nodes peers clean
 
 build: ## bin/coldsign-online and bin/coldsign-offline, both static
 	$(BUILD) -o bin/coldsign-online ./online
@@ -14,10 +14,13 @@ build: ## bin/coldsign-online and bin/coldsign-offline, both static
 nodes: ## install the real nodes that demo and tests run against
 	bash scripts/nodes/install.sh
 
+peers: ## install other people's readers and encoders, which tests and bench compare with
+	bash scripts/interop/install.sh
+
 demo: build nodes ## one payment across the gap on three real chains
 	$(GO) run ./scripts/demo -bin bin
 
-test: build nodes ## unit, differential, fuzz-seed, script and end-to-end tests
+test: build nodes peers ## unit, differential, fuzz-seed, script and end-to-end tests
 	$(GO) test -timeout 15m ./shared/... ./offline/... ./online/...
 	$(GO) test -count=1 -timeout 15m ./scripts/... # they build the binaries: the test cache cannot see them change
 
@@ -28,8 +31,9 @@ check: ## formatting, vet, staticcheck, import rules, tidy go.mod
 	$(GO) test ./scripts/rules
 	$(GO) mod tidy -diff
 
-bench: build ## ratios, measured side by side in one run
+bench: build peers ## ratios, measured side by side in one run
 	$(GO) run ./scripts/bench
+	$(GO) run ./scripts/optics/bench
 
 soak: build ## long fuzzing and the second-opinion node; prints figures
 	bash scripts/soak.sh

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -119,8 +120,13 @@ func (h *home) exportForeign(ids []bundle.ID) error {
 		return cli.Usagef("another wallet reads --format ur or bbqr")
 	}
 	var asks []dialect.Request
+	ids = slices.Compact(slices.SortedFunc(slices.Values(ids), func(a, b bundle.ID) int { return bytes.Compare(a[:], b[:]) }))
 	for _, id := range ids {
-		r, err := courier.ExportForeign(h.ctx, h.store, h.chain, id)
+		row, err := h.store.Get(h.ctx, store.Any, id)
+		if err != nil {
+			return err
+		}
+		r, err := courier.RequestOf(&row)
 		if err != nil {
 			return err
 		}
@@ -140,6 +146,12 @@ func (h *home) exportForeign(ids []bundle.ID) error {
 	m, err := dialect.Ask(asks)
 	if err != nil {
 		return err
+	}
+	// Only what has a form to go out in is marked as gone.
+	for _, id := range ids {
+		if _, err := courier.ExportForeign(h.ctx, h.store, h.chain, id); err != nil {
+			return err
+		}
 	}
 	if err := h.opt.Send(h.ctx, h.streams(), m); err != nil || h.opt.Printed() {
 		return err

@@ -35,6 +35,7 @@ type world struct {
 	tap       *tap // between the online half and btcd
 	wallet    struct{ btc, eth, sol halves.Wallet }
 	key, back fund.Key
+	networks  []halves.Network
 	files     int
 	posts     int
 }
@@ -110,10 +111,12 @@ func begin(ctx context.Context, dir string) (w *world, stops []func(), err error
 	if err := w.makeWallets(ctx); err != nil {
 		return w, stops, err
 	}
-	err = w.Configure(ctx,
-		halves.Network{Chain: "BTC", Name: "regtest", RPC: w.tap.URL, User: nodes[0].User, Password: nodes[0].Password, Confirmations: depth},
-		halves.Network{Chain: "ETH", Name: evmNetwork, RPC: nodes[1].URL, Confirmations: depth},
-		halves.Network{Chain: "SOL", Name: "localnet", RPC: nodes[2].URL, Confirmations: 32})
+	w.networks = []halves.Network{
+		{Chain: "BTC", Name: "regtest", RPC: w.tap.URL, User: nodes[0].User, Password: nodes[0].Password, Confirmations: depth},
+		{Chain: "ETH", Name: evmNetwork, RPC: nodes[1].URL, Confirmations: depth},
+		{Chain: "SOL", Name: "localnet", RPC: nodes[2].URL, Confirmations: 32},
+	}
+	err = w.Configure(ctx, w.networks...)
 	if err != nil {
 		return w, stops, err
 	}

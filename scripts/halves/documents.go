@@ -12,7 +12,7 @@ type Exported struct {
 
 // Export writes a bundle of what is pending.
 func (h *Halves) Export(ctx context.Context, file string, more ...string) (x Exported, err error) {
-	err = read(&x)(h.Online(ctx, append([]string{"export", "--out", file, "--json"}, more...)...))
+	err = Read(&x)(h.Online(ctx, append([]string{"export", "--out", file, "--json"}, more...)...))
 	return x, err
 }
 
@@ -42,7 +42,7 @@ type Review struct {
 
 // Review asks what signing would do.
 func (h *Halves) Review(ctx context.Context, file string) (r Review, err error) {
-	err = read(&r)(h.Offline(ctx, "review", file, "--json"))
+	err = Read(&r)(h.Offline(ctx, "review", file, "--json"))
 	return r, err
 }
 
@@ -55,7 +55,7 @@ type Signed struct {
 
 // Sign approves the digest and writes the answer.
 func (h *Halves) Sign(ctx context.Context, file, out, digest string) (s Signed, err error) {
-	err = read(&s)(h.Offline(ctx, "sign", file, "--out", out, "--approve", digest, "--json"))
+	err = Read(&s)(h.Offline(ctx, "sign", file, "--out", out, "--approve", digest, "--json"))
 	return s, err
 }
 
@@ -69,6 +69,6 @@ type Imported struct {
 
 // Import takes the answer in.
 func (h *Halves) Import(ctx context.Context, file string) (i Imported, err error) {
-	err = read(&i)(h.Online(ctx, "import", file, "--json"))
+	err = Read(&i)(h.Online(ctx, "import", file, "--json"))
 	return i, err
 }

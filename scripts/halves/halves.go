@@ -163,11 +163,11 @@ func (h *Halves) pair(ctx context.Context) error {
 	if _, err := h.Offline(ctx, "pair", "--out", "offline.cbor"); err != nil {
 		return err
 	}
-	there, err := words(h.Offline(ctx, "pair", "--in", "online.cbor"))
+	there, err := Words(h.Offline(ctx, "pair", "--in", "online.cbor"))
 	if err != nil {
 		return err
 	}
-	here, err := words(h.Online(ctx, "pair", "--in", "offline.cbor"))
+	here, err := Words(h.Online(ctx, "pair", "--in", "offline.cbor"))
 	if err != nil {
 		return err
 	}
@@ -181,8 +181,8 @@ func (h *Halves) pair(ctx context.Context) error {
 	return err
 }
 
-// words reads the six words of a pairing that nobody has confirmed yet.
-func words(_ []byte, err error) (string, error) {
+// Words reads the six words of a pairing that nobody has confirmed yet.
+func Words(_ []byte, err error) (string, error) {
 	f, ok := errors.AsType[*Failure](err)
 	if !ok || f.Code() != "pair.unconfirmed" {
 		return "", fmt.Errorf("pairing without words confirmed: %w", err)
@@ -204,7 +204,7 @@ type Wallet struct {
 
 // NewWallet makes a test wallet of a mnemonic.
 func (h *Halves) NewWallet(ctx context.Context, chain string) (w Wallet, err error) {
-	err = read(&w)(h.Offline(ctx, "wallet", "new", "--chain", chain, "--testnet", "--json"))
+	err = Read(&w)(h.Offline(ctx, "wallet", "new", "--chain", chain, "--testnet", "--json"))
 	return w, err
 }
 
@@ -217,7 +217,7 @@ type Address struct {
 
 // Address asks for one by network name.
 func (h *Halves) Address(ctx context.Context, id, index, network string) (a Address, err error) {
-	err = read(&a)(h.Offline(ctx, "address", id, index, "--network", network, "--json"))
+	err = Read(&a)(h.Offline(ctx, "address", id, index, "--network", network, "--json"))
 	return a, err
 }
 
@@ -230,8 +230,8 @@ func (h *Halves) ShareKeys(ctx context.Context) error {
 	return err
 }
 
-// read decodes what a command printed as JSON.
-func read(v any) func([]byte, error) error {
+// Read decodes what a command printed as JSON.
+func Read(v any) func([]byte, error) error {
 	return func(b []byte, err error) error {
 		if err != nil {
 			return err

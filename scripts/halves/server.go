@@ -50,7 +50,7 @@ func (h *Halves) Configure(ctx context.Context, networks ...Network) error {
 	}
 	show := h.Show
 	h.Show = nil // a key is a secret, even of a rehearsal
-	err := read(&key)(h.Online(ctx, "apikey", "create", "--name", "rehearsal", "--scope", "submit,read,complete", "--json"))
+	err := Read(&key)(h.Online(ctx, "apikey", "create", "--name", "rehearsal", "--scope", "submit,read,complete", "--json"))
 	h.Show, h.key = show, key.Key
 	return err
 }

@@ -31,7 +31,7 @@ func ExportForeign(ctx context.Context, s *store.Store, codecs Codecs, id bundle
 	if err != nil {
 		return bundle.Request{}, err
 	}
-	r, err := requestOf(&row)
+	r, err := RequestOf(&row)
 	if err != nil {
 		return bundle.Request{}, err
 	}
@@ -50,9 +50,9 @@ func Outstanding(ctx context.Context, s *store.Store) ([]pending.Transaction, er
 	return s.Outstanding(ctx)
 }
 
-// requestOf reads back the request of a row. It must still be what EncodeItem
+// RequestOf reads back the request of a row. It must still be what EncodeItem
 // makes, and the row's.
-func requestOf(row *pending.Transaction) (bundle.Request, error) {
+func RequestOf(row *pending.Transaction) (bundle.Request, error) {
 	var r bundle.Request
 	if err := cbor.Unmarshal(row.Request, &r); err == nil {
 		again, err := bundle.EncodeItem(r)
@@ -144,7 +144,7 @@ func matchForeign(ctx context.Context, s *store.Store, theirs []ForeignAnswer) (
 			return nil, fault.New("import.duplicate", "", "two answers are for transaction %s", row.ID)
 		}
 		seen[row.ID] = true
-		if a.request, err = requestOf(row); err != nil {
+		if a.request, err = RequestOf(row); err != nil {
 			return nil, err
 		}
 		a.digest, a.psbt = row.Digest, theirs[i].PSBT
@@ -203,7 +203,7 @@ func findByPSBT(ctx context.Context, s *store.Store, wanted map[bitcoin.Hash]int
 		if row.Chain != "BTC" {
 			continue
 		}
-		r, err := requestOf(&row)
+		r, err := RequestOf(&row)
 		if err != nil {
 			return err
 		}

@@ -336,7 +336,7 @@ func TestForeignRefused(t *testing.T) {
 	one, two, waits, ours := w.coins(t, 1, false, 90_000), w.coins(t, 2, false, 90_000), w.coins(t, 3, false, 90_000), w.pay(t)
 	r1 := w.out(t, one)
 	r2 := w.out(t, two)
-	rw, err := requestOf(ptr(w.get(t, waits)))
+	rw, err := RequestOf(ptr(w.get(t, waits)))
 	ok(t, err)
 	w.export(t)
 	good, sigs := w.psbt(t, r1), bytesOf(w.signed(t, r2))

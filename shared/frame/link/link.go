@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/term"
 
@@ -165,7 +166,7 @@ func (e *Ends) Writable() error {
 		}
 	}
 	if e.Dir != "" {
-		return durable.Writable(e.Dir + "/frames")
+		return durable.Writable(filepath.Clean(e.Dir) + ".frames")
 	}
 	return nil
 }
