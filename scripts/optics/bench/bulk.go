@@ -11,7 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strconv"
+	"strings"
 
 	"coldsign/scripts/optics"
 	"coldsign/shared/frame/native"
@@ -37,9 +38,13 @@ func bulk(bool) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", side, err)
 		}
-		printed[side] = string(out)
+		result, memory, _ := strings.Cut(string(out), " ")
+		peak, err := strconv.ParseInt(memory, 10, 64)
+		if err != nil {
+			return err
+		}
+		printed[side] = result
 		s := cmd.ProcessState
-		peak := s.SysUsage().(*syscall.Rusage).Maxrss
 		fmt.Printf("%-44s %8.2f %12d %13.1fx\n", side, (s.UserTime() + s.SystemTime()).Seconds(), peak>>10, float64(peak<<10)/bulkSize)
 	}
 	if sum := sha256.Sum256(optics.Random(bulkSize, 1)); printed["read"] != hex.EncodeToString(sum[:]) {
@@ -49,14 +54,24 @@ func bulk(bool) error {
 }
 
 // side is one side of bulk. The writer prints the length of a frame, the reader
-// the digest of what arrived.
-func side(what, file string, length int) error {
+// the digest of what arrived, and both the KiB of memory that they once had.
+func side(what, file string, length int) (err error) {
 	switch what {
 	case "write":
-		return bulkWrite(file)
+		err = bulkWrite(file)
 	case "read":
-		return bulkRead(file, length)
+		err = bulkRead(file, length)
 	}
+	if err != nil {
+		return err
+	}
+	// What wait4 says of a child includes the parent's memory before exec.
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	fmt.Print(" ", strings.Fields(peak)[0])
 	return nil
 }
 
