@@ -13,11 +13,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/term"
 
 	"coldsign/shared/cli"
 	"coldsign/shared/durable"
+	"coldsign/shared/frame"
 )
 
 // Streams are those of the process.
@@ -65,6 +67,8 @@ type Ends struct {
 	Scan, ScanImages, ScanCamera string
 }
 
+var formats = []frame.Format{frame.Native, frame.UR, frame.BBQr, frame.Parts, frame.Plain}
+
 // OutFlags names the flags of a command that gives a message.
 func OutFlags(more ...string) []string {
 	return append([]string{"out", "qr", "qr-dir", "qr-gif", "qr-html", "qr-pdf", "qr-text", "format", "profile", "only"}, more...)
@@ -103,6 +107,8 @@ func (e *Ends) Sends(json bool) (bool, error) {
 		}
 	}
 	switch {
+	case e.Format != "" && !slices.Contains(formats, frame.Format(e.Format)):
+		return true, cli.Usagef("--format is one of native, ur, bbqr, parts, plain")
 	case n > 1:
 		return true, cli.Usagef("give one of --out, --qr, --qr-dir, --qr-gif, --qr-html, --qr-pdf, --qr-text")
 	case json && (e.Out == "-" || e.Text == "-"):
@@ -173,8 +179,8 @@ func (e *Ends) Writable() error {
 
 // Help is the part of a program's usage that tells of these flags.
 const Help = `
-In place of --out FILE: --qr in the terminal, --qr-dir DIR as numbered PNG, --qr-gif FILE animated,
-  --qr-html FILE as a page, --qr-pdf FILE on paper, --qr-text FILE as lines to type; --format native|ur|bbqr, --profile NAME (list names them),
+In place of --out FILE: --qr in the terminal, --qr-dir DIR as numbered PNG, --qr-gif FILE animated (or FILE.png),
+  --qr-html FILE as a page, --qr-pdf FILE on paper, --qr-text FILE as lines to type; --format native|ur|bbqr, --profile NAME (a wrong name lists them),
   --only LIST for the pieces that the other side misses.
 In place of a FILE that comes in: --scan - what a scanner types, --scan-images DIR|FILE|- pictures, GIF, MJPEG,
   Y4M, --camera /dev/video0. A scan that is cut short is gone on with.`

@@ -1,56 +1,111 @@
 package link
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
+	"io"
 	"os"
-	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
 
 	"coldsign/shared/cli"
 	"coldsign/shared/durable"
 	"coldsign/shared/frame"
-	"coldsign/shared/frame/qr"
+	"coldsign/shared/frame/screen"
+	"coldsign/shared/frame/show"
 )
 
+// profile is the one named, or the default of the way out: less dense in a
+// terminal, whose cells are coarse.
+func (e *Ends) profile() (show.Profile, error) {
+	switch {
+	case e.Profile != "":
+		return show.ProfileByName(e.Profile)
+	case e.QR:
+		return show.ProfileByName("terminal")
+	}
+	return show.ProfileByName("default")
+}
+
+// show gives m out as codes.
 func (e *Ends) show(ctx context.Context, s Streams, m frame.Message) error {
-	st, err := frame.NewStream(m, frame.Shape{Format: m.Format, Version: 27, Only: e.Only})
+	p, err := e.profile()
+	if err == nil && e.Format == "" && p.Format != "" && e.Profile != "" {
+		m, err = m.As(frame.Format(p.Format))
+	}
 	if err != nil {
 		return err
 	}
-	if e.Text != "" {
-		return durable.WriteOutput(e.Text, s.Out, textLines(st))
+	if e.QR {
+		return e.inTerminal(ctx, s, m, p)
 	}
-	if e.Dir != "" {
-		os.MkdirAll(e.Dir, 0o700)
-		for n := range st.Pass {
-			m, err := st.Frame(n)
-			if err != nil {
-				return err
-			}
-			var b bytes.Buffer
-			png.Encode(&b, tempImage(m, 6))
-			if err := durable.Write(filepath.Join(e.Dir, fmt.Sprintf("frame-%04d.png", n+1)), b.Bytes()); err != nil {
-				return err
-			}
-		}
-		return nil
+	st, err := e.stream(m, p, p.Version)
+	if err != nil {
+		return err
 	}
-	return cli.Usagef("not yet")
+	l := show.Layout{Columns: p.Columns, Rows: p.Rows}
+	each := uint64(max(p.Columns, 1) * max(p.Rows, 1))
+	pictures := (st.Pass + each - 1) / each
+	var b []byte
+	name := e.Where()
+	switch {
+	case e.Dir != "":
+		return show.Folder(e.Dir, l, st.Frame, pictures)
+	case e.GIF != "" && strings.HasSuffix(strings.ToLower(e.GIF), "png"):
+		b, err = show.APNG(l, st.Frame, pictures, p.PerSecond)
+	case e.GIF != "":
+		b, err = show.GIF(l, st.Frame, pictures, p.PerSecond)
+	case e.HTML != "":
+		b, err = show.HTML(title(m), st.Frame, st.Pass, p.PerSecond)
+	case e.PDF != "":
+		b, err = show.PDF(title(m), st.Frame, st.Pass)
+	default:
+		b = textLines(st)
+	}
+	if err != nil {
+		return err
+	}
+	return durable.WriteOutput(name, s.Out, b)
 }
 
-func tempImage(m qr.Matrix, px int) image.Image {
-	side := (m.Size + 8) * px
-	img := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.White, color.Black})
-	for y := range side {
-		for x := range side {
-			if m.At(x/px-4, y/px-4) {
-				img.Pix[y*side+x] = 1
-			}
+func (e *Ends) stream(m frame.Message, p show.Profile, version int) (*frame.Stream, error) {
+	return frame.NewStream(m, frame.Shape{Format: m.Format, Version: version, Fragment: p.Fragment, Only: e.Only})
+}
+
+// title is what stands beside codes: the words that the other side will show.
+func title(m frame.Message) string { return m.String() + ": " + Words(m.Data) }
+
+// inTerminal plays codes where a person looks on; elsewhere it writes one pass of
+// them, one below the other.
+func (e *Ends) inTerminal(ctx context.Context, s Streams, m frame.Message, p show.Profile) error {
+	out := s.Out
+	if w, ok := out.(cli.Stdout); ok {
+		out = w.Writer
+	}
+	f, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || s.In == nil || !term.IsTerminal(int(s.In.Fd())) {
+		return e.printed(s.Out, m, p)
+	}
+	return e.printed(s.Out, m, p)
+}
+
+func (e *Ends) printed(w io.Writer, m frame.Message, p show.Profile) error {
+	st, err := e.stream(m, p, p.Version)
+	if err != nil {
+		return err
+	}
+	for n := range st.Pass {
+		code, err := st.Frame(n)
+		if err == nil {
+			err = screen.Write(w, code)
+		}
+		if err == nil {
+			_, err = fmt.Fprintf(w, "%d of %d\n", n+1, st.Pass)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return img
+	return nil
 }
