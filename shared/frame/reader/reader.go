@@ -74,6 +74,10 @@ func (r *Reader) Read(p *picture.Plane) (symbols []Symbol) {
 			symbols = nil
 		}
 	}()
+	return r.read(p)
+}
+
+func (r *Reader) read(p *picture.Plane) (symbols []Symbol) {
 	if p.Width < 16 || p.Height < 16 || p.Width > MaxPixels/p.Height {
 		return nil
 	}
