@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 
 	"coldsign/shared/cli"
 	"coldsign/shared/durable"
 	"coldsign/shared/frame"
+	"coldsign/shared/frame/qr"
 	"coldsign/shared/frame/screen"
 	"coldsign/shared/frame/show"
 )
@@ -87,7 +90,21 @@ func (e *Ends) inTerminal(ctx context.Context, s Streams, m frame.Message, p sho
 	if !ok || !term.IsTerminal(int(f.Fd())) || s.In == nil || !term.IsTerminal(int(s.In.Fd())) {
 		return e.printed(s.Out, m, p)
 	}
-	return e.printed(s.Out, m, p)
+	player := &screen.Player{
+		In: s.In, Out: f, Graphics: screen.Graphics(s.Env), PerSecond: int(p.PerSecond), Version: p.Version,
+		Size:   func() (int, int, error) { return term.GetSize(int(f.Fd())) },
+		Status: func(n, pass uint64) string { return Words(m.Data) },
+		Make: func(version int) (func(uint64) (qr.Matrix, error), uint64, int, error) {
+			st, err := e.stream(m, p, version)
+			if err != nil {
+				return nil, 0, 0, err
+			}
+			return st.Frame, st.Pass, st.Version, nil
+		},
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	return player.Play(ctx)
 }
 
 func (e *Ends) printed(w io.Writer, m frame.Message, p show.Profile) error {
