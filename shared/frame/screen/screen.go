@@ -11,6 +11,7 @@ package screen
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"coldsign/shared/fault"
@@ -96,33 +97,27 @@ func fit(columns, rows, most int, graphics string) (version int, err error) {
 // need is Cells for any way of drawing. A picture needs half of the cells each
 // way: three pixels a module in cells of 6 by 12, the smallest that people use.
 func need(version int, graphics string) (columns, rows int) {
-	columns, rows = Cells(version)
+	side, rows := Cells(version)
 	if graphics != "" {
-		side := columns
 		return (side + 1) / 2, (side+3)/4 + 1
 	}
-	return columns, rows
+	return side, rows
 }
 
 // Graphics names what the terminal draws beside cells, as its environment tells:
 // "kitty", "sixel", or "" for nothing. A multiplexer hands on the environment of
 // the terminal around it but not the pictures, so its name decides.
 func Graphics(env func(string) string) string {
-	name, program := env("TERM"), env("TERM_PROGRAM")
-	has := func(prefixes ...string) bool {
-		for _, p := range prefixes {
-			if name == p || strings.HasPrefix(name, p+"-") || strings.EqualFold(program, p) {
-				return true
-			}
-		}
-		return false
+	id := strings.ToLower(env("TERM") + " " + env("TERM_PROGRAM"))
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(id, n) })
 	}
 	switch {
 	case has("tmux", "screen"):
 		return ""
-	case has("xterm-kitty", "kitty", "xterm-ghostty", "ghostty") || env("KITTY_WINDOW_ID") != "":
+	case has("kitty", "ghostty"), env("KITTY_WINDOW_ID") != "":
 		return "kitty"
-	case has("foot", "mlterm", "contour", "wezterm", "mintty", "iTerm.app"):
+	case has("foot", "mlterm", "contour", "wezterm", "mintty", "iterm"):
 		return "sixel"
 	}
 	return ""
