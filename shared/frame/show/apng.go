@@ -13,12 +13,12 @@ func APNG(l Layout, frames Stream, pictures uint64, perSecond float64) ([]byte, 
 	var out []byte
 	sequence := uint32(0)
 	for i := range pictures {
+		if err := bounded(pictures, i, len(out)); err != nil {
+			return nil, err
+		}
 		img, err := l.Picture(frames, i)
 		if err != nil {
 			return nil, err
-		}
-		if pictures > maxPictures || pictures*uint64(len(img.Pix)) > maxPixels {
-			return nil, tooMany(pictures)
 		}
 		b, err := PNG(img)
 		if err != nil {

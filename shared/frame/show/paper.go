@@ -2,6 +2,7 @@ package show
 
 import (
 	"bytes"
+	"compress/zlib"
 	"fmt"
 	"strings"
 
@@ -37,7 +38,7 @@ func PDF(title string, frames Stream, count uint64) ([]byte, error) {
 		fmt.Fprintf(&kids, "%d 0 R ", page)
 		objects = append(objects,
 			fmt.Sprintf("<</Type/Page/Parent 2 0 R/MediaBox[0 0 %d %d]/Resources<</Font<</F 3 0 R>>>>/Contents %d 0 R>>", paperWidth, paperHeight, page+1),
-			fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(content), content))
+			fmt.Sprintf("<</Filter/FlateDecode/Length %d>>\nstream\n%s\nendstream", len(content), content))
 	}
 	objects[1] = fmt.Sprintf("<</Type/Pages/Count %d/Kids[%s]>>", sheets, kids.String())
 	var b bytes.Buffer
@@ -60,7 +61,7 @@ func PDF(title string, frames Stream, count uint64) ([]byte, error) {
 func sheet(title string, frames Stream, s, sheets, count uint64) (string, error) {
 	var b strings.Builder
 	text := func(x, y float64, size int, t string) {
-		fmt.Fprintf(&b, "BT /F %d Tf %.2f %.2f Td (%s) Tj ET\n", size, x, y, strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`).Replace(t))
+		fmt.Fprintf(&b, "BT /F %d Tf %.2f %.2f Td (%s) Tj ET\n", size, x, y, quoted(t))
 	}
 	text(margin, paperHeight-margin, 9, title)
 	text(margin, margin/2, 9, fmt.Sprintf("sheet %d of %d", s+1, sheets))
@@ -78,14 +79,30 @@ func sheet(title string, frames Stream, s, sheets, count uint64) (string, error)
 		top := float64(paperHeight-margin-14) - float64(k/perRow)*cellHeight
 		px := (min(cellWidth, cellHeight) - 14) / float64(m.Size+2*qr.QuietZone)
 		code(&b, m, left+px*qr.QuietZone, top-px*qr.QuietZone, px)
-		text(left+px*qr.QuietZone, top-px*float64(m.Size+2*qr.QuietZone), 8, fmt.Sprintf("%d of %d", n+1, count))
+		text(left+px*qr.QuietZone, top-px*float64(m.Size+2*qr.QuietZone)-9, 8, fmt.Sprintf("%d of %d", n+1, count))
 	}
-	return b.String(), nil
+	var packed strings.Builder
+	w := zlib.NewWriter(&packed)
+	w.Write([]byte(b.String())) // neither fails on a Builder
+	w.Close()
+	return packed.String(), nil
 }
 
-// code draws runs of dark modules. They overlap by a hair downwards, so that no
-// light line stays between rows.
+// quoted is the inside of a string: printable ASCII, which all fonts have.
+func quoted(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+	return strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`).Replace(s)
+}
+
+// code draws runs of dark modules, with the module as the unit and y downwards. It
+// is one path, which printers fill without light lines between the rows.
 func code(b *strings.Builder, m qr.Matrix, left, top, px float64) {
+	fmt.Fprintf(b, "q %.3f 0 0 %.3f %.3f %.3f cm\n", px, -px, left, top)
 	for y := range m.Size {
 		for x := 0; x < m.Size; x++ {
 			from := x
@@ -93,9 +110,9 @@ func code(b *strings.Builder, m qr.Matrix, left, top, px float64) {
 				x++
 			}
 			if x > from {
-				fmt.Fprintf(b, "%.3f %.3f %.3f %.3f re\n", left+float64(from)*px, top-float64(y+1)*px, float64(x-from)*px, px*1.01)
+				fmt.Fprintf(b, "%d %d %d 1 re\n", from, y, x-from)
 			}
 		}
 	}
-	b.WriteString("f\n")
+	b.WriteString("f Q\n")
 }

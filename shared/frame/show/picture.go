@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/gif"
 	"image/png"
 	"io/fs"
 	"os"
@@ -37,19 +36,19 @@ type Layout struct {
 }
 
 func (l Layout) fixed() Layout {
-	return Layout{max(l.Columns, 1), max(l.Rows, 1), pick(l.Pixels, 6)}
-}
-
-func pick(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
+	if l.Pixels == 0 {
+		l.Pixels = 6
 	}
-	return n
+	return Layout{max(l.Columns, 1), max(l.Rows, 1), max(l.Pixels, 1)}
 }
 
-// Picture draws symbols of one size in rows of columns, each with its quiet zone.
+// Picture draws symbols in rows of columns, each with its quiet zone, in places as
+// large as the largest needs.
 func Picture(symbols []qr.Matrix, columns, px int) *image.Paletted {
-	side := (symbols[0].Size + 2*qr.QuietZone) * px
+	side := 0
+	for _, m := range symbols {
+		side = max(side, (m.Size+2*qr.QuietZone)*px)
+	}
 	rows := (len(symbols) + columns - 1) / columns
 	img := image.NewPaletted(image.Rect(0, 0, side*columns, side*rows), color.Palette{color.White, color.Black})
 	for i, m := range symbols {
@@ -95,14 +94,20 @@ func PNG(img *image.Paletted) ([]byte, error) {
 // Folder writes pictures as frame-0001.png and so on. It makes the folder, and
 // refuses one that has frames already: they would be read too (show.exists).
 func Folder(dir string, l Layout, frames Stream, pictures uint64) error {
+	if err := bounded(pictures, 0, 0); err != nil {
+		return err
+	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fault.New("file.write", "", "cannot make the folder %q", dir)
+		return fault.New("file.write", "", "cannot make the folder %q: %w", dir, errors.Unwrap(err))
 	}
-	if old, err := filepath.Glob(filepath.Join(dir, "frame-*.png")); err != nil || len(old) > 0 {
-		return fault.New("show.exists", "name another folder, or empty it", "%q holds frames already", dir)
+	old, err := os.ReadDir(dir) // not Glob: dir itself may look like a pattern
+	if err != nil {
+		return fault.New("file.read", "", "cannot read the folder %q: %w", dir, errors.Unwrap(err))
 	}
-	if pictures > maxPictures {
-		return tooMany(pictures)
+	for _, e := range old {
+		if is, _ := filepath.Match("frame-*.png", e.Name()); is {
+			return fault.New("show.exists", "name another folder, or empty it", "%q holds frames already", dir)
+		}
 	}
 	for i := range pictures {
 		img, err := l.Picture(frames, i)
@@ -123,29 +128,14 @@ func Folder(dir string, l Layout, frames Stream, pictures uint64) error {
 // Limits on what is drawn into one file.
 const (
 	maxPictures = 9999
-	maxPixels   = 1 << 30 // of an animation, which is held in memory at one byte each
+	maxFile     = 256 << 20 // bytes of an animation, which is held in memory
 )
 
-func tooMany(n uint64) error {
-	return fault.New("show.size", "use --profile dense or fast, or show it in the terminal or as a page", "%d pictures are too many", n)
-}
-
-// GIF makes an animation that repeats for ever. perSecond is rounded to the
-// hundredths of a second that the format has.
-func GIF(l Layout, frames Stream, pictures uint64, perSecond float64) ([]byte, error) {
-	g := gif.GIF{}
-	for i := range pictures {
-		img, err := l.Picture(frames, i)
-		if err != nil {
-			return nil, err
-		}
-		if pictures > maxPictures || pictures*uint64(len(img.Pix)) > maxPixels {
-			return nil, tooMany(pictures)
-		}
-		g.Image = append(g.Image, img)
-		g.Delay = append(g.Delay, max(int(100/perSecond+0.5), 2)) // browsers slow down what is faster
+// bounded refuses more pictures than one can wait for. Those of a stream are alike:
+// what the first ones take tells early what all will.
+func bounded(pictures, made uint64, size int) error {
+	if pictures > maxPictures || made > 0 && uint64(size)/made*pictures > maxFile {
+		return fault.New("show.size", "use --profile dense or fast, or --qr-html", "%d pictures are too many", pictures)
 	}
-	var b bytes.Buffer
-	err := gif.EncodeAll(&b, &g)
-	return b.Bytes(), err
+	return nil
 }

@@ -3,11 +3,14 @@ package show
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/gif"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -77,6 +80,15 @@ func TestFolder(t *testing.T) {
 	if err := Folder(dir, Layout{}, numbered(10), 1); !fault.Is(err, "show.exists") {
 		t.Errorf("old frames stay: %v", err)
 	}
+	pattern := filepath.Join(t.TempDir(), "[a-c]*") // a folder may be called so
+	for _, want := range []string{"", "show.exists"} {
+		if err := Folder(pattern, Layout{}, numbered(10), 1); want == "" && err != nil || want != "" && !fault.Is(err, want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if err := Folder(filepath.Join(dir, "frame-0001.png"), Layout{}, numbered(10), 1); !fault.Is(err, "file.read") {
+		t.Errorf("a file for a folder: %v", err)
+	}
 	if err := Folder(filepath.Join(dir, "no", "such"), Layout{}, numbered(10), 1); !fault.Is(err, "file.write") {
 		t.Errorf("%v", err)
 	}
@@ -100,8 +112,52 @@ func TestGIF(t *testing.T) {
 	if !bytes.Equal(b, again) {
 		t.Error("the same stream gives other bytes")
 	}
-	if _, err := GIF(Layout{Pixels: 30}, numbered(40), 9999, 12); !fault.Is(err, "show.size") {
-		t.Errorf("%v", err)
+	for _, pictures := range []uint64{maxPictures, maxPictures + 1} { // too large, and too many
+		for name, animation := range map[string]func(Layout, Stream, uint64, float64) ([]byte, error){"GIF": GIF, "APNG": APNG} {
+			if _, err := animation(Layout{Columns: 5, Rows: 5}, numbered(40), pictures, 12); !fault.Is(err, "show.size") {
+				t.Errorf("%s of %d pictures: %v", name, pictures, err)
+			}
+		}
+	}
+}
+
+// A damaged stream ends whatever is made of it.
+func TestStreamFails(t *testing.T) {
+	bad := func(n uint64) (qr.Matrix, error) {
+		if n == 7 {
+			return qr.Matrix{}, io.ErrUnexpectedEOF
+		}
+		return numbered(3)(n)
+	}
+	_, g := GIF(Layout{}, bad, 9, 12)
+	_, a := APNG(Layout{}, bad, 9, 12)
+	_, h := HTML("", bad, 9, 12)
+	_, p := PDF("", bad, 9)
+	for i, err := range []error{g, a, h, p, Folder(t.TempDir(), Layout{}, bad, 9)} {
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
+
+// Codes of several sizes stand in places of one size, and a row may be short.
+func TestPicture(t *testing.T) {
+	var symbols []qr.Matrix
+	for i, version := range []int{2, 7, 4} {
+		m, err := numbered(version)(uint64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		symbols = append(symbols, m)
+	}
+	img := Picture(symbols, 2, 4)
+	if side := 2 * (qr.Size(7) + 2*qr.QuietZone) * 4; img.Rect.Dx() != side || img.Rect.Dy() != side {
+		t.Errorf("the picture is %v", img.Rect)
+	}
+	wants(t, img, 0, 1, 2)
+	b, err := PNG(img)
+	if err != nil || b[24] != 1 {
+		t.Errorf("%d bits a pixel: %v", b[24], err)
 	}
 }
 
@@ -173,13 +229,28 @@ func TestHTML(t *testing.T) {
 	if strings.Count(page, "<script") != 1 || strings.Contains(page, "http") && strings.Contains(page, "src=") {
 		t.Error("there is more than one script, or something is loaded")
 	}
+	bits, err := base64.StdEncoding.DecodeString(regexp.MustCompile(`data-side="45" data-columns="1" data-rows="1" data-rate="12">([^<]*)<`).FindStringSubmatch(page)[1])
+	if err != nil || len(bits) != 3*254 { // 45 times 45 bits each
+		t.Fatalf("%d bytes of codes: %v", len(bits), err)
+	}
+	for n := range 3 {
+		m := qr.Matrix{Size: 45}
+		for i := range 45 * 45 {
+			m.Dark = append(m.Dark, bits[n*254+i/8]>>(7-i%8)&1 != 0)
+		}
+		wants(t, Picture([]qr.Matrix{m}, 1, 4), n)
+	}
+	if b, err := (Layout{Columns: 3, Rows: 2}).HTML("", numbered(7), 3, 0.5); err != nil || !bytes.Contains(b, []byte(`data-columns="3" data-rows="2" data-rate="0.5">`)) {
+		t.Errorf("the page knows nothing of the layout: %v", err)
+	}
 	if _, err := HTML("", numbered(40), 1<<20, 12); !fault.Is(err, "show.size") {
 		t.Errorf("%v", err)
 	}
 }
 
+// The offsets of a PDF are right, and what its pages draw are the codes.
 func TestPDF(t *testing.T) {
-	b, err := PDF(`a (title\`, numbered(20), 7)
+	b, err := PDF("a (title\\\n", numbered(20), 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,16 +259,48 @@ func TestPDF(t *testing.T) {
 	if err != nil || !strings.HasPrefix(text[start:], "xref\n") {
 		t.Fatal("startxref points elsewhere")
 	}
-	for i, m := range regexp.MustCompile(`(\d{10}) 00000 n`).FindAllStringSubmatch(text[start:], -1) {
+	objects := regexp.MustCompile(`(\d{10}) 00000 n`).FindAllStringSubmatch(text[start:], -1)
+	var pages strings.Builder
+	for i, m := range objects {
 		at, _ := strconv.Atoi(m[1])
 		if !strings.HasPrefix(text[at:], fmt.Sprintf("%d 0 obj\n", i+1)) {
 			t.Errorf("object %d is not at %d", i+1, at)
 		}
+		if head, body, ok := strings.Cut(text[at:], "\nstream\n"); ok && strings.HasPrefix(head[8:], "<</Filter") {
+			length, _ := strconv.Atoi(regexp.MustCompile(`/Length (\d+)`).FindStringSubmatch(head)[1])
+			r, err := zlib.NewReader(strings.NewReader(body[:length]))
+			if err == nil {
+				_, err = io.Copy(&pages, r)
+			}
+			if err != nil || !strings.HasPrefix(body[length:], "\nendstream") {
+				t.Errorf("object %d: %v", i+1, err)
+			}
+		}
 	}
-	for _, want := range []string{"/Count 2", "7 of 7", `(a \(title\\)`} {
-		if !strings.Contains(text, want) {
+	if len(objects) != 3+2*2 || !strings.Contains(text, "/Count 2/") {
+		t.Errorf("%d objects", len(objects))
+	}
+	for _, want := range []string{`(7 of 7)`, `(a \(title\\?)`, "(sheet 2 of 2)"} {
+		if !strings.Contains(pages.String(), want) {
 			t.Errorf("no %q", want)
 		}
+	}
+	for n, path := range regexp.MustCompile(`(?s) cm\n(.*?)f Q`).FindAllStringSubmatch(pages.String(), -1) {
+		m := qr.Matrix{Size: qr.Size(20), Dark: make([]bool, qr.Size(20)*qr.Size(20))}
+		for line := range strings.Lines(path[1]) {
+			var x, y, width int
+			fmt.Sscanf(line, "%d %d %d 1 re", &x, &y, &width)
+			for k := range width {
+				m.Dark[y*m.Size+x+k] = true
+			}
+		}
+		wants(t, Picture([]qr.Matrix{m}, 1, 4), n)
+	}
+	if n := strings.Count(pages.String(), " cm\n"); n != 7 {
+		t.Errorf("%d codes", n)
+	}
+	if again, _ := PDF("a (title\\\n", numbered(20), 7); !bytes.Equal(b, again) {
+		t.Error("the same stream gives other bytes")
 	}
 	if _, err := PDF("", numbered(5), 1<<20); !fault.Is(err, "show.size") {
 		t.Errorf("%v", err)
