@@ -22,7 +22,8 @@ missing node nodejs
 missing npm npm
 if [ ${#packages[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${packages[@]}" >&2
+    install() { apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${packages[@]}" >&2; }
+    install || { apt-get -o DPkg::Lock::Timeout=300 update >&2 && install; } # a new machine has no package lists
   else
     echo "error: programs are missing; run: sudo apt-get install ${packages[*]}" >&2
     exit 1
