@@ -66,7 +66,6 @@ type receiver struct {
 	best         frame.Progress // of the message that is furthest
 	message      *frame.Message
 	start, saved time.Time
-	had          int  // pieces that an earlier scan had read
 	pieces       int  // codes that were parts of a message
 	live, shown  bool // progress is shown in one line of the terminal; there is one
 }
