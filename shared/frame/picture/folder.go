@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 // folder gives the pictures of the files of a folder, in the order of their
 // names. A file that gives none is lost, no more.
 type folder struct {
+	mu     sync.Mutex // Close may come while Next is under way
 	dir    string
 	files  []os.DirEntry // still to come
 	path   string        // of the file that is open
@@ -48,6 +50,8 @@ func newFolder(dir string) (*folder, error) {
 }
 
 func (f *folder) Next() (*Plane, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for {
 		if f.src == nil {
 			if len(f.files) == 0 {
@@ -66,7 +70,7 @@ func (f *folder) Next() (*Plane, error) {
 			return p, nil
 		}
 		if !IsLost(err) {
-			f.Close()
+			f.close()
 		}
 		if !errors.Is(err, io.EOF) {
 			return nil, Lost(fmt.Errorf("%q: %w", f.path, err))
@@ -79,11 +83,18 @@ func (f *folder) open(e os.DirEntry) (err error) {
 	if !e.Type().IsRegular() {
 		return fault.New("file.type", "", "%q is no regular file", f.path)
 	}
-	f.src, f.closer, err = Open(f.path, nil)
+	f.src, f.closer, err = openFile(f.path)
 	return err
 }
 
 func (f *folder) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.files = nil
+	return f.close()
+}
+
+func (f *folder) close() error {
 	if f.src == nil {
 		return nil
 	}

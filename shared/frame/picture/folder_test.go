@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -86,16 +87,12 @@ func TestHostileFolder(t *testing.T) {
 		os.Symlink("loop.png", at("loop.png")), os.Symlink("nothing", at("dangling.png"))); err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
 	src, closer, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closer.Close()
 	planes, losses := all(t, src)
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("took %v", d)
-	}
 	if len(planes) != 3 { // two good files, and the first picture of sparse.y4m
 		t.Errorf("%d pictures", len(planes))
 	}
@@ -142,27 +139,43 @@ func TestHostileFolder(t *testing.T) {
 	}
 }
 
-// A file that becomes a FIFO after the folder was listed does not hang either.
+// A file that becomes a FIFO or a folder after its folder was listed does not hang
+// and is not entered either.
 func TestFolderChangesUnderneath(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, "a.pgm")
-	put(t, path, []byte("P5 1 1 255\nx"))
+	a, b := filepath.Join(dir, "a.pgm"), filepath.Join(dir, "b.pgm")
+	put(t, a, []byte("P5 1 1 255\nx"))
+	put(t, b, []byte("P5 1 1 255\nx"))
 	src, _, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)); err != nil {
+	if err := errors.Join(os.Remove(a), syscall.Mkfifo(a, 0o600), os.Remove(b), os.Mkdir(b, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := src.Next(); fault.Code(err) != "file.type" || !IsLost(err) {
-		t.Errorf("%v", err)
+	put(t, filepath.Join(b, "inner.pgm"), []byte("P5 1 1 255\nx"))
+	for range 2 {
+		if _, err := src.Next(); fault.Code(err) != "file.type" || !IsLost(err) {
+			t.Errorf("%v", err)
+		}
 	}
 	if _, err := src.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("%v", err)
 	}
 }
 
-// ATT-53: 100,000 files, none of them a picture, take seconds; more are refused.
+// cpu is the time that this process has used: other tests may run beside it.
+func cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// ATT-53: 100,000 files, none of them a picture, take less than five seconds; more
+// are refused.
 func TestFolderOfManyFiles(t *testing.T) {
 	dir := t.TempDir()
 	first := filepath.Join(dir, "0")
@@ -177,7 +190,7 @@ func TestFolderOfManyFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	start := time.Now()
+	start := cpu(t)
 	src, closer, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +202,11 @@ func TestFolderOfManyFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if d := time.Since(start); n-1 != MaxFiles || d > 5*time.Second {
+	limit := 5 * time.Second
+	if b, _ := debug.ReadBuildInfo(); slices.Contains(b.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		limit *= 10 // the race detector slows all
+	}
+	if d := cpu(t) - start; n-1 != MaxFiles || d > limit {
 		t.Errorf("%d files in %v", n-1, d)
 	} else {
 		t.Logf("%d files in %v", n-1, d)

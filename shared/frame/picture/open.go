@@ -28,6 +28,11 @@ func Open(name string, stdin io.Reader) (Source, io.Closer, error) {
 		}
 		return f, f, nil
 	}
+	return openFile(name)
+}
+
+// openFile opens one file: a folder in its place is refused.
+func openFile(name string) (Source, io.Closer, error) {
 	f, _, err := durable.Open(name)
 	if err != nil {
 		return nil, nil, err
