@@ -15,6 +15,7 @@ import (
 
 	"coldsign/shared/fault"
 	"coldsign/shared/frame/qr"
+	"coldsign/shared/frame/show"
 )
 
 // Player shows frames one after the other until a person quits.
@@ -30,7 +31,7 @@ type Player struct {
 	// Make gives the frames for codes of a version or smaller ones, after how many
 	// all has been shown, and the version that they have. It is called again when
 	// a person or the size of the window changes what is wanted.
-	Make func(version int) (frames func(n uint64) (qr.Matrix, error), pass uint64, actual int, err error)
+	Make func(version int) (frames show.Stream, pass uint64, actual int, err error)
 }
 
 const (
@@ -92,7 +93,7 @@ func typed(in *os.File, d time.Duration) ([]byte, error) {
 // playing is what a Player is at.
 type playing struct {
 	*Player
-	frames  func(n uint64) (qr.Matrix, error)
+	frames  show.Stream
 	n, pass uint64
 	wanted  int // the version that a person wants, if it fits
 	actual  int // the version that the frames have

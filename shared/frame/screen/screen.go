@@ -25,11 +25,11 @@ const least = 5
 // reset ends what a line has set, so that nothing runs into what follows it.
 const reset = "\x1b[0m"
 
-// The colours of a dark and a light module, of the fixed part of the 256 colours:
-// themes change the first 16 (and so may leave no contrast), true colour is garbled
-// by terminals that do not know it (macOS before 26, GNU screen before 5). tmux,
-// GNU screen and the Linux console turn these two into the nearest that they have.
-const dark, light = "16", "231"
+// The colours of a symbol, black on white, are of the fixed part of the 256: themes
+// change the first 16 (and may leave no contrast), true colour is garbled by
+// terminals that do not know it (macOS before 26, GNU screen before 5). tmux, GNU
+// screen and the Linux console turn these two into the nearest that they have.
+const colours = "\x1b[0;38;5;16;48;5;231m"
 
 // Write draws a symbol in half blocks, with a quiet zone of four modules.
 func Write(w io.Writer, m qr.Matrix) error {
@@ -43,16 +43,17 @@ func Write(w io.Writer, m qr.Matrix) error {
 // terminals change a foreground that is too like its background.
 func blocks(b []byte, m qr.Matrix, end string) []byte {
 	for y := -qr.QuietZone; y < m.Size+qr.QuietZone; y += 2 {
-		fore, back := "", ""
+		b = append(b, colours...)
+		reversed := false
 		for x := -qr.QuietZone; x < m.Size+qr.QuietZone; x++ {
-			upper, lower := shade(m.At(x, y)), shade(m.At(x, y+1))
-			if upper != fore && (upper != lower || fore == "") {
-				b, fore = append(b, "\x1b[38;5;"+upper+"m"...), upper
+			upper, lower := m.At(x, y), m.At(x, y+1)
+			switch {
+			case lower && !reversed:
+				b = append(b, "\x1b[7m"...)
+			case reversed && !lower:
+				b = append(b, "\x1b[27m"...)
 			}
-			if lower != back {
-				b, back = append(b, "\x1b[48;5;"+lower+"m"...), lower
-			}
-			if upper == lower {
+			if reversed = lower; upper == lower {
 				b = append(b, ' ')
 			} else {
 				b = append(b, "\u2580"...)
@@ -61,13 +62,6 @@ func blocks(b []byte, m qr.Matrix, end string) []byte {
 		b = append(b, reset+end...)
 	}
 	return b
-}
-
-func shade(isDark bool) string {
-	if isDark {
-		return dark
-	}
-	return light
 }
 
 // Cells gives the columns and rows of cells that a symbol of a version takes, with
