@@ -116,7 +116,7 @@ func message(kind string, item urtypes.Item) (frame.Message, error) {
 
 // IsAnswer says, as an error, what has not the form of an answer.
 func IsAnswer(m frame.Message) error {
-	const types = " crypto-psbt psbt eth-signature eth-batch-signature sol-signature bytes "
+	const types = " crypto-psbt psbt eth-signature eth-batch-signature sol-signature "
 	switch {
 	case m.Format == frame.UR && strings.Contains(types, " "+m.Type+" "),
 		m.Format == frame.BBQr && (m.Type == "P" || m.Type == "T"), m.Format == frame.Parts, m.Format == frame.Plain:
@@ -139,8 +139,6 @@ func Answers(m frame.Message) ([]courier.ForeignAnswer, error) {
 	}
 	switch v := item.(type) {
 	case urtypes.PSBT:
-		return []courier.ForeignAnswer{{PSBT: v}}, nil
-	case urtypes.Bytes:
 		return []courier.ForeignAnswer{{PSBT: v}}, nil
 	case urtypes.EthSignature:
 		return ethereum(v)

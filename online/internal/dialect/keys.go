@@ -107,7 +107,7 @@ func walletOf(k urtypes.HDKey, master uint32, testnet bool) (w bundle.Wallet, ok
 		return w, false, nil
 	}
 	w.Curve = chain.Secp256k1
-	if len(k.Key) != 33 || k.ChainCode == [32]byte{} {
+	if len(k.Key) != 33 || k.ChainCode == [32]byte{} || !isAccount(path) {
 		return w, false, nil
 	}
 	key, err := chain.NewPublicKey(chain.Secp256k1, k.Key)
@@ -125,6 +125,16 @@ func walletOf(k urtypes.HDKey, master uint32, testnet bool) (w bundle.Wallet, ok
 	code := node.ChainCode()
 	w.Key, w.ChainCode, w.Path = node.Key().Bytes(), code[:], path
 	return identify(w, true)
+}
+
+// isAccount tells the account of one signer (BIP-44 and its kin), or its receive
+// branch, from what else has a chain code: a share of a multisig wallet (BIP-48),
+// a change branch, one address.
+func isAccount(path []uint32) bool {
+	if len(path) > 4 || len(path) == 4 && path[3] != 0 || path[0]&path[2]&chain.Hardened == 0 {
+		return false
+	}
+	return slices.Contains([]uint32{44, 49, 84, 86}, path[0]&^chain.Hardened)
 }
 
 // identify names a wallet by what it is, so that the same keys scanned again are
