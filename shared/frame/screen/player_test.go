@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ type person struct {
 	shown         []uint64      // frames, in order
 	refuse        int           // versions up to it cannot be made
 	keys          chan []byte
+	fence         atomic.Int64 // orders what is set here before what the player then does
 	cancel        func()
 	ended         chan error
 }
@@ -58,7 +60,7 @@ func watch(t *testing.T, columns, rows, most int) *person {
 	p := &person{t: t, columns: columns, rows: rows, keys: make(chan []byte, 1), ended: make(chan error, 1)}
 	p.Player = &Player{
 		Out: p, Version: 20, PerSecond: 9,
-		Size:   func() (int, int, error) { return p.columns, p.rows, nil },
+		Size:   func() (int, int, error) { p.fence.Load(); return p.columns, p.rows, nil },
 		Status: func(n, pass uint64) string { return fmt.Sprintf("words\x1b %d/%d", n, pass) },
 		Make: func(version int) (func(uint64) (qr.Matrix, error), uint64, int, error) {
 			p.asked = append(p.asked, version)
@@ -102,6 +104,7 @@ func (p *person) types(keys string) {
 }
 
 func (p *person) waits(d time.Duration) {
+	p.fence.Add(1)
 	time.Sleep(d)
 	synctest.Wait()
 }
