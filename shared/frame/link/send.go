@@ -19,6 +19,7 @@ func (e *Ends) Send(ctx context.Context, s Streams, m frame.Message) error {
 			return err
 		}
 	}
+	defer frugal()()
 	if e.Out != "" {
 		return durable.WriteOutput(e.Out, s.Out, fileForm(m))
 	}

@@ -60,7 +60,7 @@ func (e *Ends) show(ctx context.Context, s Streams, m frame.Message) error {
 	case e.GIF != "":
 		b, err = show.GIF(l, st.Frame, pictures, p.PerSecond)
 	case e.HTML != "":
-		b, err = show.HTML(title(m), st.Frame, st.Pass, p.PerSecond)
+		b, err = l.HTML(title(m), st.Frame, st.Pass, p.PerSecond)
 	case e.PDF != "":
 		b, err = show.PDF(title(m), st.Frame, st.Pass)
 	default:

@@ -91,7 +91,7 @@ func (b *binary) confirm(found []candidate, x, y, m float64) []candidate {
 			return found
 		}
 	}
-	if len(found) == 4*maxCandidates {
+	if len(found) == 16*maxCandidates {
 		return found
 	}
 	c := candidate{x: x, y: y, module: m, hits: 1}

@@ -30,7 +30,8 @@ func (t triple) measured(p *picture.Plane) (f [3]frame, ok bool) {
 	shrink := max(math.Abs(ux), math.Abs(uy))
 	for i, q := range t.corners {
 		m := q.module * shrink
-		at, score := finderPattern().find(p, frame{q.x, q.y, ux * m, uy * m, vx * m, vy * m}, 1)
+		at, _ := finderPattern().find(p, frame{q.x, q.y, ux * m, uy * m, vx * m, vy * m}, 1)
+		var score float64
 		f[i], score = finderPattern().settle(p, at, 5)
 		if score < likeFinder || math.Hypot(f[i].x-q.x, f[i].y-q.y) > 3*m {
 			return f, false

@@ -143,9 +143,27 @@ func acquire(p, search *picture.Plane, known []track) (symbols []Symbol, tracks 
 			open = append(open, c)
 		}
 	}
+	// Of many codes in view the triples that are looked at may belong to some only:
+	// when those are read, the others are looked at alone.
+	for {
+		found, more := examine(p, open, &tracks)
+		symbols, seen = append(symbols, found...), seen || more
+		rest := slices.DeleteFunc(slices.Clone(open), func(c candidate) bool {
+			return slices.ContainsFunc(tracks, func(t track) bool { return t.pose.covers(c) })
+		})
+		if len(found) == 0 || len(rest) < 3 || len(tracks) >= maxTracks {
+			return symbols, tracks, seen
+		}
+		open = rest
+	}
+}
+
+// examine reads what the most promising triples of candidates lead to, but for
+// those on symbols that were read already.
+func examine(p *picture.Plane, open []candidate, tracks *[]track) (symbols []Symbol, seen bool) {
 	decodes := 0
 	for _, t := range triples(open) {
-		if slices.ContainsFunc(tracks, func(k track) bool {
+		if slices.ContainsFunc(*tracks, func(k track) bool {
 			return k.pose.covers(t.corners[0]) || k.pose.covers(t.corners[1]) || k.pose.covers(t.corners[2])
 		}) {
 			continue
@@ -162,12 +180,12 @@ func acquire(p, search *picture.Plane, known []track) (symbols []Symbol, tracks 
 			}
 			decodes++
 			if symbol, ok := s.read(p); ok {
-				symbols, tracks = append(symbols, symbol), append(tracks, track{pose: *s})
+				symbols, *tracks = append(symbols, symbol), append(*tracks, track{pose: *s})
 				break
 			}
 		}
 	}
-	return symbols, tracks, seen
+	return symbols, seen
 }
 
 // covers reports whether a candidate lies on the symbol.

@@ -17,7 +17,7 @@ type Profile struct {
 }
 
 // Profiles lists the presets. A camera of 30 pictures a second sees each of 15
-// shown ones; more are lost. Those of devices are what their makers use or advise.
+// shown ones; more are lost. Those of devices follow what their makers publish (Keystone, Sparrow, SeedSigner, Coldcard) or are cautious guesses.
 func Profiles() []Profile {
 	return []Profile{
 		{"default", "a webcam at 720p or more", "", 27, 0, 1, 1, 12},
