@@ -46,11 +46,6 @@ addEventListener("resize",draw);draw();requestAnimationFrame(tick);`
 // HTML makes a page for a second screen that needs nothing beside itself: one
 // style, one script, both named by their hash in its Content-Security-Policy, and
 // the codes. It loads nothing and sends nothing.
-func HTML(title string, frames Stream, count uint64, perSecond float64) ([]byte, error) {
-	return Layout{}.HTML(title, frames, count, perSecond)
-}
-
-// HTML makes such a page with several codes at a time.
 func (l Layout) HTML(title string, frames Stream, count uint64, perSecond float64) ([]byte, error) {
 	l = l.fixed()
 	var bits []byte

@@ -131,7 +131,7 @@ func TestStreamFails(t *testing.T) {
 	}
 	_, g := GIF(Layout{}, bad, 9, 12)
 	_, a := APNG(Layout{}, bad, 9, 12)
-	_, h := HTML("", bad, 9, 12)
+	_, h := Layout{}.HTML("", bad, 9, 12)
 	_, p := PDF("", bad, 9)
 	for i, err := range []error{g, a, h, p, Folder(t.TempDir(), Layout{}, bad, 9)} {
 		if !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -214,7 +214,7 @@ func TestAPNG(t *testing.T) {
 // The page names its style and script by their hashes, allows nothing else, and
 // holds the codes; a hostile title stays text.
 func TestHTML(t *testing.T) {
-	b, err := HTML(`</title><script>alert("1")</script>`, numbered(7), 3, 12)
+	b, err := Layout{}.HTML(`</title><script>alert("1")</script>`, numbered(7), 3, 12)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestHTML(t *testing.T) {
 	if b, err := (Layout{Columns: 3, Rows: 2}).HTML("", numbered(7), 3, 0.5); err != nil || !bytes.Contains(b, []byte(`data-columns="3" data-rows="2" data-rate="0.5">`)) {
 		t.Errorf("the page knows nothing of the layout: %v", err)
 	}
-	if _, err := HTML("", numbered(40), 1<<20, 12); !fault.Is(err, "show.size") {
+	if _, err := Layout{}.HTML("", numbered(40), 1<<20, 12); !fault.Is(err, "show.size") {
 		t.Errorf("%v", err)
 	}
 }
