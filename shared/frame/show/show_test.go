@@ -243,7 +243,7 @@ func TestHTML(t *testing.T) {
 	if b, err := (Layout{Columns: 3, Rows: 2}).HTML("", numbered(7), 3, 0.5); err != nil || !bytes.Contains(b, []byte(`data-columns="3" data-rows="2" data-rate="0.5">`)) {
 		t.Errorf("the page knows nothing of the layout: %v", err)
 	}
-	if _, err := Layout{}.HTML("", numbered(40), 1<<20, 12); !fault.Is(err, "show.size") {
+	if _, err := (Layout{}).HTML("", numbered(40), 1<<20, 12); !fault.Is(err, "show.size") {
 		t.Errorf("%v", err)
 	}
 }
