@@ -47,6 +47,7 @@ func (e *Ends) show(ctx context.Context, s Streams, m frame.Message) error {
 	if err != nil {
 		return err
 	}
+	s.say("%s as %d codes of version %d; digest %s", m, st.Pass, st.Version, Words(m.Data))
 	l := show.Layout{Columns: p.Columns, Rows: p.Rows}
 	each := uint64(max(p.Columns, 1) * max(p.Rows, 1))
 	pictures := (st.Pass + each - 1) / each
