@@ -18,6 +18,7 @@ packages=()
 missing() { command -v "$1" >/dev/null || packages+=("${@:2}"); }
 missing zbarimg zbar-tools
 missing ZXingReader zxing-cpp-tools
+missing tmux tmux
 missing node nodejs
 missing npm npm
 if [ ${#packages[@]} -gt 0 ]; then
