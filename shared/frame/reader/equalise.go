@@ -38,44 +38,14 @@ func (e *equaliser) inside(f func(from, to int)) {
 	}
 }
 
-// sharpen is the quick way: each module less some of the eight around it. How
-// much is learned from where that leads.
+// sharpen is the quick way, enough for most: each module less some of the eight
+// around it.
 func (e *equaliser) sharpen() {
 	s, n := e.seen, e.stride
-	centre, edge, corner := 1.4, -0.1, 0.0
-	near := func(i int) (float32, float32) {
-		return s[i-1] + s[i+1] + s[i-n] + s[i+n], s[i-n-1] + s[i-n+1] + s[i+n-1] + s[i+n+1]
-	}
-	for range 2 {
-		var a [9]float64
-		var b [3]float64
-		for i := (margin+1)*n + margin; i < (e.size+margin-1)*n; i += 5 {
-			p, q := near(i)
-			v := [3]float64{float64(s[i]), float64(p), float64(q)}
-			want := 1.0
-			if e.fixed[i] {
-				want = float64(e.soft[i])
-			} else if centre*v[0]+edge*v[1]+corner*v[2] < 0 {
-				want = -1
-			}
-			for j := range v {
-				for k := range v {
-					a[3*j+k] += v[j] * v[k]
-				}
-				b[j] += v[j] * want
-			}
-		}
-		if !solve(a[:], b[:]) {
-			return
-		}
-		centre, edge, corner = b[0], b[1], b[2]
-	}
-	c, d, f := float32(centre), float32(edge), float32(corner)
 	e.inside(func(from, to int) {
 		for i := from; i < to; i++ {
 			if !e.fixed[i] {
-				p, q := near(i)
-				e.soft[i] = c*s[i] + d*p + f*q
+				e.soft[i] = 1.8*s[i] - 0.25*(s[i-1]+s[i+1]+s[i-n]+s[i+n]) + 0.05*(s[i-n-1]+s[i-n+1]+s[i+n-1]+s[i+n+1])
 			}
 		}
 	})

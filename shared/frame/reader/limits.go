@@ -10,6 +10,6 @@ const (
 	maxTracks     = 16 // symbols followed from picture to picture
 	maxMissed     = 20 // pictures that a symbol is followed for without reading it
 	rescan        = 16 // pictures between two looks for symbols that are not yet followed
-	minRounds     = 4  // of undoing the blur harder
+	minRounds     = 3  // of undoing the blur harder
 	maxRounds     = 12 // while that still corrects more blocks
 )

@@ -110,12 +110,22 @@ func (p *pose) add(a *[81]float64, b *[9]float64, s sight, scale float64) {
 	}
 }
 
-// sane reports whether the corners are where a camera can see them.
-func (p *pose) sane() bool {
+// outline gives where the corners are: top left, top right, bottom right, bottom left.
+func (p *pose) outline() (q [4]Point) {
 	n := float64(p.size)
-	for _, c := range [4][2]float64{{0, 0}, {n, 0}, {n, n}, {0, n}} {
-		f := p.frame(c[0], c[1])
-		if !(math.Abs(f.x-p.mx) < 2*p.reach && math.Abs(f.y-p.my) < 2*p.reach && f.ux*f.vy-f.uy*f.vx > 0.25) {
+	for i, c := range [4][2]float64{{0, 0}, {n, 0}, {n, n}, {0, n}} {
+		q[i].X, q[i].Y = p.project(c[0], c[1])
+	}
+	return q
+}
+
+// sane reports whether the corners are where a camera can see them, turning right.
+func (p *pose) sane() bool {
+	q := p.outline()
+	for i, c := range q {
+		b, d := q[(i+1)%4], q[(i+3)%4]
+		area := (b.X-c.X)*(d.Y-c.Y) - (b.Y-c.Y)*(d.X-c.X)
+		if !(math.Abs(c.X-p.mx) < 2*p.reach && math.Abs(c.Y-p.my) < 2*p.reach && area > float64(p.size*p.size)/4) {
 			return false
 		}
 	}

@@ -127,10 +127,7 @@ func (r *Reader) read(p *picture.Plane) (symbols []Symbol) {
 // read samples and decodes the symbol at a pose.
 func (s *pose) read(p *picture.Plane) (Symbol, bool) {
 	symbol, ok := decode(s.version(), s.sample(p))
-	n := float64(s.size)
-	for i, c := range [4][2]float64{{0, 0}, {n, 0}, {n, n}, {0, n}} {
-		symbol.Corners[i].X, symbol.Corners[i].Y = s.project(c[0], c[1])
-	}
+	symbol.Corners = s.outline()
 	return symbol, ok
 }
 
@@ -190,11 +187,7 @@ func examine(p *picture.Plane, open []candidate, tracks *[]track) (symbols []Sym
 
 // covers reports whether a candidate lies on the symbol.
 func (s *pose) covers(c candidate) bool {
-	n := float64(s.size)
-	var q [4]Point
-	for i, k := range [4][2]float64{{0, 0}, {n, 0}, {n, n}, {0, n}} {
-		q[i].X, q[i].Y = s.project(k[0], k[1])
-	}
+	q := s.outline()
 	for i := range q {
 		a, b := q[i], q[(i+1)%4]
 		if (b.X-a.X)*(c.y-a.Y)-(b.Y-a.Y)*(c.x-a.X) < 0 {

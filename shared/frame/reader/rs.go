@@ -1,43 +1,26 @@
 package reader
 
+import (
+	"slices"
+
+	"rsc.io/qr/coding"
+)
+
 // Reed-Solomon over GF(256) with the polynomial x^8+x^4+x^3+x^2+1 and the roots
 // 2^0, 2^1, ... (ISO/IEC 18004:2015, 7.5.2).
 
-var exps, logs = func() (e [512]uint8, l [256]int) {
-	x := 1
-	for i := range 255 {
-		e[i], e[i+255], l[x] = uint8(x), uint8(x), i
-		if x <<= 1; x > 255 {
-			x ^= 0x11d
-		}
-	}
-	e[510] = 1
-	return e, l
-}()
+func mul(a, b uint8) uint8 { return coding.Field.Mul(a, b) }
+func exp(n int) uint8      { return coding.Field.Exp(n) } // of 0 and more
 
 // times gives the products of each root with everything.
 var times = func() (t [30][256]uint8) {
 	for i := range t {
-		for x := 1; x < 256; x++ {
-			t[i][x] = exps[logs[x]+i]
+		for x := range t[i] {
+			t[i][x] = mul(uint8(x), exp(i))
 		}
 	}
 	return t
 }()
-
-func mul(a, b uint8) uint8 {
-	if a == 0 || b == 0 {
-		return 0
-	}
-	return exps[logs[a]+logs[b]]
-}
-
-func div(a, b uint8) uint8 {
-	if a == 0 {
-		return 0
-	}
-	return exps[logs[a]+255-logs[b]]
-}
 
 // correct corrects a block of which the last check codewords are redundant and
 // those at erased are doubtful. It keeps spare check codewords for telling a
@@ -61,7 +44,7 @@ func correct(block []uint8, check int, erased []int, spare int) bool {
 	locator[0] = 1
 	for k, at := range erased {
 		for j := k + 1; j > 0; j-- {
-			locator[j] ^= mul(locator[j-1], exps[n-1-at])
+			locator[j] ^= mul(locator[j-1], exp(n-1-at))
 		}
 	}
 	degree := len(erased)
@@ -76,36 +59,27 @@ func correct(block []uint8, check int, erased []int, spare int) bool {
 			evaluator[i] ^= mul(locator[j], syndromes[i-j])
 		}
 	}
-	fixed := make([]uint8, n)
-	copy(fixed, block)
-	found := 0
+	fixed, found := slices.Clone(block), 0
 	for at := range n {
-		inverse := 255 - (n - 1 - at) // exponent of the inverse of the place's locator
-		var value, slope uint8
-		for j := 0; j <= degree; j++ {
-			if locator[j] == 0 {
-				continue
-			}
-			term := exps[(logs[locator[j]]+j*inverse)%255]
-			value ^= term
+		x := exp(255 - (n - 1 - at)) // the inverse of the place's locator
+		var value, slope, size uint8
+		for j := degree; j >= 0; j-- { // Horner
+			value = mul(value, x) ^ locator[j]
 			if j&1 == 1 {
-				slope ^= term
+				slope = mul(mul(slope, x), x) ^ locator[j]
 			}
 		}
 		if value != 0 {
 			continue
 		}
-		found++
-		var size uint8
-		for j, c := range evaluator {
-			if c != 0 {
-				size ^= exps[(logs[c]+j*inverse)%255]
-			}
+		for j := check - 1; j >= 0; j-- {
+			size = mul(size, x) ^ evaluator[j]
 		}
 		if slope == 0 {
 			return false
 		}
-		fixed[at] ^= div(size, slope)
+		fixed[at] ^= mul(size, coding.Field.Inv(mul(slope, x)))
+		found++
 	}
 	if found != degree {
 		return false
@@ -118,7 +92,7 @@ func correct(block []uint8, check int, erased []int, spare int) bool {
 // erased. It gives the locator of all errors and its degree.
 func massey(locator []uint8, erased int, syndromes []uint8) ([]uint8, int) {
 	degree := erased
-	shadow := append([]uint8(nil), locator...)
+	shadow := slices.Clone(locator)
 	for r := erased; r < len(syndromes); r++ {
 		var gap uint8
 		for j := 0; j <= min(r, degree); j++ {
@@ -129,13 +103,14 @@ func massey(locator []uint8, erased int, syndromes []uint8) ([]uint8, int) {
 		if gap == 0 {
 			continue
 		}
-		next := append([]uint8(nil), locator...)
+		next := slices.Clone(locator)
 		for j := range next {
 			next[j] ^= mul(gap, shadow[j])
 		}
 		if 2*degree <= r+erased {
+			inverse := coding.Field.Inv(gap)
 			for j, c := range locator {
-				shadow[j] = div(c, gap)
+				shadow[j] = mul(c, inverse)
 			}
 			degree = r + 1 + erased - degree
 		}

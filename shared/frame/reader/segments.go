@@ -24,6 +24,21 @@ type Segment struct {
 
 const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
+// codings say how characters are written (ISO/IEC 18004:2015, 7.4): the length of
+// their count by version, how many go together, in how many bits when they are
+// one, two or three, and to what base.
+var codings = map[Mode]struct {
+	count    [3]int
+	together int
+	bits     [4]int
+	base     int
+}{
+	Numeric:      {[3]int{10, 12, 14}, 3, [4]int{0, 4, 7, 10}, 10},
+	Alphanumeric: {[3]int{9, 11, 13}, 2, [4]int{0, 6, 11}, 45},
+	Byte:         {[3]int{8, 16, 16}, 1, [4]int{0, 8}, 1 << 8},
+	Kanji:        {[3]int{8, 10, 12}, 1, [4]int{0, 13}, 1 << 13},
+}
+
 // bitstream reads the bits of the data codewords.
 type bitstream struct {
 	data []uint8
@@ -45,25 +60,6 @@ func (b *bitstream) read(n int) (v int) {
 	return v
 }
 
-// countBits is the length of the character count (ISO/IEC 18004:2015, table 3).
-func (m Mode) countBits(version int) int {
-	i := 0
-	if version > 26 {
-		i = 2
-	} else if version > 9 {
-		i = 1
-	}
-	switch m {
-	case Numeric:
-		return 10 + 2*i
-	case Alphanumeric:
-		return 9 + 2*i
-	case Byte:
-		return min(8+8*i, 16)
-	}
-	return 8 + 2*i
-}
-
 // parse takes corrected data codewords apart. It refuses what no encoder makes.
 func parse(words []uint8, version int) ([]Segment, bool) {
 	b := &bitstream{data: words}
@@ -77,7 +73,7 @@ func parse(words []uint8, version int) ([]Segment, bool) {
 		switch mode {
 		case Numeric, Alphanumeric, Byte, Kanji:
 			ok := false
-			if s.Data, ok = b.segment(mode, b.read(mode.countBits(version))); !ok {
+			if s.Data, ok = b.segment(mode, version); !ok {
 				return nil, false
 			}
 		case ECI:
@@ -111,49 +107,42 @@ func (b *bitstream) padded() bool {
 	return true
 }
 
-// segment reads count characters.
-func (b *bitstream) segment(mode Mode, count int) ([]byte, bool) {
+// segment reads a count and that many characters.
+func (b *bitstream) segment(mode Mode, version int) (out []byte, ok bool) {
+	c := codings[mode]
+	class := 0
+	if version > 26 {
+		class = 2
+	} else if version > 9 {
+		class = 1
+	}
+	count := b.read(c.count[class])
 	// The shortest character is a third of ten bits.
 	if count*10 > b.left()*3 {
 		return nil, false
 	}
-	out := make([]byte, 0, 2*count)
-	for left := count; left > 0 && !b.bad; {
-		switch {
-		case mode == Byte:
-			out = append(out, uint8(b.read(8)))
-			left--
-		case mode == Numeric:
-			n := min(left, 3)
-			v := b.read(1 + 3*n)
-			digits := []byte{'0' + uint8(v/100%10), '0' + uint8(v/10%10), '0' + uint8(v%10)}
-			if v >= [4]int{1, 10, 100, 1000}[n] {
-				return nil, false
-			}
-			out = append(out, digits[3-n:]...)
-			left -= n
-		case mode == Alphanumeric && left > 1:
-			v := b.read(11)
-			if v >= 45*45 {
-				return nil, false
-			}
-			out = append(out, alphanumeric[v/45], alphanumeric[v%45])
-			left -= 2
-		case mode == Alphanumeric:
-			v := b.read(6)
-			if v >= 45 {
-				return nil, false
-			}
-			out = append(out, alphanumeric[v])
-			left--
-		default:
-			v := b.read(13)
+	for n := 0; count > 0; count -= n {
+		n = min(count, c.together)
+		v := b.read(c.bits[n])
+		switch mode {
+		case Byte:
+			out = append(out, uint8(v))
+		case Kanji:
 			v = v/0xc0<<8 | v%0xc0
 			if v += 0x8140; v > 0x9ffc {
 				v += 0xc140 - 0x8140
 			}
 			out = append(out, uint8(v>>8), uint8(v))
-			left--
+		default:
+			var text [3]byte
+			for i := n - 1; i >= 0; i-- {
+				text[i] = alphanumeric[v%c.base]
+				v /= c.base
+			}
+			if v > 0 {
+				return nil, false
+			}
+			out = append(out, text[:n]...)
 		}
 	}
 	return out, !b.bad
