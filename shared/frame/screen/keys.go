@@ -41,7 +41,7 @@ func key(b []byte) (rune, []byte) {
 func (s *playing) act(k rune) bool {
 	switch k {
 	case '+', '=':
-		s.wanted = min(s.stage.version+1, qr.MaxVersion)
+		s.wanted = max(s.wanted, min(s.stage.version+1, qr.MaxVersion))
 	case '-', '_':
 		if s.actual > least {
 			s.wanted = s.actual - 1

@@ -203,8 +203,12 @@ func TestSlowTerminal(t *testing.T) {
 			t.Errorf("%d frames", len(p.shown))
 		}
 		p.slow = 0
-		p.waits(400 * time.Millisecond)
 		before := len(p.shown)
+		p.waits(400 * time.Millisecond)
+		if got := len(p.shown) - before; got > 4 {
+			t.Errorf("%d frames at once as soon as the terminal became fast", got)
+		}
+		before = len(p.shown)
 		p.waits(time.Second)
 		if got := len(p.shown) - before; got != 8 {
 			t.Errorf("%d frames in a second after the terminal became fast", got)
@@ -229,7 +233,14 @@ func TestDensity(t *testing.T) {
 		p.sees(21, 0, "version 21")
 		p.types("=++") // of which the last two change nothing: 22 is all that the message takes
 		p.sees(22, 0, "version 22")
-		p.types("++++++") // the window has room for 25
+		for range 6 {
+			p.types("+") // the window has room for 25
+		}
+		p.columns, p.rows = 200, 100
+		p.waits(time.Second)
+		if got := p.asked[len(p.asked)-1]; got != 26 { // keys that changed nothing are forgotten, but for one
+			t.Errorf("asked for version %d", got)
+		}
 		p.types("-")
 		p.sees(21, 0, "version 21")
 		p.types("_")
@@ -244,7 +255,7 @@ func TestDensity(t *testing.T) {
 		p.sees(8, 0, "version 8")
 		p.quits()
 		for _, v := range p.asked {
-			if v > 25 || v < 5 {
+			if v > 26 || v < 5 {
 				t.Errorf("asked for %v", p.asked)
 			}
 		}
@@ -287,6 +298,7 @@ func TestResize(t *testing.T) {
 		p.waits(time.Second)
 		p.columns, p.rows = 90, 46 // version 16
 		p.waits(130 * time.Millisecond)
+		p.types("+")
 		p.sees(16, 0, "version 16")
 		p.waits(time.Second)
 		p.sees(16, 8, "frame 9 of 40")
@@ -398,4 +410,16 @@ func TestQuit(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestPlain(t *testing.T) {
+	for _, c := range []struct {
+		in    string
+		width int
+		want  string
+	}{{"a b~", 9, "a b~"}, {"abc", 2, "ab"}, {"a\x1b[2J\u202e\u009b\n\x7f\xff", 20, "a?[2J?????"}, {"abc", 0, ""}, {"abc", -80, ""}} {
+		if got := plain(c.in, c.width); got != c.want {
+			t.Errorf("%q in %d cells: %q", c.in, c.width, got)
+		}
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -216,4 +218,62 @@ func TestHangUp(t *testing.T) {
 	if err := p.Play(t.Context()); !fault.Is(err, "show.terminal") {
 		t.Error(err)
 	}
+}
+
+// On a slow line the parts of a key come one by one: the first is no escape key.
+func TestKeyInParts(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0) // which keeps the parts apart
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, line := os.NewFile(uintptr(fds[0]), "in"), os.NewFile(uintptr(fds[1]), "line")
+	defer in.Close()
+	defer line.Close()
+	for _, c := range []struct {
+		parts []string
+		want  string
+	}{{[]string{"\x1b", "[C"}, "\x1b[C"}, {[]string{"\x1b"}, "\x1b"}, {[]string{"+-"}, "+-"}, {nil, ""}} {
+		for _, part := range c.parts {
+			if _, err := line.WriteString(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := typed(in, time.Millisecond); string(got) != c.want || err != nil {
+			t.Errorf("%q reads %q: %v", c.parts, got, err)
+		}
+	}
+}
+
+// A signal, such as that of a new size, is no key and no error.
+func TestSignal(t *testing.T) {
+	_, slave := openPTY(t)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, unix.SIGWINCH)
+	defer signal.Stop(c)
+	thread, ended := make(chan int, 1), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		thread <- unix.Gettid()
+		b, err := typed(slave, time.Minute)
+		if len(b) > 0 {
+			err = fmt.Errorf("reads %q", b)
+		}
+		ended <- err
+	}()
+	id := <-thread
+	for late := time.Now().Add(20 * time.Second); time.Now().Before(late); time.Sleep(time.Millisecond) {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+			if err := unix.Tgkill(os.Getpid(), id, unix.SIGWINCH); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Error("keys are waited for whatever happens")
 }
