@@ -130,13 +130,10 @@ func (s *Store) wal(ctx context.Context) error {
 // version gives the schema's version: 0 for an empty database.
 func (s *Store) version(ctx context.Context, q querier, latest int) (int, error) {
 	var app, version, tables int
-	for _, get := range []struct {
-		query string
-		to    *int
-	}{{"PRAGMA application_id", &app}, {"PRAGMA user_version", &version}, {"SELECT count(*) FROM sqlite_schema", &tables}} {
-		if err := q.QueryRowContext(ctx, get.query).Scan(get.to); err != nil {
-			return 0, s.fail(err)
-		}
+	// In one statement: another process may be making the database meanwhile.
+	if err := q.QueryRowContext(ctx, "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)").
+		Scan(&app, &version, &tables); err != nil {
+		return 0, s.fail(err)
 	}
 	switch {
 	case app == 0 && version == 0 && tables == 0:
