@@ -22,8 +22,12 @@ func decode(version int, greys []float32) (s Symbol, ok bool) {
 	}
 	d.done = make([][]uint8, len(d.blocks))
 	left := d.correct(d.soft, 0)
-	// Blocks that were corrected make the others easier.
+	// Blocks that were corrected make the others easier. When all of many fail, two
+	// symbols are mixed in the picture: that must not take long.
 	for round, before := 0, len(d.done); left > 0 && (round < minRounds || left < before && round < maxRounds); round++ {
+		if round == 1 && left == len(d.done) && left > 4 {
+			break
+		}
 		before = left
 		sure, ok := d.relax()
 		if !ok {

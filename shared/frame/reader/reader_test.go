@@ -214,3 +214,41 @@ func TestGrids(t *testing.T) {
 		}
 	}
 }
+
+// A symbol that moves and changes is followed, one that appears elsewhere is
+// found again, and goroutines may share a reader.
+func TestStream(t *testing.T) {
+	r := New()
+	var mu sync.Mutex
+	missed := 0
+	for frame := range 24 {
+		want := full(15, coding.L, uint64(frame))
+		show := optics.One(optics.Symbol(15, frame%8, want))
+		pose := optics.Pose{Fill: 0.7, X: float64(frame * 3), Rotation: float64(frame) / 4}
+		if frame >= 12 {
+			pose.X, pose.Rotation = -150, 90
+		}
+		s := optics.Scene{Width: 1280, Height: 720, Pose: pose, Seed: uint64(frame),
+			Look: optics.Look{Blur: 1, Gamma: 1, Black: 40, White: 200, Noise: 4, Dots: 5}}
+		p := optics.Render(s, show)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				found := r.Read(p)
+				mu.Lock()
+				defer mu.Unlock()
+				if len(found) != 1 || !bytes.Equal(found[0].Content(), want) {
+					missed++
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if missed > 0 {
+		t.Errorf("%d of 48 not read", missed)
+	}
+	blank := clean(qr.Matrix{}, 90)
+	if found := r.Read(blank); len(found) != 0 || len(r.tracks) != 0 {
+		t.Errorf("nothing in view: %d symbols, %d followed", len(found), len(r.tracks))
+	}
+}
