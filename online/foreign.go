@@ -144,10 +144,16 @@ func (h *home) exportForeign(ids []bundle.ID) error {
 		asks = append(asks, ask)
 	}
 	m, err := dialect.Ask(asks)
+	if err == nil && h.opt.Format != "" {
+		m, err = m.As(frame.Format(h.opt.Format))
+	}
+	if err == nil {
+		err = h.opt.Writable()
+	}
 	if err != nil {
 		return err
 	}
-	// Only what has a form to go out in is marked as gone.
+	// Only what has a form to go out in, and a place to go to, is marked as gone.
 	for _, id := range ids {
 		if _, err := courier.ExportForeign(h.ctx, h.store, h.chain, id); err != nil {
 			return err

@@ -29,7 +29,6 @@ type world struct {
 	oracle *interop.Oracle
 	asking sync.Mutex // the oracle answers one at a time
 	files  int
-	posts  int
 	done   []string // rows of the table
 	first  time.Time
 }
