@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -120,8 +119,10 @@ func (h *home) exportForeign(ids []bundle.ID) error {
 		return cli.Usagef("another wallet reads --format ur or bbqr")
 	}
 	var asks []dialect.Request
-	ids = slices.Compact(slices.SortedFunc(slices.Values(ids), func(a, b bundle.ID) int { return bytes.Compare(a[:], b[:]) }))
-	for _, id := range ids {
+	for i, id := range ids { // in the order given: a device shows nonces one after the other
+		if slices.Contains(ids[:i], id) {
+			continue
+		}
 		row, err := h.store.Get(h.ctx, store.Any, id)
 		if err != nil {
 			return err

@@ -67,11 +67,10 @@ func (w *world) sign(t *testing.T, h *halves.Halves, file, digest string) (answe
 	return answer, s
 }
 
-// told makes a wallet and has the reference read what it tells other wallets.
+// told has the reference read what the wallet of a chain tells other wallets.
 func (w *world) told(t *testing.T, h *halves.Halves, chain, kind string, into any) halves.Wallet {
 	t.Helper()
-	own := must(h.NewWallet(deadline(t), chain))(t)
-	file := w.file()
+	own, file := w.wallet[h][chain], w.file()
 	must(h.Offline(deadline(t), "keys", "export", "--id", own.SignatureID, "--format", "ur", "--out", file))(t)
 	w.read(t, h, file, kind, into)
 	w.ok(kind, "our offline half tells", "@keystonehq")
@@ -439,15 +438,14 @@ func TestServeSolana(t *testing.T) {
 	w.ok("sol-signature", "answer of our offline half", "@keystonehq, crypto/ed25519")
 }
 
-// The journal has every approval, refusals too, and stays whole. It needs what the
-// other tests have done: alone it makes one entry.
+// The journal has an approval once, and what was told, and stays whole.
 func TestServeJournal(t *testing.T) {
 	h := w.paired
 	var k hdKey
 	w.told(t, h, "ETH", "crypto-hdkey", &k)
 	b := watch(t, k)
 	file := w.write(t, h, "eth-sign-request", value{
-		"data": hex.EncodeToString(payload(t, pay(0, false, sepolia, 9), big.NewInt(sepolia))), "kind": 4, "chainId": sepolia,
+		"data": hex.EncodeToString(payload(t, pay(99, false, sepolia, 9), big.NewInt(sepolia))), "kind": 4, "chainId": sepolia,
 		"path": pathOf(k.Origin.Fingerprint, append(slices.Clone(b.path), 0, 0)...),
 	})
 	r := w.review(t, h, file)
