@@ -295,10 +295,15 @@ func (s *session) signForeign(m frame.Message) error {
 		return err
 	}
 	repeat := !slices.ContainsFunc(batch.Items, func(it review.Item) bool { return !it.Repeat })
-	if !repeat {
-		if err := s.approve(batch, shown); err != nil {
-			return err
-		}
+	digest := hex.EncodeToString(batch.Digest[:])
+	switch {
+	case !repeat:
+		err = s.approve(batch, shown)
+	case s.opt.approve != "" && !strings.EqualFold(s.opt.approve, digest):
+		err = fault.New("approve.digest", "review the request and give its digest", "the digest given is not that of this request, %s", digest)
+	}
+	if err != nil {
+		return err
 	}
 	receipts := batch.Sign()
 	signing := decisions(batch.Digest, 0, receipts)

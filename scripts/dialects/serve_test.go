@@ -115,11 +115,18 @@ func TestServeBitcoin(t *testing.T) {
 	if e := r.Items[0].Effects; e[0].Amount != "5000000" || e[0].Change != "" || e[1].Amount != "997000" || e[1].Change == "" || e[1].To != s.back.address(t, 1, 0).EncodeAddress() {
 		t.Errorf("effects %+v", e)
 	}
+	text := string(must(h.Offline(deadline(t), "review", "--scan", file))(t))
+	if !strings.Contains(text, "!! FROM ANOTHER WALLET (UR crypto-psbt), 1 request") {
+		t.Errorf("nobody is warned:\n%s", text)
+	}
+	elsewhere := w.review(t, h, file, "--network", "regtest")
+	if elsewhere.Digest == r.Digest || elsewhere.Items[0].ID == r.Items[0].ID || !strings.HasPrefix(elsewhere.Items[0].Effects[0].To, "bcrt1") {
+		t.Errorf("on another network: %+v", elsewhere)
+	}
 	answer, got := w.sign(t, h, file, r.Digest)
 	if got.Signed != 1 || got.Repeat || got.Items[0].ID != r.Items[0].ID {
 		t.Errorf("%+v", got)
 	}
-	var text string
 	w.read(t, h, answer, "crypto-psbt", &text)
 	full := unhex(t, text)
 	tx := valid(t, full, s)
@@ -135,6 +142,10 @@ func TestServeBitcoin(t *testing.T) {
 	if same(t, h, answer, again); !got.Repeat || got.Signed != 1 {
 		t.Errorf("%+v", got)
 	}
+	_, err := h.Offline(deadline(t), "sign", "--scan", file, "--out", "never.psbt", "--approve", elsewhere.Digest)
+	refused(t, "another digest, though decided", err, "approve.digest")
+	_, err = h.Offline(deadline(t), "sign", "--scan", file, "--out", "never.psbt", "--refuse", r.Items[0].ID)
+	refused(t, "refused, though decided", err, "request.decided")
 	var split struct{ Parts []string }
 	w.ask(t, interop.Question{"do": "split", "data": hex.EncodeToString(unsigned), "type": "P", "options": value{"maxVersion": 15, "minVersion": 5, "minSplit": 2}}, &split)
 	if len(split.Parts) < 2 {
@@ -170,7 +181,7 @@ func TestServeBitcoin(t *testing.T) {
 	if other.Digest == r.Digest || other.Items[0].ID == r.Items[0].ID || other.Items[0].Repeat {
 		t.Errorf("%+v", other)
 	}
-	_, err := h.Offline(deadline(t), "sign", "--scan", file, "--out", "never.psbt", "--approve", r.Digest)
+	_, err = h.Offline(deadline(t), "sign", "--scan", file, "--out", "never.psbt", "--approve", r.Digest)
 	refused(t, "the digest of another request", err, "approve.digest")
 	_, err = h.Offline(deadline(t), "sign", "--scan", file, "--out", "never.psbt")
 	refused(t, "no approval", err, "approve.terminal")
@@ -333,6 +344,9 @@ func TestServeEthereum(t *testing.T) {
 	}{{false, sepolia, 0}, {true, sepolia, 3}, {true, local, 0}} {
 		tx := pay(uint64(i), x.legacy, x.chainID, 9)
 		ask := request(byte(i+1), tx, x.chainID, x.index)
+		if i == 2 { // a wallet that knows the address alone
+			ask["path"] = pathOf("", append(slices.Clone(b.path), 0, x.index)...)
+		}
 		file := w.write(t, h, "eth-sign-request", ask)
 		r := w.review(t, h, file)
 		if r.From != `UR eth-sign-request of "metamask"` || r.Signable != 1 || r.Items[0].Network != fmt.Sprintf("eip155:%d", x.chainID) {
@@ -365,21 +379,25 @@ func TestServeEthereum(t *testing.T) {
 	w.ok("eth-sign-request", "asks our offline half", "@keystonehq")
 	w.ok("eth-signature", "answer of our offline half", "@keystonehq, go-ethereum")
 
-	// A batch: one pays the zero address, which policy refuses; the others are signed.
-	list := []*types.Transaction{pay(10, false, sepolia, 9), pay(11, false, sepolia, 0), pay(12, true, sepolia, 9)}
+	// A batch: one pays the zero address, which policy refuses; one a person refuses;
+	// the others are signed.
+	list := []*types.Transaction{pay(10, false, sepolia, 9), pay(11, false, sepolia, 0), pay(12, true, sepolia, 9), pay(13, false, sepolia, 9)}
 	var asks []value
 	for i, tx := range list {
 		asks = append(asks, request(byte(0x30+i), tx, sepolia, 0))
 	}
 	file := w.write(t, h, "eth-batch-sign-request", asks)
 	r := w.review(t, h, file)
-	if r.Signable != 2 || r.Refused != 1 || r.Items[1].Verdict.Code != "policy.warning" {
+	if r.Signable != 3 || r.Refused != 1 || r.Items[1].Verdict.Code != "policy.warning" {
 		t.Fatalf("%+v", r)
 	}
-	answer, s := w.sign(t, h, file, r.Digest)
+	answer := w.file()
+	must(h.Offline(deadline(t), "sign", "--scan", file, "--qr-text", answer, "--approve", r.Digest, "--refuse", r.Items[3].ID))(t)
+	again, s := w.sign(t, h, file, "") // what was refused once stays refused
+	same(t, h, answer, again)
 	var all []ethSignature
 	w.read(t, h, answer, "eth-batch-signature", &all)
-	if s.Signed != 2 || s.Refused != 1 || len(all) != 2 {
+	if s.Signed != 2 || s.Refused != 2 || len(all) != 2 {
 		t.Fatalf("%+v %+v", s, all)
 	}
 	for i, at := range []int{0, 2} {
@@ -389,6 +407,18 @@ func TestServeEthereum(t *testing.T) {
 	}
 	w.ok("eth-batch-sign-request", "asks our offline half", "@keystonehq")
 	w.ok("eth-batch-signature", "answer of our offline half", "@keystonehq, go-ethereum")
+
+	v := request(0x42, pay(22, false, sepolia, 9), sepolia, 0)
+	v["origin"] = "metamask\x1b[2J\nFROM YOUR ONLINE HALF"
+	text := string(must(h.Offline(deadline(t), "review", "--scan", w.write(t, h, "eth-sign-request", v)))(t))
+	if strings.Contains(text, "\x1b") || strings.Contains(text, "\nFROM YOUR") || !strings.Contains(text, "FROM ANOTHER WALLET (UR eth-sign-request of") {
+		t.Errorf("who asks writes on the screen:\n%q", text)
+	}
+	v = request(0x43, pay(23, false, sepolia, 9), sepolia, 0)
+	v["path"] = pathOf("", append(slices.Clone(b.path), 0, 0)...)
+	delete(v, "address")
+	_, err := h.Offline(deadline(t), "review", "--scan", w.write(t, h, "eth-sign-request", v))
+	refused(t, "neither fingerprint nor address", err, "wallet.none")
 
 	// The address must fit the path, and the chain must be one that is known.
 	for name, change := range map[string]func(value){
@@ -401,7 +431,7 @@ func TestServeEthereum(t *testing.T) {
 		refused(t, name, err, name)
 	}
 	// Which chain is asked for and which is in the payload are two things.
-	v := request(0x41, pay(21, false, sepolia, 9), sepolia, 0)
+	v = request(0x41, pay(21, false, sepolia, 9), sepolia, 0)
 	v["chainId"] = local
 	if r := w.review(t, h, w.write(t, h, "eth-sign-request", v)); r.Signable != 0 || r.Items[0].Verdict.Allow {
 		t.Errorf("another chain: %+v", r)

@@ -88,7 +88,7 @@ func (w *world) begin(ctx context.Context, dir string) (err error) {
 	var errs [2]error
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		errs[0] = w.make(ctx, w.paired, func() error { return w.paired.Init(ctx) }, "BTC", "ETH", "SOL")
+		errs[0] = w.make(ctx, w.paired, func() error { return w.paired.Init(ctx) }, "BTC", "ETH")
 	})
 	wg.Go(func() { errs[1] = w.make(ctx, w.lonely, init, "BTC", "SOL") })
 	wg.Wait()
