@@ -19,16 +19,10 @@ import (
 )
 
 func (a *app) pair() error {
-	sends, err := a.opt.Sends(a.opt.json)
-	if err != nil {
-		return err
-	}
-	receives, err := a.opt.Receives(a.opt.in)
+	sends, err := a.opt.Direction(a.opt.json, a.opt.in)
 	switch {
 	case err != nil:
 		return err
-	case sends == receives:
-		return cli.Usagef("give either --out FILE or --in FILE, or codes in place of one")
 	case sends:
 		return a.with((*home).pairOut)
 	}

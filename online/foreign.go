@@ -118,53 +118,52 @@ func (h *home) exportForeign(ids []bundle.ID) error {
 	if h.opt.Format == string(frame.Native) {
 		return cli.Usagef("another wallet reads --format ur or bbqr")
 	}
-	var asks []dialect.Request
-	for i, id := range ids { // in the order given: a device shows nonces one after the other
-		if slices.Contains(ids[:i], id) {
+	var once []bundle.ID // in the order given: a device shows nonces one after the other
+	for _, id := range ids {
+		if !slices.Contains(once, id) {
+			once = append(once, id)
+		}
+	}
+	var m frame.Message
+	// Only what has a form to go out in, and a place to go to, is marked as gone.
+	_, err := courier.ExportForeignBatch(h.ctx, h.store, h.chain, once, func(list []bundle.Request) (err error) {
+		if m, err = h.ask(list); err != nil {
+			return err
+		}
+		return h.opt.Writable()
+	})
+	if err != nil {
+		return err
+	}
+	if err := h.opt.Send(h.ctx, h.streams(), m); err != nil || h.opt.Printed() {
+		return err
+	}
+	return h.say(map[string]any{"out": h.opt.Where(), "items": len(once), "type": m.Type},
+		"asked another wallet for %d signature(s): %s\n", len(once), m)
+}
+
+// ask writes requests in the form that another wallet reads.
+func (h *home) ask(list []bundle.Request) (frame.Message, error) {
+	asks := make([]dialect.Request, len(list))
+	for i, r := range list {
+		asks[i].Request = r
+		if ch, _, ok := h.chain.ByNetwork(r.Network); ok {
+			asks[i].Chain = ch.Name
+		}
+		if len(r.Keys) == 0 {
 			continue
 		}
-		row, err := h.store.Get(h.ctx, store.Any, id)
+		w, _, err := h.store.Wallet(h.ctx, r.Keys[0].SignatureID)
 		if err != nil {
-			return err
+			return frame.Message{}, err
 		}
-		r, err := courier.RequestOf(&row)
-		if err != nil {
-			return err
-		}
-		ask := dialect.Request{Request: r}
-		if ch, _, ok := h.chain.ByNetwork(r.Network); ok {
-			ask.Chain = ch.Name
-		}
-		if len(r.Keys) > 0 {
-			w, _, err := h.store.Wallet(h.ctx, r.Keys[0].SignatureID)
-			if err != nil {
-				return err
-			}
-			ask.Fingerprint = w.Fingerprint
-		}
-		asks = append(asks, ask)
+		asks[i].Fingerprint = w.Fingerprint
 	}
 	m, err := dialect.Ask(asks)
 	if err == nil && h.opt.Format != "" {
 		m, err = m.As(frame.Format(h.opt.Format))
 	}
-	if err == nil {
-		err = h.opt.Writable()
-	}
-	if err != nil {
-		return err
-	}
-	// Only what has a form to go out in, and a place to go to, is marked as gone.
-	for _, id := range ids {
-		if _, err := courier.ExportForeign(h.ctx, h.store, h.chain, id); err != nil {
-			return err
-		}
-	}
-	if err := h.opt.Send(h.ctx, h.streams(), m); err != nil || h.opt.Printed() {
-		return err
-	}
-	return h.say(map[string]any{"out": h.opt.Where(), "items": len(asks), "type": m.Type},
-		"asked another wallet for %d signature(s): %s\n", len(asks), m)
+	return m, err
 }
 
 // importForeign takes what another wallet signed.

@@ -27,21 +27,36 @@ type ForeignAnswer struct {
 // the store has it as exported: see store.ExportForeign. A request that cannot be
 // read back, or that no codec decodes any more, does not leave.
 func ExportForeign(ctx context.Context, s *store.Store, codecs Codecs, id bundle.ID) (bundle.Request, error) {
-	row, err := s.Get(ctx, store.Any, id)
+	list, err := ExportForeignBatch(ctx, s, codecs, []bundle.ID{id}, nil)
 	if err != nil {
 		return bundle.Request{}, err
 	}
-	r, err := RequestOf(&row)
-	if err != nil {
-		return bundle.Request{}, err
+	return list[0], nil
+}
+
+// ExportForeignBatch is ExportForeign for several rows that leave together: all or
+// none. ready, if not nil, sees the requests first and may still say no.
+func ExportForeignBatch(ctx context.Context, s *store.Store, codecs Codecs, ids []bundle.ID, ready func([]bundle.Request) error) ([]bundle.Request, error) {
+	list := make([]bundle.Request, len(ids))
+	for i, id := range ids {
+		row, err := s.Get(ctx, store.Any, id)
+		if err == nil {
+			list[i], err = RequestOf(&row)
+		}
+		if err == nil {
+			_, err = decode(codecs, list[i])
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	if _, err := decode(codecs, r); err != nil {
-		return bundle.Request{}, err
+	if ready != nil {
+		if err := ready(list); err != nil {
+			return nil, err
+		}
 	}
-	if _, err := s.ExportForeign(ctx, id); err != nil { // what was asked never changes
-		return bundle.Request{}, err
-	}
-	return r, nil
+	_, err := s.ExportForeignBatch(ctx, ids) // what was asked never changes
+	return list, err
 }
 
 // Outstanding gives the rows that another wallet has and has not answered, of any

@@ -11,6 +11,7 @@
 package dialect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/big"
 	"strconv"
@@ -49,6 +50,9 @@ func Ask(list []Request) (frame.Message, error) {
 	}
 	var batch urtypes.EthBatchSignRequest
 	for _, r := range list {
+		if !bytes.Equal(r.Fingerprint, list[0].Fingerprint) {
+			return frame.Message{}, fault.New("foreign.batch", "export them apart", "the transactions are for different devices")
+		}
 		if r.Chain == "BTC" || r.Chain == "SOL" {
 			return frame.Message{}, fault.New("foreign.batch", "export them one at a time", "other wallets take one %s transaction at a time", r.Chain)
 		}

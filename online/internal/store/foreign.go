@@ -14,36 +14,58 @@ import (
 // any byte of it leaves. One that is exported already is given again, unchanged.
 // What may not leave, or not any more, is export.state. From here on a signature
 // may exist, so the row ends by being signed or by Cancel, which parks it.
-func (s *Store) ExportForeign(ctx context.Context, id bundle.ID) (row pending.Transaction, err error) {
-	if err := s.write(ctx, (*tx).lapse); err != nil {
-		return row, err
-	}
-	err = s.write(ctx, func(t *tx) error {
-		if row, err = t.load(Any, id); err != nil {
-			return err
-		}
-		unfit := func(cure, why string) error {
-			return fault.New("export.state", cure, "transaction %s %s", id, why)
-		}
-		switch {
-		case row.Signer != pending.Foreign:
-			return unfit("export it without --format, in a bundle", "belongs to the paired offline half")
-		case row.Late(t.at) && row.TxID == "":
-			return unfit("submit a new payment", "is past its deadline")
-		case row.CancelRequested:
-			return unfit("", "is to be cancelled")
-		case row.State == pending.Exported:
-			return nil
-		case row.State != pending.Pending:
-			return unfit("", "is "+string(row.State))
-		}
-		row, err = t.move(row, pending.Export, nil)
-		return err
-	})
+func (s *Store) ExportForeign(ctx context.Context, id bundle.ID) (pending.Transaction, error) {
+	rows, err := s.ExportForeignBatch(ctx, []bundle.ID{id})
 	if err != nil {
 		return pending.Transaction{}, err
 	}
-	return row, nil
+	return rows[0], nil
+}
+
+// ExportForeignBatch is ExportForeign for several rows that leave together: all
+// are marked, or none.
+func (s *Store) ExportForeignBatch(ctx context.Context, ids []bundle.ID) (rows []pending.Transaction, err error) {
+	if err := s.write(ctx, (*tx).lapse); err != nil {
+		return nil, err
+	}
+	err = s.write(ctx, func(t *tx) error {
+		rows = nil
+		for _, id := range ids {
+			row, err := t.exportForeign(id)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (t *tx) exportForeign(id bundle.ID) (pending.Transaction, error) {
+	row, err := t.load(Any, id)
+	if err != nil {
+		return row, err
+	}
+	unfit := func(cure, why string) (pending.Transaction, error) {
+		return row, fault.New("export.state", cure, "transaction %s %s", id, why)
+	}
+	switch {
+	case row.Signer != pending.Foreign:
+		return unfit("export it without --format, in a bundle", "belongs to the paired offline half")
+	case row.Late(t.at) && row.TxID == "":
+		return unfit("submit a new payment", "is past its deadline")
+	case row.CancelRequested:
+		return unfit("", "is to be cancelled")
+	case row.State == pending.Exported:
+		return row, nil
+	case row.State != pending.Pending:
+		return unfit("", "is "+string(row.State))
+	}
+	return t.move(row, pending.Export, nil)
 }
 
 // outstanding are the rows that another wallet has and has not answered.

@@ -43,6 +43,26 @@ func TestExportForeign(t *testing.T) {
 	code(t, err, "kms.missing")
 }
 
+// Rows that leave together are all marked, or none.
+func TestExportForeignBatch(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "kms.db"))
+	one, two, gone := put(t, s, number(1, byAnother)), put(t, s, number(2, byAnother)), put(t, s, number(3, byAnother))
+	exportForeign(t, s, gone.ID)
+	withdraw(t, s, gone.ID)
+	_, err := s.ExportForeignBatch(t.Context(), []bundle.ID{one.ID, two.ID, gone.ID})
+	code(t, err, "export.state")
+	for _, p := range []*pending.Transaction{one, two} {
+		if row := get(t, s, p.ID); row.State != pending.Pending {
+			t.Errorf("a row is %s though the batch did not leave", row.State)
+		}
+	}
+	rows, err := s.ExportForeignBatch(t.Context(), []bundle.ID{two.ID, one.ID})
+	ok(t, err)
+	if len(rows) != 2 || rows[0].ID != two.ID || get(t, s, one.ID).State != pending.Exported || get(t, s, two.ID).State != pending.Exported {
+		t.Errorf("%+v", rows)
+	}
+}
+
 func TestExportForeignRefuses(t *testing.T) {
 	now := epoch
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "kms.db"), func() time.Time { return now })
