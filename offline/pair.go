@@ -10,7 +10,6 @@ import (
 	"coldsign/offline/internal/console"
 	"coldsign/offline/internal/journal"
 	"coldsign/shared/bundle"
-	"coldsign/shared/cli"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 	"coldsign/shared/frame"
@@ -18,16 +17,10 @@ import (
 )
 
 func (a *app) pair() error {
-	sends, err := a.opt.Sends(a.opt.json)
-	if err != nil {
-		return err
-	}
-	receives, err := a.opt.Receives(a.opt.in)
+	sends, err := a.opt.Direction(a.opt.json, a.opt.in)
 	switch {
 	case err != nil:
 		return err
-	case sends == receives:
-		return cli.Usagef("give either --out FILE or --in FILE, or codes in place of one")
 	case sends:
 		return a.with((*session).pairOut)
 	}

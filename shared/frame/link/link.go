@@ -151,6 +151,19 @@ func (e *Ends) MustReceive(operand string) error {
 	return err
 }
 
+// Direction says for a command that does either whether it sends, and refuses both
+// and neither. operand is the FILE that comes in.
+func (e *Ends) Direction(json bool, operand string) (sends bool, err error) {
+	if sends, err = e.Sends(json); err != nil {
+		return false, err
+	}
+	receives, err := e.Receives(operand)
+	if err == nil && sends == receives {
+		err = cli.Usagef("give either --out FILE or --in FILE, or codes in place of one")
+	}
+	return sends, err
+}
+
 // Printed reports whether the message itself goes to standard output.
 func (e *Ends) Printed() bool { return e.Out == "-" || e.Text == "-" || e.QR }
 
