@@ -28,7 +28,7 @@ func TestReadersGiveBackTheBytes(t *testing.T) {
 	for _, tool := range []Tool{ZBar(), ZXing()} {
 		t.Run(tool.Name, func(t *testing.T) {
 			if tool.Missing() {
-				t.Skipf("%s is not installed", tool.Command)
+				t.Fatalf("%s is not installed; run scripts/interop/install.sh", tool.Command)
 			}
 			s, err := tool.Score(pictures, true)
 			if err != nil {

@@ -44,7 +44,7 @@ func reads(t *testing.T, img *image.Gray, data []byte, what string) {
 func zbar(t *testing.T, pictures []*image.Gray, want []byte) {
 	t.Helper()
 	if _, err := exec.LookPath("zbarimg"); err != nil {
-		t.Skip("zbarimg is not installed")
+		t.Fatal("zbarimg is not installed; run scripts/interop/install.sh")
 	}
 	args := []string{"--raw", "-q", "-Sbinary"}
 	for i, img := range pictures {

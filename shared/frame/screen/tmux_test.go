@@ -66,7 +66,7 @@ func TestTmux(t *testing.T) {
 		return
 	}
 	if _, err := exec.LookPath("tmux"); err != nil {
-		t.Skip("tmux is not installed")
+		t.Fatal("tmux is not installed; run scripts/interop/install.sh")
 	}
 	socket := filepath.Join(t.TempDir(), "s")
 	tmux := func(args ...string) string {
