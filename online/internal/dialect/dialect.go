@@ -19,6 +19,8 @@ import (
 
 	"coldsign/online/internal/courier"
 	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/chain/bitcoin"
 	"coldsign/shared/fault"
 	"coldsign/shared/frame"
 	"coldsign/shared/frame/urtypes"
@@ -68,7 +70,11 @@ func Ask(list []Request) (frame.Message, error) {
 func ask(r Request) (frame.Message, error) {
 	switch r.Chain {
 	case "BTC":
-		return message("crypto-psbt", urtypes.PSBT(r.Payload))
+		psbt, err := withOrigins(r)
+		if err != nil {
+			return frame.Message{}, err
+		}
+		return message("crypto-psbt", urtypes.PSBT(psbt))
 	case "SOL":
 		path, err := pathOf(r)
 		if err != nil {
@@ -83,6 +89,22 @@ func ask(r Request) (frame.Message, error) {
 		return frame.Message{}, err
 	}
 	return message("eth-sign-request", q)
+}
+
+// withOrigins tells the device where its keys are, which a PSBT made of a KMS
+// record does not. What it signs stays the same.
+func withOrigins(r Request) ([]byte, error) {
+	u, err := r.Unsigned()
+	if err != nil || len(r.Fingerprint) != 4 {
+		return r.Payload, err
+	}
+	var origins []chain.Origin
+	for i, key := range u.Signers { // the signers stand first in Keys, in this order
+		if path := r.Keys[i].Path; len(path) > 0 {
+			origins = append(origins, chain.Origin{Key: key, Fingerprint: [4]byte(r.Fingerprint), Path: path})
+		}
+	}
+	return bitcoin.WithOrigins(u, origins)
 }
 
 // pathOf gives the path of the one key that signs.

@@ -11,6 +11,7 @@ import (
 	"coldsign/online/internal/courier"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
+	"coldsign/shared/chain/bitcoin"
 	"coldsign/shared/fault"
 	"coldsign/shared/frame"
 	"coldsign/shared/frame/urtypes"
@@ -35,6 +36,47 @@ func request(chainName string, network chain.ID, payload []byte, path ...uint32)
 	}
 }
 
+const mainnet chain.ID = "bip122:000000000019d6689c085ae165831e93"
+
+// generator is the public key of the secret 1 (SEC 2).
+func generator(t *testing.T) chain.PublicKey {
+	t.Helper()
+	b, err := hex.DecodeString("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := chain.NewPublicKey(chain.Secp256k1, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func withKey(r Request) Request {
+	r.Keys[0].Key, _ = hex.DecodeString("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+	return r
+}
+
+// payment is a PSBT that spends a coin of the generator, and names where the key
+// derives from if path is given.
+func payment(t *testing.T, path []uint32) []byte {
+	t.Helper()
+	key := generator(t)
+	script, err := bitcoin.ScriptFor(mainnet, bitcoin.Wallet{}.Addresses(mainnet, key, true)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := bitcoin.Input{Outpoint: bitcoin.Outpoint{TxID: bitcoin.Hash{1}}, Claimed: &bitcoin.Output{Amount: 50_000, Script: script}}
+	if path != nil {
+		in.Origins = []chain.Origin{{Key: key, Fingerprint: [4]byte{0x73, 0xc5, 0xda, 0x0a}, Path: path}}
+	}
+	b, err := bitcoin.BuildPSBT(2, 0, []bitcoin.Input{in}, []bitcoin.Output{{Amount: 40_000, Script: script}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func TestAsk(t *testing.T) {
 	ethPath := []uint32{h + 44, h + 60, h, 0, 3}
 	eth := func(payload []byte, kind urtypes.EthData, network uint64) urtypes.EthSignRequest {
@@ -53,7 +95,7 @@ func TestAsk(t *testing.T) {
 		kind string
 		item urtypes.Item
 	}{
-		{[]Request{request("BTC", "bip122:0", aPSBT, h+84, h, h, 0, 0)}, "crypto-psbt", urtypes.PSBT(aPSBT)},
+		{[]Request{withKey(request("BTC", mainnet, payment(t, nil), h+84, h, h, 0, 0))}, "crypto-psbt", urtypes.PSBT(payment(t, []uint32{h + 84, h, h, 0, 0}))},
 		{[]Request{request("ETH", "eip155:1", legacy, ethPath...)}, "eth-sign-request", eth(legacy, urtypes.EthTransaction, 1)},
 		{[]Request{request("ETH", "eip155:11155111", typed, ethPath...)}, "eth-sign-request", eth(typed, urtypes.EthTypedTransaction, 11155111)},
 		{[]Request{nameless}, "eth-sign-request", bare},

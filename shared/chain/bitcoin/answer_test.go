@@ -3,6 +3,7 @@ package bitcoin
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/btcsuite/btcd/psbt/v2"
@@ -117,6 +118,48 @@ func TestAnswersRefused(t *testing.T) {
 	} {
 		if _, err := Signatures(u, c.answer); !fault.Is(err, c.code) {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
+		}
+	}
+}
+
+// A PSBT that names no origins gets those of the keys that are to sign, as
+// BuildPSBT would have written them, and none twice.
+func TestWithOrigins(t *testing.T) {
+	for _, k := range kinds {
+		in := k.input(3, 50_000)
+		var origins []chain.Origin
+		for i, n := range k.signers {
+			origins = append(origins, chain.Origin{Key: key(n), Fingerprint: [4]byte{1, 2, 3, byte(n)}, Path: []uint32{84 | chain.Hardened, uint32(i)}})
+		}
+		bare := build(t, 2, 0, []Input{in}, []Output{pay(40_000)})
+		u := chain.Unsigned{Network: regtest, Payload: bare, Signers: signers(k.signers...)}
+		got, err := WithOrigins(u, append(origins, chain.Origin{Key: key(30), Path: []uint32{1}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		named, err := PayloadOrigins(got)
+		if err != nil || len(named) != len(origins) {
+			t.Fatalf("%s: %d origins, %v", k.name, len(named), err)
+		}
+		for _, o := range origins {
+			if !slices.ContainsFunc(named, func(n chain.Origin) bool {
+				return n.Key.Even() == o.Key.Even() && n.Fingerprint == o.Fingerprint && slices.Equal(n.Path, o.Path)
+			}) {
+				t.Errorf("%s: the origin of %s is missing", k.name, o.Key)
+			}
+		}
+		if _, err := psbt.NewFromRawBytes(bytes.NewReader(got), false); err != nil {
+			t.Errorf("%s: btcd: %v", k.name, err)
+		}
+		u.Payload = got
+		if again, err := WithOrigins(u, origins); err != nil || !bytes.Equal(again, got) {
+			t.Errorf("%s: it grows: %v", k.name, err)
+		}
+		a, b := decode(t, bare, k.signers...).ToSign(), decode(t, got, k.signers...).ToSign()
+		for i := range a {
+			if !bytes.Equal(a[i].Message, b[i].Message) {
+				t.Errorf("%s: another digest is signed", k.name)
+			}
 		}
 	}
 }

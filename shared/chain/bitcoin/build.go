@@ -56,17 +56,59 @@ func (i Input) pairs() pairs {
 	origins := slices.Clone(i.Origins)
 	slices.SortFunc(origins, func(a, b chain.Origin) int { return slices.Compare(a.Key.Bytes(), b.Key.Bytes()) })
 	for _, o := range origins {
-		path := slices.Clone(o.Fingerprint[:])
-		for _, index := range o.Path {
-			path = binary.LittleEndian.AppendUint32(path, index)
-		}
-		if i.InternalKey == nil {
-			ps.add(inDerivation, o.Key.Bytes(), path)
-		} else {
-			ps.add(inTapOrigin, o.Key.Bytes()[1:], append([]byte{0}, path...))
-		}
+		ps = append(ps, origin(o, i.InternalKey))
 	}
 	optional(inTapKey, i.InternalKey)
 	optional(inTapRoot, i.MerkleRoot)
 	return ps
+}
+
+// WithOrigins gives the PSBT of u with the origin of each key that is to sign an
+// input, where it is missing (BIP-174, BIP-371): a device finds its keys by them.
+// All else stays byte for byte. An origin for no input is left out.
+func WithOrigins(u chain.Unsigned, origins []chain.Origin) ([]byte, error) {
+	decoded, err := New().Decode(u)
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePacket(slices.Clone(u.Payload))
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range decoded.(*tx).in {
+		ps := &p.in[n]
+		for _, s := range i.slots {
+			at := slices.IndexFunc(origins, func(o chain.Origin) bool {
+				return o.Key == s.key || i.kind == p2tr && o.Key.Even() == s.key.Even()
+			})
+			if s.sig != nil || at < 0 {
+				continue
+			}
+			internal, known := ps.get(inTapKey)
+			if i.kind == p2tr && !known {
+				internal = s.key.Bytes()[1:]
+				ps.add(inTapKey, nil, internal)
+			}
+			if kv := origin(origins[at], internal); !slices.ContainsFunc(*ps, func(have pair) bool { return string(have.key) == string(kv.key) }) {
+				*ps = append(*ps, kv)
+			}
+		}
+	}
+	return p.encode(), nil
+}
+
+// origin is the field that says where a key derives from; internal is the internal
+// key of a Taproot input, else nil.
+func origin(o chain.Origin, internal []byte) pair {
+	path := slices.Clone(o.Fingerprint[:])
+	for _, index := range o.Path {
+		path = binary.LittleEndian.AppendUint32(path, index)
+	}
+	var ps pairs
+	if internal == nil {
+		ps.add(inDerivation, o.Key.Bytes(), path)
+	} else {
+		ps.add(inTapOrigin, o.Key.Bytes()[1:], append([]byte{0}, path...))
+	}
+	return ps[0]
 }
