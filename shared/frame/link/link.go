@@ -164,8 +164,9 @@ func (e *Ends) Direction(json bool, operand string) (sends bool, err error) {
 	return sends, err
 }
 
-// Printed reports whether the message itself goes to standard output.
-func (e *Ends) Printed() bool { return e.Out == "-" || e.Text == "-" || e.QR }
+// Printed reports whether the message itself is what standard output is for. Codes
+// in a terminal are over when the result is told.
+func (e *Ends) Printed() bool { return e.Out == "-" || e.Text == "-" }
 
 // Where names the way out for a document: the file or folder.
 func (e *Ends) Where() string {
