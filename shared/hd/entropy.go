@@ -40,7 +40,7 @@ func Entropy(random io.Reader, dice string) ([]byte, error) {
 	first, second := secret[:entropyRead], secret[entropyRead:]
 	for _, b := range [][]byte{first, second} {
 		if _, err := io.ReadFull(random, b); err != nil {
-			return nil, badSource("the random source failed: %w", err)
+			return nil, sourceFailed(err)
 		}
 		if periodic(b) {
 			return nil, badSource("the random source repeats itself")
@@ -54,6 +54,14 @@ func Entropy(random io.Reader, dice string) ([]byte, error) {
 		return nil, badSource("cannot mix the randomness: %w", err)
 	}
 	return entropy, nil
+}
+
+// sourceFailed keeps what Source says of itself.
+func sourceFailed(err error) error {
+	if fault.Is(err, "entropy.source") {
+		return err
+	}
+	return badSource("the random source failed: %w", err)
 }
 
 func badSource(format string, args ...any) error {
