@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -305,8 +304,8 @@ func (s *session) signForeign(m frame.Message) error {
 	if err != nil {
 		return err
 	}
-	receipts := batch.Sign()
-	signing := decisions(batch.Digest, 0, receipts)
+	receipts := batch.Sign(s.waived)
+	signing := s.decisions(batch.Digest, 0, receipts)
 	if !repeat {
 		if _, err := s.record(journal.Entry{Kind: journal.Foreign, Text: f.asked.Form, Sign: signing}); err != nil {
 			return err
@@ -319,7 +318,7 @@ func (s *session) signForeign(m frame.Message) error {
 	if err != nil {
 		return err
 	}
-	if err := s.opt.Send(context.Background(), s.streams(), answer); err != nil {
+	if err := s.sendMessage(answer); err != nil {
 		return err
 	}
 	return s.told(signing, repeat)
@@ -389,11 +388,11 @@ func (a *app) keysForeign() error {
 		if _, err := s.record(journal.Entry{Kind: journal.Wallet, Text: "keys " + id.String() + " " + m.Type}); err != nil {
 			return err
 		}
-		if err := s.opt.Send(context.Background(), s.streams(), m); err != nil || s.opt.Printed() {
-			return err
-		}
 		fp, err := k.Master()
 		if err != nil {
+			return err
+		}
+		if err := s.sendMessage(m); err != nil || s.opt.Printed() {
 			return err
 		}
 		return s.say(map[string]any{"out": s.opt.Where(), "type": m.Type, "fingerprint": hex.EncodeToString(fp[:])},

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
-	"coldsign/offline/internal/harden"
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
 	"coldsign/shared/bundle"
@@ -30,30 +29,6 @@ type session struct {
 	release func()
 }
 
-// guard refuses to go on where the machine could talk.
-func (a *app) guard() error {
-	if a.safe {
-		return nil
-	}
-	err := harden.Check()
-	a.safe = err == nil || a.opt.allowNetwork
-	if err != nil && a.opt.allowNetwork {
-		a.loud = "WARNING: NOT AIR-GAPPED: " + quote.Line(what(err)) + ". Never use real keys here."
-		if a.con.Terminal() {
-			fmt.Fprintln(a.con.Err, a.loud)
-		}
-		return nil
-	}
-	return err
-}
-
-func what(err error) string {
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return f.What
-	}
-	return err.Error()
-}
-
 // unlock takes the home's lock and opens keystore and journal.
 func (a *app) unlock() (*session, error) {
 	if err := a.guard(); err != nil {
@@ -64,6 +39,10 @@ func (a *app) unlock() (*session, error) {
 	}
 	release, err := durable.Lock(filepath.Join(a.opt.home, "lock"))
 	if err != nil {
+		return nil, err
+	}
+	if err := a.powerOn(); err != nil {
+		release()
 		return nil, err
 	}
 	s := &session{app: a, release: release}
@@ -79,12 +58,15 @@ func (s *session) open() error {
 	if err != nil {
 		return err
 	}
-	defer clear(p)
+	defer s.con.Wipe()
 	if s.ks, err = keystore.Open(s.opt.home, p, s.chain); err != nil {
 		return err
 	}
 	// scrypt has just used 256 MiB that nobody needs again.
 	debug.FreeOSMemory()
+	if err := s.noSwap(); err != nil {
+		return err
+	}
 	if s.j, err = journal.Open(s.opt.home, s.ks.Device().Public()); err != nil {
 		return err
 	}
@@ -96,10 +78,15 @@ func (s *session) open() error {
 	return err
 }
 
-func (s *session) close() {
+// lock takes the keys out of memory. What is told and shown comes after it.
+func (s *session) lock() {
 	if s.ks != nil {
 		s.ks.Close()
 	}
+}
+
+func (s *session) close() {
+	s.lock()
 	s.release()
 }
 
@@ -114,11 +101,17 @@ func (a *app) with(f func(*session) error) error {
 }
 
 func (a *app) initHome() error {
-	if err := a.guard(); err != nil {
+	if err := a.check(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
 		return fault.New("file.write", "", "cannot make the home %q", a.opt.home)
+	}
+	if err := a.guard(); err != nil {
+		return err
+	}
+	if err := a.powerOn(); err != nil {
+		return err
 	}
 	release, err := durable.Lock(filepath.Join(a.opt.home, "lock"))
 	if err != nil {
@@ -136,7 +129,7 @@ func (a *app) initHome() error {
 	if err != nil {
 		return err
 	}
-	defer clear(p)
+	defer a.con.Wipe()
 	ks, err := keystore.Create(a.opt.home, p, a.chain)
 	if err != nil {
 		return err
@@ -212,9 +205,15 @@ func (a *app) withMessage(operand string, wanted func(frame.Message) error, f fu
 	return a.with(func(s *session) error { return f(s, m) })
 }
 
-// send gives a bundle out where it was asked for.
-func (a *app) send(raw []byte) error {
-	return a.opt.Send(context.Background(), a.streams(), frame.Message{Format: frame.Native, Data: raw})
+// send locks the keystore and gives a bundle out where it was asked for: codes may
+// be shown for minutes.
+func (s *session) send(raw []byte) error {
+	return s.sendMessage(frame.Message{Format: frame.Native, Data: raw})
+}
+
+func (s *session) sendMessage(m frame.Message) error {
+	s.lock()
+	return s.opt.Send(context.Background(), s.streams(), m)
 }
 
 // operand is the FILE of a command, or "" where codes stand in for it.

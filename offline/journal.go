@@ -25,10 +25,14 @@ type entryJSON struct {
 	Bundle string       `json:"bundle,omitempty"`
 	Out    uint64       `json:"out,omitempty"`
 	Items  []itemResult `json:"items,omitempty"`
+	Waived []string     `json:"waived,omitempty"` // what was overlooked when it was decided
 }
 
 // journalShow needs no passphrase: the journal holds no secret.
 func (a *app) journalShow() error {
+	if err := a.enter(); err != nil {
+		return err
+	}
 	j, err := a.openJournal()
 	if err != nil {
 		return err
@@ -40,7 +44,7 @@ func (a *app) journalShow() error {
 			x.Out = e.Out.Sequence
 		}
 		if e.Sign != nil {
-			x.Bundle = hex.EncodeToString(e.Sign.Bundle[:])
+			x.Bundle, x.Waived = hex.EncodeToString(e.Sign.Bundle[:]), e.Sign.Waived.Words()
 			for _, d := range e.Sign.Decisions {
 				x.Items = append(x.Items, itemResult{d.ID.String(), d.Status.String(), d.Code, d.Reason})
 			}
@@ -53,6 +57,9 @@ func (a *app) journalShow() error {
 			if _, err := fmt.Fprintln(w, line); err != nil {
 				return err
 			}
+			if len(x.Waived) > 0 {
+				fmt.Fprintf(w, "        WARNING: %s\n", strings.Join(x.Waived, " and "))
+			}
 			for _, it := range x.Items {
 				fmt.Fprintf(w, "        %s  %s %s\n", it.ID, it.Status, quote.Line(strings.TrimSpace(it.Code+" "+it.Reason)))
 			}
@@ -62,6 +69,9 @@ func (a *app) journalShow() error {
 }
 
 func (a *app) journalVerify() error {
+	if err := a.enter(); err != nil {
+		return err
+	}
 	j, err := a.openJournal()
 	if err != nil {
 		return err
@@ -73,6 +83,9 @@ func (a *app) journalVerify() error {
 }
 
 func (a *app) selftest() error {
+	if err := a.enter(); err != nil {
+		return err
+	}
 	checks := selftest.All(a.chain)
 	var names []string
 	for _, c := range checks {

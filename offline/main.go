@@ -2,8 +2,20 @@
 // would do, applies the policy, and signs. It contains no network stack.
 package main
 
-import "os"
+import (
+	"os"
 
-func main() {
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+	"coldsign/offline/internal/harden"
+	"coldsign/shared/cli"
+)
+
+func main() { os.Exit(start(os.Args[1:])) }
+
+// start shuts the process's memory to others before anything else is done.
+func start(args []string) int {
+	stderr, err := harden.Start()
+	if err != nil {
+		return cli.Report(os.Stderr, err)
+	}
+	return run(args, os.Stdin, os.Stdout, stderr, os.Getenv, harden.Wall)
 }

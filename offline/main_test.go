@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 		// offline is the same with the flags that every script would repeat.
 		"offline": func() {
 			args := append(os.Args[1:], "--passphrase-file", os.Getenv("PASSFILE"), "--allow-network-interfaces")
-			os.Exit(run(args, os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+			os.Exit(start(args))
 		},
 		"online": func() {
 			if err := standIn(os.Args[1:]); err != nil {
@@ -281,7 +281,7 @@ var homes = sync.OnceValues(func() (string, error) {
 		defer f.Close()
 		var out, words bytes.Buffer
 		args = append(args, "--home", home, "--passphrase-file", filepath.Join(dir, "pass"), "--allow-network-interfaces")
-		if code := run(args, f, &out, &words, os.Getenv); code != 0 {
+		if code := run(args, f, &out, &words, os.Getenv, noWall); code != 0 {
 			return fmt.Errorf("%v: %d %s", args, code, words.String())
 		}
 		return quicken(home)

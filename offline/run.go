@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"coldsign/offline/internal/console"
+	"coldsign/offline/internal/harden"
+	"coldsign/shared/bundle"
 	"coldsign/shared/chain/registry"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
@@ -34,31 +36,34 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   journal show | journal verify
   selftest | version
 
-Everywhere: --home DIR, --json, --passphrase-file FILE, --allow-network-interfaces.
+Everywhere: --home DIR, --json, --passphrase-file FILE, and for rehearsals --allow-network-interfaces, --allow-swap.
 FILE may be - for standard input or output.
 ` + link.Help + `
-Exit status: 0 done, 1 refused or failed, 2 usage.
+Exit status: 0 done, 1 refused or failed, 2 usage, 3 stopped by a signal or a fault of its own.
 `
 
 // app is one run of the program.
 type app struct {
-	con   *console.Console
-	out   io.Writer
-	now   func() time.Time
-	chain *registry.Registry
-	opt   options
-	env   func(string) string
-	notes link.Notes
-	loud  string   // said on every screen while the air gap is not checked
-	safe  bool     // the air gap was checked, or that was waived loudly
-	args  []string // operands
+	con    *console.Console
+	out    io.Writer
+	now    func() time.Time
+	chain  *registry.Registry
+	opt    options
+	env    func(string) string
+	notes  link.Notes
+	wall   func([]harden.Access) error
+	walled bool // the process is shut in
+	safe   bool // the air gap was checked, or that was waived loudly
+	waived bundle.Waived
+	loud   []string // said on every screen: what was waived
+	args   []string // operands
 }
 
 // options are the flags of all commands; each command takes those it knows.
 type options struct {
 	link.Ends
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind string
-	json, allowNetwork, testnet, replace, dice                                   bool
+	json, allowNetwork, allowSwap, testnet, replace, dice                        bool
 	count                                                                        int
 	refuse                                                                       cli.List
 }
@@ -68,7 +73,7 @@ const notGiven = math.MinInt
 
 // everywhere are the flags of every command.
 func everywhere(more ...string) []string {
-	return append([]string{"home", "json", "passphrase-file", "allow-network-interfaces"}, more...)
+	return append([]string{"home", "json", "passphrase-file", "allow-network-interfaces", "allow-swap"}, more...)
 }
 
 func commands() []cli.Command[*app] {
@@ -93,15 +98,16 @@ func commands() []cli.Command[*app] {
 	}
 }
 
-// run is the whole program, for tests too.
-func run(args []string, in *os.File, out, errOut io.Writer, env func(string) string) (code int) {
+// run is the whole program, for tests too; wall shuts the process in.
+func run(args []string, in *os.File, out, errOut io.Writer, env func(string) string, wall func([]harden.Access) error) (code int) {
 	// A panic's traceback would print arguments, keys among them.
 	defer func() {
 		if recover() != nil {
-			code = cli.Report(errOut, fault.New("internal", "report it with what you did, and run \"coldsign-offline journal verify\"", "the program met a state it does not know"))
+			code = harden.FatalExit
+			cli.Report(errOut, fault.New("internal", "report it with what you did, and run \"coldsign-offline journal verify\"", "the program met a state it does not know"))
 		}
 	}()
-	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: cli.Stdout{Writer: out}, now: time.Now, chain: registry.New(), env: env}
+	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: cli.Stdout{Writer: out}, now: time.Now, chain: registry.New(), env: env, wall: wall}
 	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
 		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "offline")
 	}
@@ -116,8 +122,10 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 	}
 	// A script that reads one line of error gets one line; a terminal has
 	// been told at once.
-	if err == nil && a.loud != "" && !a.con.Terminal() {
-		fmt.Fprintln(errOut, a.loud)
+	if err == nil && !a.con.Terminal() {
+		for _, line := range a.loud {
+			fmt.Fprintln(errOut, line)
+		}
 	}
 	if err == nil {
 		a.notes.Flush(errOut)
@@ -133,7 +141,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"confirm": &o.confirm, "approve": &o.approve, "network": &o.network, "preset": &o.preset,
 	}
 	yes := map[string]*bool{
-		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
+		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
 	case o.Ends.Define(fs, name):

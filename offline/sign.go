@@ -73,6 +73,9 @@ func (s *session) show(batch *review.Batch, repeat bool) error {
 }
 
 func (s *session) showText(w io.Writer, batch *review.Batch, repeat bool) error {
+	for _, line := range s.loud {
+		fmt.Fprintln(w, line)
+	}
 	if s.ks.Preset() != "strict" {
 		fmt.Fprintf(w, "WARNING: policy %s is in force: claimed amounts and unexplained calls are signed\n", s.ks.Preset())
 	}
@@ -213,9 +216,9 @@ func (s *session) approve(batch *review.Batch, shown []byte) error {
 // decide makes the receipts, writes the decision to the journal, and only then
 // lets a signature out.
 func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
-	receipts := batch.Sign()
+	receipts := batch.Sign(s.waived)
 	place := s.next()
-	signing := decisions(b.Digest(), b.Sequence, receipts)
+	signing := s.decisions(b.Digest(), b.Sequence, receipts)
 	raw, err := s.seal(b, place, receipts)
 	if err != nil {
 		return err
@@ -231,8 +234,8 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
 }
 
 // decisions is what the journal keeps of receipts.
-func decisions(digest [32]byte, sequence uint64, receipts []bundle.Receipt) *journal.Signing {
-	d := &journal.Signing{Bundle: digest, Sequence: sequence, Decisions: make([]journal.Decision, len(receipts))}
+func (s *session) decisions(digest [32]byte, sequence uint64, receipts []bundle.Receipt) *journal.Signing {
+	d := &journal.Signing{Bundle: digest, Sequence: sequence, Decisions: make([]journal.Decision, len(receipts)), Waived: s.waived}
 	for i, r := range receipts {
 		d.Decisions[i] = journal.Decision{ID: r.ID, Digest: r.Digest, Status: r.Status, Code: r.Code, Reason: r.Reason}
 	}
@@ -286,7 +289,7 @@ func (s *session) again(b *bundle.Bundle, e journal.Entry) error {
 	for i := range batch.Items {
 		batch.Items[i].Decided(e.Sign.Decisions[i])
 	}
-	receipts := batch.Sign()
+	receipts := batch.Sign(e.Sign.Waived)
 	for i, d := range e.Sign.Decisions {
 		if r := receipts[i]; r.ID != d.ID || r.Digest != d.Digest || r.Status != d.Status {
 			return fault.New("journal.conflict", "", "request %s can no longer be answered as it was decided", d.ID)

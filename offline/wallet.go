@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
+	"coldsign/offline/internal/memory"
 	"coldsign/offline/internal/policy"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
@@ -112,12 +114,12 @@ func (a *app) walletNew() error {
 	return a.with(func(s *session) error {
 		var dice string
 		if a.opt.dice {
+			defer s.con.Wipe()
 			typed, err := s.con.SecretInput("dice rolls, digits 1 to 6: ")
 			if err != nil {
 				return err
 			}
-			dice = strings.Join(strings.Fields(string(typed)), "")
-			clear(typed)
+			dice = memory.Text(slices.DeleteFunc(typed, func(c byte) bool { return bytes.IndexByte([]byte(" \t\r\n"), c) >= 0 }))
 		}
 		infos := make([]keystore.Info, n)
 		for i := range infos {
@@ -144,11 +146,11 @@ func (a *app) walletImport() error {
 		return err
 	}
 	return a.with(func(s *session) error {
+		defer s.con.Wipe()
 		text, err := s.con.SecretInput("mnemonic or private key: ")
 		if err != nil {
 			return err
 		}
-		defer clear(text)
 		if len(bytes.TrimSpace(text)) == 0 {
 			return fault.New("wallet.empty", "type it, or give it on standard input", "no mnemonic or private key was given")
 		}
@@ -162,6 +164,9 @@ func (a *app) walletImport() error {
 
 // added makes new wallets durable, records them and prints them.
 func (s *session) added(verb string, infos []keystore.Info, single bool) error {
+	if err := s.noSwap(); err != nil {
+		return err
+	}
 	ws := make([]walletJSON, len(infos))
 	var ids strings.Builder
 	for i, info := range infos {

@@ -214,10 +214,14 @@ func (h *home) imported(r courier.Report) error {
 		items[i] = outcomeJSON{o.ID.String(), o.Status, o.Code, o.Reason, o.TxID}
 		count[o.Status]++
 	}
+	waived := append([]string{}, r.Waived.Words()...)
 	return h.print(map[string]any{
-		"sequence": r.Sequence, "repeat": r.Repeat, "items": items,
+		"sequence": r.Sequence, "repeat": r.Repeat, "items": items, "waived": waived,
 		"signed": count["signed"], "refused": count["refused"], "deferred": count["deferred"], "quarantined": count["quarantined"],
 	}, func(w io.Writer) error {
+		if len(waived) > 0 {
+			fmt.Fprintf(w, "WARNING: when the offline half signed, %s\n", strings.Join(waived, " and "))
+		}
 		for _, o := range items {
 			if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-11s %s  %s%s %s", o.Status, o.ID, o.TxID, o.Code, o.Reason), " ")); err != nil {
 				return err

@@ -51,6 +51,28 @@ type Receipt struct {
 	Signatures [][]byte `cbor:"4,keyasint,omitempty"` // one for each of Tx.ToSign, in order
 	Code       string   `cbor:"5,keyasint,omitempty"` // of a refusal: stable
 	Reason     string   `cbor:"6,keyasint,omitempty"` // of a refusal: one printable line
+	Waived     Waived   `cbor:"7,keyasint,omitempty"` // what the offline half was told to overlook
+}
+
+// Waived is what an offline half was told to overlook when it decided: a set of
+// bits, and 0 on a machine as it should be.
+type Waived uint8
+
+// The bits.
+const (
+	WaivedNetwork Waived = 1 // a network interface or a radio was on
+	WaivedSwap    Waived = 2 // memory might be written to a disk
+)
+
+// Words says what was overlooked.
+func (w Waived) Words() (words []string) {
+	if w&WaivedNetwork != 0 {
+		words = append(words, "a network interface was up")
+	}
+	if w&WaivedSwap != 0 {
+		words = append(words, "swap was on")
+	}
+	return words
 }
 
 // Wallet is the public half of one keystore entry.

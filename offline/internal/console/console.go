@@ -1,6 +1,6 @@
 // Package console talks to the person at the cold laptop: prompts on the
-// terminal, secrets without echo, and never an answer that was typed before the
-// question.
+// terminal, secrets without echo and into memory of their own, and never an answer
+// that was typed before the question.
 package console
 
 import (
@@ -15,17 +15,23 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"coldsign/offline/internal/memory"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 )
 
-const maxLine = 4096 // bytes of a typed line
+const (
+	maxLine = 4096 // bytes of a typed line
+	spare   = 1024 // bytes behind it: so that reading never moves to other memory
+)
 
 // Console is the terminal, and the streams of the process.
 type Console struct {
 	In  *os.File
 	Out io.Writer
 	Err io.Writer
+
+	secrets *memory.Arena // what was typed without echo, until Wipe
 }
 
 // Terminal reports whether a person can answer.
@@ -48,17 +54,42 @@ func (c *Console) Ask(question string) (string, error) {
 	return string(line), err
 }
 
-// Secret reads a line without echo, from the terminal.
+// room gives secret memory for what is read next.
+func (c *Console) room() (b []byte, err error) {
+	if c.secrets == nil {
+		if c.secrets, err = memory.NewArena(); err != nil {
+			return nil, err
+		}
+	}
+	b, err = c.secrets.Bytes(maxLine + spare)
+	return b[:0], err
+}
+
+// Wipe takes away all secrets that were read. The slices given for them may not be
+// used any more.
+func (c *Console) Wipe() {
+	if c.secrets != nil {
+		c.secrets.Close()
+		c.secrets = nil
+	}
+}
+
+// Secret reads a line without echo, from the terminal. It is valid until Wipe.
 func (c *Console) Secret(question string) ([]byte, error) {
 	if !c.Terminal() {
 		return nil, fault.New("console.terminal", "give --passphrase-file FILE", "there is no terminal to ask for the passphrase")
+	}
+	b, err := c.room()
+	if err != nil {
+		return nil, err
 	}
 	// The echo goes before the question comes: who answers at once is not shown.
 	fd := int(c.In.Fd())
 	loud, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err == nil {
 		quiet := *loud
-		quiet.Lflag &^= unix.ECHO
+		quiet.Lflag = quiet.Lflag&^unix.ECHO | unix.ICANON | unix.ISIG
+		quiet.Iflag |= unix.ICRNL
 		err = unix.IoctlSetTermios(fd, unix.TCSETS, &quiet)
 	}
 	if err != nil {
@@ -66,27 +97,34 @@ func (c *Console) Secret(question string) ([]byte, error) {
 	}
 	defer unix.IoctlSetTermios(fd, unix.TCSETS, loud)
 	fmt.Fprint(c.Err, question)
-	b, err := term.ReadPassword(fd)
+	b, err = typed(c.In, b)
 	fmt.Fprintln(c.Err)
-	if err != nil {
-		return nil, fault.New("console.terminal", "", "cannot read from the terminal: %w", err)
+	return b, err
+}
+
+// typed reads a line into the room that b has.
+func typed(in io.Reader, b []byte) ([]byte, error) {
+	for !bytes.HasSuffix(b, []byte("\n")) {
+		if len(b) >= maxLine {
+			return nil, fault.New("console.terminal", "", "the line is longer than %d bytes", maxLine)
+		}
+		n, err := in.Read(b[len(b):maxLine])
+		b = b[:len(b)+n]
+		if errors.Is(err, io.EOF) && len(b) > 0 {
+			break
+		}
+		if err != nil {
+			return nil, fault.New("console.terminal", "", "cannot read from the terminal: %w", err)
+		}
 	}
-	return b, nil
+	return bytes.TrimRight(b, "\r\n"), nil
 }
 
 // Passphrase reads the passphrase from file, or asks. With confirm it is asked
 // twice.
 func (c *Console) Passphrase(file string, confirm bool) ([]byte, error) {
 	if file != "" {
-		b, err := durable.Read(file, maxLine)
-		if err != nil {
-			return nil, err
-		}
-		p := bytes.TrimRight(b, "\r\n")
-		if len(p) == 0 {
-			return nil, fault.New("keystore.passphrase", "", "the passphrase file is empty")
-		}
-		return p, nil
+		return c.fromFile(file)
 	}
 	p, err := c.Secret("passphrase: ")
 	if err != nil || !confirm {
@@ -103,13 +141,40 @@ func (c *Console) Passphrase(file string, confirm bool) ([]byte, error) {
 	return p, nil
 }
 
+func (c *Console) fromFile(name string) ([]byte, error) {
+	f, size, err := durable.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > maxLine {
+		return nil, fault.New("file.size", "", "%q holds %d bytes, more than the %d allowed", name, size, maxLine)
+	}
+	b, err := c.room()
+	if err == nil {
+		b, err = durable.ReadAll(f, name, maxLine, b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := bytes.TrimRight(b, "\r\n")
+	if len(p) == 0 {
+		return nil, fault.New("keystore.passphrase", "", "the passphrase file is empty")
+	}
+	return p, nil
+}
+
 // SecretInput reads one secret: without echo from a terminal, else the whole of
-// standard input.
+// standard input. It is valid until Wipe.
 func (c *Console) SecretInput(question string) ([]byte, error) {
 	if c.Terminal() {
 		return c.Secret(question)
 	}
-	return durable.ReadAll(c.In, "standard input", maxLine, make([]byte, 0, maxLine+1))
+	b, err := c.room()
+	if err != nil {
+		return nil, err
+	}
+	return durable.ReadAll(c.In, "standard input", maxLine, b)
 }
 
 func readLine(r io.Reader) ([]byte, error) {

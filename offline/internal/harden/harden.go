@@ -1,5 +1,10 @@
-// Package harden refuses to run where the machine could talk: a network
-// interface that is up, or a socket handed over by the parent process.
+// Package harden shuts the process in before it holds a key, and refuses to run
+// where the machine could talk.
+//
+//	stderr, err := harden.Start()     // no dumps, no tracebacks, fatal signals
+//	err = harden.NoSockets("/proc")   // handed over by the parent process
+//	err = harden.Check("/sys", "/proc") // an interface that is up
+//	err = harden.Wall(access)         // Landlock, then seccomp, then confirmed
 //
 // An air gap is a property of the machine, not of the process, so both views
 // are asked: sysfs shows the namespace of the mount, /proc/self/net that of the
@@ -63,7 +68,7 @@ func sysfs(sys string) ([]string, error) {
 	return up, nil
 }
 
-// procfs finds interfaces that carry an IPv4 or IPv6 route or have moved bytes.
+// procfs finds interfaces that have a route, an IPv6 address or listen to all hosts.
 func procfs(proc string) ([]string, error) {
 	var up []string
 	b, err := os.ReadFile(filepath.Join(proc, "self", "net", "dev"))
@@ -75,16 +80,29 @@ func procfs(proc string) ([]string, error) {
 	}
 	route, _ := os.ReadFile(filepath.Join(proc, "self", "net", "route"))
 	route6, _ := os.ReadFile(filepath.Join(proc, "self", "net", "if_inet6"))
+	groups := allHosts(proc)
 	for line := range strings.Lines(string(b)) {
 		name, _, ok := strings.Cut(strings.TrimSpace(line), ":")
 		if !ok || name == "lo" {
 			continue
 		}
-		if hasField(route, name, 0) || hasField(route6, name, 5) {
+		if hasField(route, name, 0) || hasField(route6, name, 5) || hasField(groups, name, 1) {
 			up = append(up, name)
 		}
 	}
 	return up, nil
+}
+
+// allHosts gives the lines of interfaces that listen to the group of all hosts: one
+// that is up does, with an address or without.
+func allHosts(proc string) (lines []byte) {
+	b, _ := os.ReadFile(filepath.Join(proc, "self", "net", "dev_mcast"))
+	for line := range strings.Lines(string(b)) {
+		if strings.HasSuffix(strings.TrimSpace(line), " 01005e000001") {
+			lines = append(lines, line...)
+		}
+	}
+	return lines
 }
 
 func hasField(table []byte, name string, column int) bool {
@@ -115,16 +133,38 @@ func Sockets(proc string) ([]string, error) {
 	return found, nil
 }
 
-// Check refuses when an interface is up or a socket was inherited.
-func Check() error {
-	socks, err := Sockets("/proc")
-	if err != nil {
-		return err
+// radios names what rfkill lets send: Bluetooth and the like are no interfaces.
+func radios(sys string) (on []string) {
+	switches, _ := filepath.Glob(filepath.Join(sys, "class", "rfkill", "*"))
+	for _, dir := range switches {
+		state, err := os.ReadFile(filepath.Join(dir, "state"))
+		if err != nil || strings.TrimSpace(string(state)) != "1" { // RFKILL_STATE_UNBLOCKED
+			continue
+		}
+		kind, _ := os.ReadFile(filepath.Join(dir, "type"))
+		on = append(on, strings.TrimSpace(string(kind))+" "+filepath.Base(dir))
 	}
-	if len(socks) > 0 {
-		return fault.New("network.socket", "start coldsign-offline from a plain terminal", "a socket was inherited as file descriptor %s", strings.Join(socks, ", "))
+	return on
+}
+
+// NoSockets refuses when a socket was inherited. Nothing waives it.
+func NoSockets(proc string) error {
+	socks, err := Sockets(proc)
+	if err == nil && len(socks) > 0 {
+		err = fault.New("network.socket", "start coldsign-offline from a plain terminal", "a socket was inherited as file descriptor %s", strings.Join(socks, ", "))
 	}
-	up, err := Interfaces("/sys", "/proc")
+	return err
+}
+
+// Check refuses when an interface is up or a radio may send, as seen in the sysfs
+// and proc trees at the given roots.
+func Check(sys, proc string) error {
+	for _, dir := range []string{filepath.Join(sys, "class"), filepath.Join(proc, "self")} {
+		if _, err := os.Stat(dir); err != nil {
+			return fault.New("network.unknown-state", "mount "+filepath.Dir(dir), "cannot tell whether this machine has a network: no %s", dir)
+		}
+	}
+	up, err := Interfaces(sys, proc)
 	if err != nil {
 		return err
 	}
@@ -132,6 +172,10 @@ func Check() error {
 		return fault.New("network.interface",
 			"switch it off (ip link set dev NAME down); for a rehearsal give --allow-network-interfaces",
 			"network interface %q is up on this machine", strings.Join(up, ", "))
+	}
+	if on := radios(sys); len(on) > 0 {
+		return fault.New("network.radio", "switch it off (rfkill block all); for a rehearsal give --allow-network-interfaces",
+			"radio %q may send on this machine", strings.Join(on, ", "))
 	}
 	return nil
 }

@@ -83,6 +83,8 @@ type Signing struct {
 	Bundle    [32]byte   `cbor:"1,keyasint"` // SHA-256 of the request bundle file
 	Sequence  uint64     `cbor:"2,keyasint"` // of the request bundle
 	Decisions []Decision `cbor:"3,keyasint"`
+
+	Waived bundle.Waived `cbor:"4,keyasint,omitempty"` // stands in each receipt
 }
 
 // Decision is the fate of one request.

@@ -9,6 +9,7 @@ import (
 	"filippo.io/age"
 	"github.com/fxamacker/cbor/v2"
 
+	"coldsign/offline/internal/memory"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
@@ -25,12 +26,12 @@ const (
 
 // contents is what the age file holds, in deterministic CBOR.
 type contents struct {
-	Version    uint     `cbor:"1,keyasint"`
-	Generation uint64   `cbor:"2,keyasint"` // counts saves
-	Device     [32]byte `cbor:"3,keyasint"` // Ed25519 seed of this half's device key
-	Peer       []byte   `cbor:"4,keyasint"` // Ed25519 public key of the paired online half; empty before pairing
-	Preset     string   `cbor:"5,keyasint"` // the policy in force
-	Entries    []entry  `cbor:"6,keyasint"`
+	Version    uint    `cbor:"1,keyasint"`
+	Generation uint64  `cbor:"2,keyasint"` // counts saves
+	Device     []byte  `cbor:"3,keyasint"` // 32-byte Ed25519 seed of this half's device key
+	Peer       []byte  `cbor:"4,keyasint"` // Ed25519 public key of the paired online half; empty before pairing
+	Preset     string  `cbor:"5,keyasint"` // the policy in force
+	Entries    []entry `cbor:"6,keyasint"`
 }
 
 type kind uint8
@@ -92,6 +93,9 @@ func decode(b []byte) (*contents, error) {
 	if c.Version != 1 {
 		return nil, fault.New("keystore.version", "use the coldsign version that wrote it", "keystore version %d is unknown", c.Version)
 	}
+	if len(c.Device) != ed25519.SeedSize {
+		return nil, damaged("device key of %d bytes", len(c.Device))
+	}
 	if len(c.Peer) != 0 && len(c.Peer) != ed25519.PublicKeySize {
 		return nil, damaged("peer key of %d bytes", len(c.Peer))
 	}
@@ -114,8 +118,27 @@ func decode(b []byte) (*contents, error) {
 	return &c, nil
 }
 
+// keep moves the secrets of c out of the heap, into a.
+func (c *contents) keep(a *memory.Arena) (err error) {
+	if c.Device, err = moved(a, c.Device); err != nil {
+		return err
+	}
+	for i := range c.Entries {
+		if c.Entries[i].Secret, err = moved(a, c.Entries[i].Secret); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moved gives b in secret memory, and clears b.
+func moved(a *memory.Arena, b []byte) ([]byte, error) {
+	defer clear(b)
+	return a.Copy(b)
+}
+
 func encrypt(plain, passphrase []byte, factor int) ([]byte, error) {
-	r, err := age.NewScryptRecipient(string(passphrase))
+	r, err := age.NewScryptRecipient(memory.Text(passphrase))
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +161,7 @@ func decrypt(sealed, passphrase []byte) ([]byte, error) {
 	if len(passphrase) == 0 {
 		return nil, fault.New("keystore.passphrase", "", "the passphrase is empty")
 	}
-	id, err := age.NewScryptIdentity(string(passphrase))
+	id, err := age.NewScryptIdentity(memory.Text(passphrase))
 	if err != nil {
 		return nil, err
 	}

@@ -10,17 +10,20 @@ import (
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 
+	"coldsign/offline/internal/memory"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
 	"coldsign/shared/hd"
 )
 
-// Key is one private key, ready to sign. It prints as its public half.
+// Key is one private key, ready to sign until the keystore is locked. It prints as
+// its public half.
 type Key struct {
 	public chain.PublicKey
-	ec     *secp256k1.PrivateKey
-	ed     ed25519.PrivateKey
+	ec     *secp256k1.PrivateKey // in secret memory
+	seed   []byte                // of an Ed25519 key, in secret memory
+	own    *memory.Arena         // of a key that no keystore holds
 }
 
 // Public gives the public half.
@@ -30,7 +33,8 @@ func (k *Key) Public() chain.PublicKey { return k.public }
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "key "+k.public.String()) }
 
 // keyCache remembers derived keys for the life of an open keystore: a batch
-// uses the same few thousands of times. Wallet seeds cost 2048 HMACs each.
+// uses the same few thousands of times. Wallet seeds cost 2048 HMACs each. What is
+// secret of it is in the keystore's secret memory.
 type keyCache struct {
 	mu      sync.Mutex
 	keys    map[string]*Key
@@ -38,7 +42,8 @@ type keyCache struct {
 	ed25519 map[bundle.SignatureID][]byte // BIP-39 seeds of Ed25519 wallets
 }
 
-func (c *keyCache) wipe() {
+// forget wipes all keys and drops them.
+func (c *keyCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.nodes {
@@ -51,7 +56,7 @@ func (c *keyCache) wipe() {
 		if k.ec != nil {
 			k.ec.Zero()
 		}
-		clear(k.ed)
+		clear(k.seed)
 	}
 	c.keys, c.nodes, c.ed25519 = nil, nil, nil
 }
@@ -76,7 +81,7 @@ func (ks *Keystore) Key(id bundle.SignatureID, path []uint32) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err = ks.derive(e, path)
+	memory.Do(func() { k, err = ks.derive(e, path) })
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +107,7 @@ func (ks *Keystore) derive(e *entry, path []uint32) (*Key, error) {
 		if len(path) != 0 {
 			return nil, fault.New("key.path", "", "wallet %s is a single key and has no path %s", e.ID, chain.PathString(path))
 		}
-		return newKey(e.Curve, e.Secret)
+		return newKey(ks.secrets, e.Curve, e.Secret)
 	}
 	ch, ok := ks.chains.ByName(e.Chain)
 	if !ok {
@@ -121,7 +126,7 @@ func (ks *Keystore) derive(e *entry, path []uint32) (*Key, error) {
 			return nil, err
 		}
 		defer clear(secret[:])
-		return newKey(chain.Ed25519, secret[:])
+		return newKey(ks.secrets, chain.Ed25519, secret[:])
 	}
 	parent, err := ks.node(e, path[:len(path)-1])
 	if err != nil {
@@ -134,7 +139,7 @@ func (ks *Keystore) derive(e *entry, path []uint32) (*Key, error) {
 	defer child.Wipe()
 	secret := child.Secret()
 	defer clear(secret)
-	return newKey(chain.Secp256k1, secret)
+	return newKey(ks.secrets, chain.Secp256k1, secret)
 }
 
 // allowed says whether a wallet uses a path.
@@ -184,6 +189,9 @@ func (ks *Keystore) edSeed(e *entry) ([]byte, error) {
 		return s, nil
 	}
 	s, err := ks.seed(e)
+	if err == nil {
+		s, err = moved(ks.secrets, s)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -195,26 +203,17 @@ func (ks *Keystore) edSeed(e *entry) ([]byte, error) {
 }
 
 // node gives the extended key at path; it stays owned by the cache.
-func (ks *Keystore) node(e *entry, path []uint32) (*hd.Private, error) {
+func (ks *Keystore) node(e *entry, path []uint32) (n *hd.Private, err error) {
 	ks.cache.mu.Lock()
 	defer ks.cache.mu.Unlock()
 	name := cacheName(e.ID, path)
 	if n, ok := ks.cache.nodes[name]; ok {
 		return n, nil
 	}
-	seed, err := ks.seed(e)
-	if err != nil {
+	if n, err = memory.New[hd.Private](ks.secrets); err != nil {
 		return nil, err
 	}
-	defer clear(seed)
-	master, err := hd.NewMaster(seed)
-	if err != nil {
-		return nil, err
-	}
-	if len(path) > 0 {
-		defer master.Wipe()
-	}
-	n, err := master.Derive(path)
+	memory.Do(func() { err = ks.extend(n, e, path) })
 	if err != nil {
 		return nil, err
 	}
@@ -225,19 +224,48 @@ func (ks *Keystore) node(e *entry, path []uint32) (*hd.Private, error) {
 	return n, nil
 }
 
-func newKey(c chain.Curve, secret []byte) (*Key, error) {
+// extend sets to to the extended key of an entry at path.
+func (ks *Keystore) extend(to *hd.Private, e *entry, path []uint32) error {
+	seed, err := ks.seed(e)
+	if err != nil {
+		return err
+	}
+	defer clear(seed)
+	master, err := hd.NewMaster(seed)
+	if err != nil {
+		return err
+	}
+	defer master.Wipe()
+	n, err := master.Derive(path)
+	if err != nil {
+		return err
+	}
+	defer n.Wipe()
+	*to = *n
+	return nil
+}
+
+// newKey makes a key that keeps its secret in a.
+func newKey(a *memory.Arena, c chain.Curve, secret []byte) (*Key, error) {
 	switch c {
 	case chain.Secp256k1:
-		ec := secp256k1.PrivKeyFromBytes(secret)
+		ec, err := memory.New[secp256k1.PrivateKey](a)
+		if err != nil {
+			return nil, err
+		}
+		ec.Key.SetByteSlice(secret)
 		if ec.Key.IsZero() {
 			return nil, fault.New("key.range", "", "a private key of zero")
 		}
 		pub, err := chain.NewPublicKey(c, ec.PubKey().SerializeCompressed())
 		return &Key{public: pub, ec: ec}, err
 	case chain.Ed25519:
-		ed := ed25519.NewKeyFromSeed(secret)
-		pub, err := chain.NewPublicKey(c, ed[32:])
-		return &Key{public: pub, ed: ed}, err
+		seed, err := a.Copy(secret)
+		if err != nil {
+			return nil, err
+		}
+		pub, err := chain.NewPublicKey(c, ed25519.NewKeyFromSeed(seed)[32:])
+		return &Key{public: pub, seed: seed}, err
 	}
 	return nil, fault.New("key.curve", "", "curve %d is unknown", c)
 }
@@ -343,5 +371,25 @@ func (ks *Keystore) XPub(id bundle.SignatureID) (string, error) {
 }
 
 // NewKey makes a key from its secret: a 32-byte secp256k1 scalar or Ed25519
-// seed. The keystore derives; this is for known-answer checks.
-func NewKey(c chain.Curve, secret []byte) (*Key, error) { return newKey(c, secret) }
+// seed. The keystore derives; this is for known-answer checks. The caller closes it.
+func NewKey(c chain.Curve, secret []byte) (k *Key, err error) {
+	a, err := memory.NewArena()
+	if err != nil {
+		return nil, err
+	}
+	memory.Do(func() { k, err = newKey(a, c, secret) })
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	k.own = a
+	return k, nil
+}
+
+// Close ends a key that NewKey made.
+func (k *Key) Close() {
+	if k.own != nil {
+		k.own.Close()
+		k.ec, k.seed, k.own = nil, nil, nil
+	}
+}

@@ -6,6 +6,9 @@
 //	key, err := ks.Key(signatureID, path)
 //	sig, err := key.Sign(request)
 //
+// While it is open, secrets are in package memory's pages, outside the Go heap, and
+// what derives and signs runs in memory.Do. Close takes the pages away.
+//
 // Ed25519 keys are kept as seeds only: a stored public half that is wrong by
 // one bit would leak the private key with the second signature.
 package keystore
@@ -25,6 +28,7 @@ import (
 	"time"
 	"unicode"
 
+	"coldsign/offline/internal/memory"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/durable"
@@ -44,7 +48,9 @@ type Chains interface {
 // while it is being changed; Key may be called by several at once.
 type Keystore struct {
 	path       string
+	secrets    *memory.Arena // passphrase, contents and derived keys
 	passphrase []byte
+	device     Device
 	c          *contents
 	chains     Chains
 	factor     int
@@ -60,15 +66,45 @@ func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fault.New("keystore.exists", "use another --home, or move it away", "there is a keystore at %q", path)
 	}
-	seed, err := hd.Entropy(rand.Reader, "")
+	ks, err := empty(path, passphrase, chains)
 	if err != nil {
 		return nil, err
 	}
-	c := &contents{Version: 1, Preset: "strict", Peer: []byte{}, Entries: []entry{}}
-	copy(c.Device[:], seed)
-	clear(seed)
-	ks := &Keystore{path: path, passphrase: bytes.Clone(passphrase), c: c, chains: chains, factor: workFactor}
-	return ks, ks.Save()
+	ks.c = &contents{Version: 1, Preset: "strict", Peer: []byte{}, Entries: []entry{}}
+	memory.Do(func() {
+		if ks.c.Device, err = hd.Entropy(rand.Reader, ""); err == nil {
+			err = ks.ready()
+		}
+	})
+	if err == nil {
+		err = ks.Save()
+	}
+	if err != nil {
+		ks.Close()
+		return nil, err
+	}
+	return ks, nil
+}
+
+// empty gives a keystore without contents. Its memory is locked before there is a
+// secret to keep in it.
+func empty(path string, passphrase []byte, chains Chains) (*Keystore, error) {
+	a, err := memory.NewArena()
+	if err != nil {
+		return nil, err
+	}
+	kept, err := a.Copy(passphrase)
+	return &Keystore{path: path, secrets: a, passphrase: kept, chains: chains, factor: workFactor}, err
+}
+
+// ready moves the contents' secrets out of the heap and knows the device key.
+func (ks *Keystore) ready() error {
+	if err := ks.c.keep(ks.secrets); err != nil {
+		return err
+	}
+	pub := ed25519.NewKeyFromSeed(ks.c.Device).Public().(ed25519.PublicKey)
+	ks.device = Device{seed: ks.c.Device, public: bytes.Clone(pub)}
+	return nil
 }
 
 // Open decrypts the keystore of home.
@@ -88,25 +124,44 @@ func Open(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := decrypt(sealed, passphrase)
+	ks, err := empty(path, passphrase, chains)
 	if err != nil {
 		return nil, err
 	}
-	defer clear(plain)
-	c, err := decode(plain)
-	if err != nil {
+	if err := ks.unseal(sealed); err != nil {
+		ks.Close()
 		return nil, err
 	}
 	// This generation opens, so the one before it is no longer needed.
 	if err := os.Remove(path + ".previous"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		ks.Close()
 		return nil, fault.New("keystore.previous", "", "cannot remove the previous generation: %w", err)
 	}
-	return &Keystore{path: path, passphrase: bytes.Clone(passphrase), c: c, chains: chains, factor: workFactor}, nil
+	return ks, nil
+}
+
+func (ks *Keystore) unseal(sealed []byte) (err error) {
+	memory.Do(func() {
+		var plain []byte
+		if plain, err = decrypt(sealed, ks.passphrase); err != nil {
+			return
+		}
+		defer clear(plain)
+		if ks.c, err = decode(plain); err == nil {
+			err = ks.ready()
+		}
+	})
+	return err
 }
 
 // Save writes the next generation. The file is read back and decrypted before
 // it takes the old one's place; the old one is kept until the next Open.
-func (ks *Keystore) Save() error {
+func (ks *Keystore) Save() (err error) {
+	memory.Do(func() { err = ks.save() })
+	return err
+}
+
+func (ks *Keystore) save() error {
 	ks.c.Generation++
 	plain, err := ks.c.encode()
 	if err != nil {
@@ -136,21 +191,27 @@ func (ks *Keystore) Save() error {
 	})
 }
 
-// Close wipes what can be wiped.
+// Close locks the keystore: secrets are wiped and their pages given back, and what
+// deriving and signing left on the heap is erased where the build does so. No Key
+// of it may be used any more.
 func (ks *Keystore) Close() {
-	ks.cache.wipe()
-	clear(ks.passphrase)
-	clear(ks.c.Device[:])
-	for i := range ks.c.Entries {
-		clear(ks.c.Entries[i].Secret)
+	if ks.secrets == nil {
+		return
 	}
+	ks.cache.forget()
+	ks.secrets.Close()
+	*ks = Keystore{path: ks.path, chains: ks.chains, factor: ks.factor, c: &contents{}, device: Device{public: ks.device.public}}
+	memory.Collect()
 }
 
 // Format keeps the secrets out of every print, whatever the verb.
 func (ks *Keystore) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "keystore(redacted)") }
 
 // Device is this half's device key. It implements bundle.Signer.
-type Device struct{ key ed25519.PrivateKey }
+type Device struct {
+	seed   []byte // in secret memory; nil once the keystore is locked
+	public ed25519.PublicKey
+}
 
 // Format prints the device's name alone, whatever the verb.
 func (d Device) Format(f fmt.State, _ rune) {
@@ -158,13 +219,28 @@ func (d Device) Format(f fmt.State, _ rune) {
 }
 
 // Device gives the device key.
-func (ks *Keystore) Device() Device { return Device{ed25519.NewKeyFromSeed(ks.c.Device[:])} }
+func (ks *Keystore) Device() Device { return ks.device }
 
 // Public gives the public half.
-func (d Device) Public() ed25519.PublicKey { return d.key.Public().(ed25519.PublicKey) }
+func (d Device) Public() ed25519.PublicKey { return d.public }
 
-// Sign signs a message with Ed25519.
-func (d Device) Sign(message []byte) ([]byte, error) { return ed25519.Sign(d.key, message), nil }
+// Sign signs a message with Ed25519, and verifies what it made.
+func (d Device) Sign(message []byte) (sig []byte, err error) {
+	if len(d.seed) != ed25519.SeedSize {
+		return nil, fault.New("keystore.locked", "", "the keystore is locked")
+	}
+	sig = make([]byte, ed25519.SignatureSize)
+	memory.Do(func() { copy(sig, ed25519.Sign(pair(d.seed, d.public), message)) })
+	if !ed25519.Verify(d.public, message, sig) {
+		return nil, fault.New("sign.verify", "do not use this machine", "the device key's signature did not verify")
+	}
+	return sig, nil
+}
+
+// pair is a private key as package ed25519 wants it: the seed, then the public half.
+func pair(seed, public []byte) ed25519.PrivateKey {
+	return append(append(make([]byte, 0, ed25519.PrivateKeySize), seed...), public...)
+}
 
 // Peer gives the device key of the paired online half.
 func (ks *Keystore) Peer() (ed25519.PublicKey, bool) {
@@ -220,48 +296,56 @@ func (ks *Keystore) entry(id bundle.SignatureID) (*entry, error) {
 
 // NewWallet makes a mnemonic wallet from fresh randomness mixed with the dice
 // rolls, if any. The caller saves.
-func (ks *Keystore) NewWallet(chainName string, testnet bool, dice string, now time.Time) (Info, error) {
-	entropy, err := hd.Entropy(rand.Reader, dice)
-	if err != nil {
-		return Info{}, err
-	}
-	defer clear(entropy)
-	m, err := hd.NewMnemonic(entropy)
-	if err != nil {
-		return Info{}, err
-	}
-	defer m.Wipe()
+func (ks *Keystore) NewWallet(chainName string, testnet bool, dice string, now time.Time) (info Info, err error) {
 	id, err := NewSignatureID()
 	if err != nil {
 		return Info{}, err
 	}
-	return ks.add(entry{ID: id, Chain: chainName, Testnet: testnet, Kind: mnemonic, Secret: m.Text(), Created: now.Unix()})
+	memory.Do(func() {
+		var entropy []byte
+		if entropy, err = hd.Entropy(rand.Reader, dice); err != nil {
+			return
+		}
+		defer clear(entropy)
+		var m *hd.Mnemonic
+		if m, err = hd.NewMnemonic(entropy); err != nil {
+			return
+		}
+		defer m.Wipe()
+		info, err = ks.add(entry{ID: id, Chain: chainName, Testnet: testnet, Kind: mnemonic, Secret: m.Text(), Created: now.Unix()})
+	})
+	return info, err
 }
 
 // Import adds a mnemonic, or a private key in the chain's own text form. The
 // caller saves. text is wiped by the caller.
-func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (Info, error) {
+func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (info Info, err error) {
 	ch, ok := ks.chains.ByName(chainName)
 	if !ok {
 		return Info{}, unknownChain(chainName)
 	}
-	text = bytes.TrimSpace(text)
-	e := entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix()}
-	if bytes.ContainsFunc(text, unicode.IsSpace) { // U+3000 of Japanese too
-		m, err := hd.ParseMnemonic(text)
-		if err != nil {
-			return Info{}, err
+	memory.Do(func() {
+		e := entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix()}
+		if e.Kind, e.Secret, err = secretOf(ch.Wallet, bytes.TrimSpace(text), testnet); err == nil {
+			info, err = ks.add(e)
 		}
-		defer m.Wipe()
-		e.Kind, e.Secret = mnemonic, m.Text()
-	} else {
-		secret, err := ch.Wallet.ParseKey(string(text), testnet)
-		if err != nil {
-			return Info{}, err
-		}
-		e.Kind, e.Secret = singleKey, secret
+	})
+	return info, err
+}
+
+// secretOf reads a mnemonic, which has white space in it (U+3000 of Japanese too),
+// or a private key.
+func secretOf(w chain.Wallet, text []byte, testnet bool) (kind, []byte, error) {
+	if !bytes.ContainsFunc(text, unicode.IsSpace) {
+		secret, err := w.ParseKey(memory.Text(text), testnet)
+		return singleKey, secret, err
 	}
-	return ks.add(e)
+	m, err := hd.ParseMnemonic(text)
+	if err != nil {
+		return mnemonic, nil, err
+	}
+	defer m.Wipe()
+	return mnemonic, m.Text(), nil
 }
 
 func unknownChain(name string) error {
@@ -280,6 +364,10 @@ func (ks *Keystore) add(e entry) (Info, error) {
 		return Info{}, fault.New("wallet.exists", "give another --id", "signature id %s is taken", e.ID)
 	}
 	e.Curve = ch.Wallet.Derivation().Curve
+	var err error
+	if e.Secret, err = moved(ks.secrets, e.Secret); err != nil {
+		return Info{}, err
+	}
 	ks.c.Entries = append(ks.c.Entries, e)
 	// Deriving proves that the secret is usable before anything is saved.
 	if _, err := ks.Key(e.ID, ks.path0(&e)); err != nil {
@@ -297,7 +385,7 @@ func (ks *Keystore) Remove(id bundle.SignatureID) error {
 	}
 	clear(e.Secret)
 	ks.c.Entries = slices.DeleteFunc(ks.c.Entries, func(e entry) bool { return e.ID == id })
-	ks.cache.wipe()
+	ks.cache.forget()
 	return nil
 }
 
@@ -314,6 +402,6 @@ func NewSignatureID() (id bundle.SignatureID, err error) {
 // Fingerprint names the keystore for a person: the first 8 bytes, in hex, of
 // the device id.
 func (ks *Keystore) Fingerprint() string {
-	id := bundle.IDOf(ks.Device().Public())
+	id := bundle.IDOf(ks.device.public)
 	return hex.EncodeToString(id[:8])
 }

@@ -39,10 +39,14 @@ const (
 // quick makes a keystore whose scrypt costs nothing worth waiting for.
 func quick(t testing.TB) *Keystore {
 	t.Helper()
-	c := &contents{Version: 1, Preset: "strict", Peer: []byte{}, Entries: []entry{}}
-	copy(c.Device[:], bytes.Repeat([]byte{0xd5}, 32))
-	ks := &Keystore{path: filepath.Join(t.TempDir(), File), passphrase: bytes.Clone(pass), c: c, chains: registry.New(), factor: 4}
-	if err := ks.Save(); err != nil {
+	ks, err := empty(filepath.Join(t.TempDir(), File), pass, registry.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(ks.Close)
+	ks.factor = 4
+	ks.c = &contents{Version: 1, Preset: "strict", Device: bytes.Repeat([]byte{0xd5}, 32), Peer: []byte{}, Entries: []entry{}}
+	if err := errors.Join(ks.ready(), ks.Save()); err != nil {
 		t.Fatal(err)
 	}
 	return ks
@@ -328,7 +332,7 @@ func TestStrangerOpensIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain, err := io.ReadAll(r)
-	if err != nil || !bytes.Contains(plain, []byte(junk)) || !bytes.Contains(plain, ks.c.Device[:]) {
+	if err != nil || !bytes.Contains(plain, []byte(junk)) || !bytes.Contains(plain, ks.c.Device) {
 		t.Errorf("the mnemonic or the device key is not in what age decrypts: %v", err)
 	}
 }
@@ -568,7 +572,7 @@ func TestNothingPrintsSecrets(t *testing.T) {
 	eth, sol, btc := imported(t, ks, "ETH", true, hexKey), imported(t, ks, "SOL", true, solKey), imported(t, ks, "BTC", true, junk)
 	seed := base58.Decode(solKey)[:32]
 	var keys []any
-	secrets := [][]byte{secret, seed, pass, ks.c.Device[:], []byte(junk)}
+	secrets := [][]byte{secret, seed, pass, ks.c.Device, []byte(junk)}
 	for _, info := range []Info{eth, sol, btc} {
 		path, err := ks.Path(info.ID, 0)
 		if err != nil {
@@ -623,11 +627,25 @@ func TestClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if k.ec.Key.IsZero() {
+		t.Fatal("no key to lose")
+	}
+	ks.cache.forget()
+	if !k.ec.Key.IsZero() {
+		t.Error("a derived key outlived the cache")
+	}
+	d := ks.Device()
 	ks.Close()
-	if !k.ec.Key.IsZero() || !bytes.Equal(ks.passphrase, make([]byte, len(pass))) || bytes.Contains(ks.c.Entries[0].Secret, []byte("test")) ||
-		ks.c.Device != [32]byte{} {
+	if ks.passphrase != nil || len(ks.c.Entries) != 0 || ks.c.Device != nil || ks.secrets != nil {
 		t.Error("something secret outlived Close")
 	}
+	if _, err := ks.Key(btc.ID, path); !fault.Is(err, "wallet.missing") {
+		t.Errorf("a locked keystore derives: %v", err)
+	}
+	if _, err := ks.Device().Sign([]byte("m")); !fault.Is(err, "keystore.locked") || !bytes.Equal(ks.Device().Public(), d.Public()) {
+		t.Errorf("a locked device signs: %v", err)
+	}
+	ks.Close() // twice is once
 }
 
 func TestDevice(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 
+	"coldsign/offline/internal/memory"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
 )
@@ -24,22 +25,36 @@ func (k *Key) Sign(r chain.SignRequest) (chain.Signature, error) {
 	if r.Key != want {
 		return s, fault.New("sign.key", "", "asked to sign for key %s with key %s", r.Key, k.public)
 	}
+	out := make([]byte, 65)
+	n := 0
+	memory.Do(func() { n = k.sign(out, r) })
+	if n == 0 {
+		return s, fault.New("sign.scheme", "", "scheme %d does not fit the key or a message of %d bytes", r.Scheme, len(r.Message))
+	}
+	s.Bytes = out[:n:n]
+	return s, nil
+}
+
+// sign writes a signature into out and gives its length, or 0 when scheme, key and
+// message do not fit each other.
+func (k *Key) sign(out []byte, r chain.SignRequest) int {
 	switch {
 	case r.Scheme == chain.ECDSA && k.ec != nil && len(r.Message) == 32:
 		c := ecdsa.SignCompact(k.ec, r.Message, true) // 27+4+v, r, s
-		s.Bytes = append(c[1:65:65], c[0]-31)
+		out[64] = c[0] - 31
+		return copy(out, c[1:]) + 1
 	case r.Scheme == chain.Taproot && k.ec != nil && len(r.Message) == 32 && (len(r.Tweak) == 0 || len(r.Tweak) == 32):
-		sig, err := schnorr.Sign(tweak(k.ec, r.Tweak), r.Message, schnorr.CustomNonce([32]byte{}), schnorr.FastSign())
+		t := tweak(k.ec, r.Tweak)
+		defer t.Zero()
+		sig, err := schnorr.Sign(t, r.Message, schnorr.CustomNonce([32]byte{}), schnorr.FastSign())
 		if err != nil {
-			return s, fault.New("sign.taproot", "", "taproot signing failed")
+			return 0
 		}
-		s.Bytes = sig.Serialize()
-	case r.Scheme == chain.EdDSA && k.ed != nil:
-		s.Bytes = ed25519.Sign(k.ed, r.Message)
-	default:
-		return s, fault.New("sign.scheme", "", "scheme %d does not fit the key or a message of %d bytes", r.Scheme, len(r.Message))
+		return copy(out, sig.Serialize())
+	case r.Scheme == chain.EdDSA && k.seed != nil:
+		return copy(out, ed25519.Sign(pair(k.seed, k.public.Bytes()), r.Message))
 	}
-	return s, nil
+	return 0
 }
 
 // tweak gives the output key's private half (BIP-341, "taproot_tweak_seckey").

@@ -168,7 +168,7 @@ func TestFatalWarnings(t *testing.T) {
 			if !fine.Allow {
 				t.Errorf("the twin of %s under %s: %+v", c.name, preset, fine)
 			}
-			r := b.Sign()
+			r := b.Sign(0)
 			if r[0].Status != bundle.Refused || len(r[0].Signatures) != 0 || r[0].Code != "policy.warning" || r[1].Status != bundle.Signed {
 				t.Errorf("%s under %s: receipts %+v", c.name, preset, r)
 			}

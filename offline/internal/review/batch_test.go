@@ -125,7 +125,7 @@ func TestRefusedItems(t *testing.T) {
 			if it.Verdict.Allow || it.Repeat || it.Verdict.Rule == "" || it.Verdict.Reason == "" || c.code != "" && it.Verdict.Code != c.code {
 				t.Fatalf("%+v, want code %s", it.Verdict, c.code)
 			}
-			r := b.Sign()
+			r := b.Sign(0)
 			status := bundle.Refused
 			if it.Verdict.Later {
 				status = bundle.Deferred
@@ -176,7 +176,7 @@ func TestRepeat(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.Items[0].Verdict.Allow = true // it was in time then
-	signed := first.Sign()[0]
+	signed := first.Sign(0)[0]
 	if signed.Status != bundle.Signed {
 		t.Fatalf("%+v", signed)
 	}
@@ -195,7 +195,7 @@ func TestRepeat(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := b.Sign()[0]
+		got := b.Sign(0)[0]
 		if b.Items[0].Repeat != (c.old.Status != bundle.Deferred) || got.Status != c.want || got.Code != c.code {
 			t.Errorf("after %v: repeat %v, %+v", c.old.Status, b.Items[0].Repeat, got)
 		}
@@ -213,7 +213,7 @@ func TestOperatorRefuses(t *testing.T) {
 	if !b.Items[0].Refuse() {
 		t.Fatal("not refused")
 	}
-	if r := b.Sign()[0]; r.Status != bundle.Refused || r.Code != "operator.refused" {
+	if r := b.Sign(0)[0]; r.Status != bundle.Refused || r.Code != "operator.refused" {
 		t.Errorf("%+v", r)
 	}
 	if b.Totals() != nil {
@@ -274,7 +274,7 @@ func TestTotals(t *testing.T) {
 			t.Errorf("%s: leaves %s, back %s, fee %s; want %v", x.Asset.ID, x.Leaves, x.Back, x.Fee, w)
 		}
 	}
-	for i, r := range b.Sign() {
+	for i, r := range b.Sign(0) {
 		if (r.Status == bundle.Signed) != (i%5 != 4) || r.ID != reqs[i].ID || r.Digest != b.Items[i].Digest {
 			t.Fatalf("receipt %d: %+v", i, r)
 		}
@@ -322,7 +322,7 @@ func TestCodecPanics(t *testing.T) {
 	if c := b.Items[0].Verdict; c.Allow || c.Later || c.Code != "request.unreadable" || strings.Contains(c.Reason, "secret") {
 		t.Errorf("%+v", c)
 	}
-	r := b.Sign()
+	r := b.Sign(0)
 	if r[0].Status != bundle.Refused || r[1].Status != bundle.Signed {
 		t.Errorf("%v, %v", r[0].Status, r[1].Status)
 	}
@@ -362,7 +362,7 @@ func TestSignedBeforeButNotNow(t *testing.T) {
 	if b.Items[0].Refuse() {
 		t.Error("the operator turned what was signed before")
 	}
-	if got := b.Sign()[0]; got.Status != bundle.Deferred || len(got.Signatures) != 0 {
+	if got := b.Sign(0)[0]; got.Status != bundle.Deferred || len(got.Signatures) != 0 {
 		t.Errorf("%+v", got)
 	}
 	// Other content under the same id is a conflict, readable or not.
@@ -376,13 +376,13 @@ func TestSignedBeforeButNotNow(t *testing.T) {
 func TestRefusePutOff(t *testing.T) {
 	b := explain(t, lamports(t, 5, ref(t, sol, true, solPath(t)...)))
 	b.Defer("bundle.expired", "late")
-	if !b.Undecided() || b.Sign()[0].Status != bundle.Deferred {
+	if !b.Undecided() || b.Sign(0)[0].Status != bundle.Deferred {
 		t.Error("not put off")
 	}
 	if !b.Items[0].Refuse() || b.Undecided() {
 		t.Fatal("not refused")
 	}
-	if r := b.Sign()[0]; r.Status != bundle.Refused || r.Code != "operator.refused" {
+	if r := b.Sign(0)[0]; r.Status != bundle.Refused || r.Code != "operator.refused" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -398,7 +398,7 @@ func TestExpiredRepeats(t *testing.T) {
 		reqs = append(reqs, r)
 	}
 	first := explain(t, reqs...)
-	signed := first.Sign()
+	signed := first.Sign(0)
 	l := ledger{}
 	for i, d := range []journal.Decision{
 		{Status: bundle.Signed},
@@ -420,7 +420,7 @@ func TestExpiredRepeats(t *testing.T) {
 	if n, m := b.Counts(); n != 2 || m != 3 {
 		t.Errorf("%d to sign and %d not", n, m)
 	}
-	got := b.Sign()
+	got := b.Sign(0)
 	for _, i := range []int{0, 3} {
 		it := &b.Items[i]
 		if !it.Repeat || !it.Verdict.Allow || it.Verdict.Later {

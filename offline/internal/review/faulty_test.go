@@ -122,17 +122,17 @@ func TestWrongSignatureAlone(t *testing.T) {
 			r.ID = bundle.ID{0xfa}
 			b := explain(t, r)
 			it := &b.Items[0]
-			sealed(t, it, b.Sign()[0])
+			sealed(t, it, b.Sign(0)[0])
 			for _, bit := range k.bits {
 				mend, made := breakKey(it, k.key, bit, false)
-				withheld(t, it, b.Sign()[0])
+				withheld(t, it, b.Sign(0)[0])
 				withheld(t, it, it.Sign())
 				mend()
 				if *made == 0 {
 					t.Fatal("the faulty signer was not asked")
 				}
 			}
-			sealed(t, it, b.Sign()[0])
+			sealed(t, it, b.Sign(0)[0])
 		})
 	}
 }
@@ -149,7 +149,7 @@ func TestWrongSignatureAmongMany(t *testing.T) {
 		reqs = append(reqs, r)
 	}
 	b := explain(t, reqs...)
-	right := b.Sign()
+	right := b.Sign(0)
 	for i := range b.Items {
 		sealed(t, &b.Items[i], right[i])
 	}
@@ -161,7 +161,7 @@ func TestWrongSignatureAmongMany(t *testing.T) {
 			mend, _ := breakKey(&b.Items[v], k.key, k.bits[i%len(k.bits)], false)
 			mends = append(mends, mend)
 		}
-		for j, r := range b.Sign() {
+		for j, r := range b.Sign(0) {
 			if slices.Contains(victims, j) {
 				withheld(t, &b.Items[j], r)
 				continue
@@ -189,7 +189,7 @@ func TestWrongSignatureInEveryChunk(t *testing.T) {
 	b := explain(t, reqs...)
 	for _, v := range []int{0, together - 1, together, together + 1} {
 		mend, _ := breakKey(&b.Items[v], k.key, 300, false)
-		for j, r := range b.Sign() {
+		for j, r := range b.Sign(0) {
 			if j == v {
 				withheld(t, &b.Items[j], r)
 			} else if r.Status != bundle.Signed || r.ID != reqs[j].ID || len(r.Signatures) != 1 {
@@ -210,10 +210,10 @@ func TestOneOfTwoWrong(t *testing.T) {
 	}
 	b := explain(t, bundle.Request{ID: bundle.ID{0xfd}, Network: regtest, Keys: refs, Payload: payload})
 	it := &b.Items[0]
-	sealed(t, it, b.Sign()[0])
+	sealed(t, it, b.Sign(0)[0])
 	for _, r := range refs {
 		mend, _ := breakKey(it, r.Key, 300, false)
-		withheld(t, it, b.Sign()[0])
+		withheld(t, it, b.Sign(0)[0])
 		withheld(t, it, it.Sign())
 		mend()
 	}
@@ -229,7 +229,7 @@ func TestWrongOnce(t *testing.T) {
 		it := &b.Items[0]
 		want := it.Sign()
 		breakKey(it, k.key, 300, true)
-		got := b.Sign()[0]
+		got := b.Sign(0)[0]
 		if k.name == "Taproot" {
 			withheld(t, it, got)
 			continue

@@ -16,12 +16,16 @@ import (
 const together = 2048
 
 // Sign makes the receipts of the batch, in order, on all cores. Every signature
-// is verified before it leaves: together where that is sound, else one by one.
-func (b *Batch) Sign() []bundle.Receipt {
+// is verified before it leaves: together where that is sound, else one by one. Each
+// receipt says what was waived.
+func (b *Batch) Sign(waived bundle.Waived) []bundle.Receipt {
 	receipts := make([]bundle.Receipt, len(b.Items))
 	Parallel((len(b.Items)+together-1)/together, 1, func(c int) {
 		signChunk(b.Items[c*together:min((c+1)*together, len(b.Items))], receipts[c*together:])
 	})
+	for i := range receipts {
+		receipts[i].Waived = waived
+	}
 	return receipts
 }
 

@@ -46,6 +46,13 @@ func Import(ctx context.Context, s *store.Store, dev *Device, codecs Codecs, raw
 		return Report{}, err
 	}
 	r := Report{Sequence: b.Sequence, Repeat: repeat}
+	for i := range b.Len() {
+		receipt, err := b.Receipt(i)
+		if err != nil {
+			return Report{}, err
+		}
+		r.Waived |= receipt.Waived
+	}
 	if !repeat {
 		answers, err := match(ctx, s, dev, b)
 		if err != nil {

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"coldsign/offline/internal/harden"
+	"coldsign/offline/internal/selftest"
+	"coldsign/shared/bundle"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// guard refuses to go on where the machine could talk, and shuts the process in.
+func (a *app) guard() error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	return a.enter()
+}
+
+// check asks whether the machine could talk. An interface that is up can be waived,
+// loudly; an inherited socket cannot.
+func (a *app) check() error {
+	if a.safe {
+		return nil
+	}
+	if err := harden.NoSockets("/proc"); err != nil {
+		return err
+	}
+	if err := harden.Check("/sys", "/proc"); err != nil {
+		if !a.opt.allowNetwork {
+			return err
+		}
+		a.waive(bundle.WaivedNetwork, "NOT AIR-GAPPED: "+quote.Line(what(err)))
+	}
+	if on := harden.Swap("/proc"); len(on) > 0 {
+		a.waive(bundle.WaivedSwap, "SWAP IS ON: secrets may be written to "+quote.Line(strings.Join(on, ", "))+"; switch it off (swapoff -a)")
+	}
+	a.safe = true
+	return nil
+}
+
+// waive notes what was let through. On a terminal it is said at once.
+func (a *app) waive(w bundle.Waived, text string) {
+	a.waived |= w
+	line := "WARNING: " + text + ". Never use real keys here."
+	a.loud = append(a.loud, line)
+	if a.con.Terminal() {
+		fmt.Fprintln(a.con.Err, line)
+	}
+}
+
+func what(err error) string {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.What
+	}
+	return err.Error()
+}
+
+// enter shuts the process in: what the command line names is all it can reach.
+func (a *app) enter() error {
+	if a.walled {
+		return nil
+	}
+	if err := harden.NoSockets("/proc"); err != nil {
+		return err
+	}
+	o := &a.opt
+	list := append(harden.Reads(o.passphraseFile, o.in, a.operand(), o.Scan, o.ScanImages), harden.Access{Path: o.home, Write: true})
+	list = append(list, harden.Writes(o.Out, o.Dir, o.GIF, o.HTML, o.PDF, o.Text)...)
+	if o.ScanCamera != "" {
+		list = append(list, harden.Access{Path: o.ScanCamera, Write: true})
+	}
+	if err := a.wall(list); err != nil {
+		return err
+	}
+	a.walled = true
+	return nil
+}
+
+// powerOn proves the primitives and the machine's randomness before the first key
+// is used. No check passes by being left out: none of them can be skipped.
+func (a *app) powerOn() error {
+	for _, c := range selftest.All(a.chain) {
+		if err := c.Do(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noSwap refuses keys of main networks on a machine that may write them to a disk,
+// under every policy but compat.
+func (s *session) noSwap() error {
+	if s.waived&bundle.WaivedSwap == 0 || s.opt.allowSwap || s.ks.Preset() == "compat" {
+		return nil
+	}
+	for _, w := range s.ks.List() {
+		if !w.Testnet {
+			return fault.New("harden.swap", "run swapoff -a; for a rehearsal give --allow-swap", "swap is on, and this keystore holds keys of main networks")
+		}
+	}
+	return nil
+}
