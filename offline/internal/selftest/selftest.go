@@ -1,14 +1,19 @@
-// Package selftest runs known-answer checks in the shipped binary: the same
-// code that signs payments must give the published signatures of the standards,
-// and the machine's randomness must look alive.
+// Package selftest tries the shipped binary on the machine that it runs on,
+// before a key is made or used: the code that signs payments must give the
+// published signatures of the standards, what it signs with fresh keys must verify
+// by other code, that other code must refuse a flipped bit, and the machine's
+// randomness must look alive.
+//
+//	err := selftest.PowerOn(registry.New(), hd.NewSource()) // selftest.failed, entropy.source
 package selftest
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
 
-	"coldsign/offline/internal/keystore"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
 	"coldsign/shared/hd"
@@ -23,94 +28,76 @@ type Check struct {
 	Do   func() error
 }
 
-// All gives every check.
-func All(chains Chains) []Check {
-	checks := []Check{
-		{"RFC 6979 ECDSA", func() error {
-			return signs(chain.Secp256k1, chain.ECDSA, "0000000000000000000000000000000000000000000000000000000000000001",
-				"a0dc65ffca799873cbea0ac274015b9526505daaaed385155425f7337704883e",
-				"934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d82442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5")
-		}},
-		{"BIP-341 key path", func() error {
-			return signs(chain.Secp256k1, chain.Taproot, "6b973d88838f27366ed61c9ad6367663045cb456e28335c109e30717ae0c6baa",
-				"2514a6272f85cfa0f45eb907fcb0d121b808ed37c6ea160a5a9046ed5526d555",
-				"ed7c1647cb97379e76892be0cacff57ec4a7102aa24296ca39af7541246d8ff14d38958d4cc1e2e478e4d4a764bbfd835b16d4e314b72937b29833060b87276c")
-		}},
-		{"RFC 8032 Ed25519", func() error {
-			return signs(chain.Ed25519, chain.EdDSA, "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "",
-				"e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b")
-		}},
-		{"BIP-39 and BIP-32", derives},
-		{"randomness", random},
-	}
-	for _, c := range chains.All() {
-		checks = append(checks, Check{"chain " + c.Name, func() error { return refusesGarbage(c) }})
-	}
-	return checks
-}
+// All gives every check, for a person to see. Each signature is made twice.
+func All(chains Chains) []Check { return checks(chains, shipped(hd.NewSource()), 2) }
 
-func failed(format string, args ...any) error {
-	return fault.New("selftest.failed", "do not use this binary or this machine", format, args...)
-}
-
-func signs(c chain.Curve, scheme chain.Scheme, secret, message, want string) error {
-	k, err := keystore.NewKey(c, unhex(secret))
-	if err != nil {
-		return err
-	}
-	key := k.Public()
-	if scheme == chain.Taproot {
-		key = key.Even()
-	}
-	for range 2 { // deterministic
-		s, err := k.Sign(chain.SignRequest{Key: key, Scheme: scheme, Message: unhex(message)})
-		if err != nil {
+// PowerOn runs every check once, within some milliseconds. It comes before the
+// first use of a key; when it fails, nothing may be signed or made. Its errors are
+// entropy.source for the random source, memory.lock where there is no memory for
+// keys, and selftest.failed.
+func PowerOn(chains Chains, source io.Reader) error {
+	for _, c := range checks(chains, shipped(source), 1) {
+		if err := c.Do(); err != nil {
 			return err
 		}
-		if !bytes.Equal(s.Bytes[:64], unhex(want)) {
-			return failed("scheme %d does not give the published signature", scheme)
-		}
 	}
 	return nil
 }
 
-// derives checks BIP-39's first English vector with BIP-32's master key.
-func derives() error {
-	m, err := hd.NewMnemonic(make([]byte, 16))
-	if err != nil {
-		return err
+// checks gives the checks of the primitives p; every signature of a vector is made
+// so many times.
+func checks(chains Chains, p *primitives, times int) []Check {
+	list := []Check{
+		{"RFC 6979 ECDSA", func() error { return p.vectors(ecdsaVectors(), times) }},
+		{"BIP-341 key path", func() error { return p.vectors(taprootVectors(), times) }},
+		{"BIP-340", p.bip340},
+		{"RFC 8032 Ed25519", func() error { return p.vectors(ed25519Vectors(), times) }},
+		{"BIP-39 and BIP-32", p.derives},
+		{"SLIP-10", p.derivesEd25519},
+		{"hashes", p.hashes},
+		{"scrypt and age", p.seals},
+		{"COSE", p.bundles},
+		{"randomness", p.random},
+		{"fresh ECDSA", func() error { return p.fresh(chain.Secp256k1, chain.ECDSA) }},
+		{"fresh Taproot", func() error { return p.fresh(chain.Secp256k1, chain.Taproot) }},
+		{"fresh Ed25519", func() error { return p.fresh(chain.Ed25519, chain.EdDSA) }},
 	}
-	seed, err := m.Seed([]byte("TREZOR"))
-	if err != nil {
-		return err
+	for _, c := range chains.All() {
+		list = append(list, Check{"chain " + c.Name, func() error { return refusesGarbage(c) }})
 	}
-	const want = "c55257c360c07c72029aebc1b53c05ed0362ada38ead3e3e9efa3708e53495531f09a6987599d18264c1e1c92f2cf141630c7a3c4ab7c81b2f001698e7463b04"
-	if hex.EncodeToString(seed) != want {
-		return failed("BIP-39 does not give the published seed")
+	for i, c := range list {
+		list[i].Do = func() error { return named(c.Name, c.Do()) }
 	}
-	k, err := hd.NewMaster(seed)
-	if err != nil {
-		return err
-	}
-	const master = "xprv9s21ZrQH143K3h3fDYiay8mocZ3afhfULfb5GX8kCBdno77K4HiA15Tg23wpbeF1pLfs1c5SPmYHrEpTuuRhxMwvKDwqdKiGJS9XFKzUsAF"
-	if k.Encode(false) != master {
-		return failed("BIP-32 does not give the published master key")
-	}
-	return nil
+	return list
 }
 
-// random wants two draws that pass the source's own checks and differ.
-func random() error {
-	a, err := hd.Entropy(rand.Reader, "")
+// named makes the error of a check of what went wrong in it.
+func named(check string, err error) error {
+	if err == nil || fault.Is(err, "entropy.source") || fault.Is(err, "memory.lock") {
+		return err
+	}
+	what := err.Error()
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		what = f.What
+	}
+	return fault.New("selftest.failed", "do not use this binary or this machine", "the self-test failed at %s: %s", check, what)
+}
+
+// random wants the source to pass its health tests, and two seeds that differ.
+func (p *primitives) random() error {
+	if err := hd.CheckSource(p.source); err != nil {
+		return err
+	}
+	a, err := hd.Entropy(p.source, "")
 	if err != nil {
 		return err
 	}
-	b, err := hd.Entropy(rand.Reader, "")
+	b, err := hd.Entropy(p.source, "")
 	if err != nil {
 		return err
 	}
 	if bytes.Equal(a, b) {
-		return failed("the source of randomness repeats itself")
+		return fault.New("entropy.source", "do not make keys on this machine", "the random source repeats itself")
 	}
 	return nil
 }
@@ -120,14 +107,14 @@ func refusesGarbage(c chain.Chain) error {
 	for _, n := range c.Networks {
 		for _, b := range [][]byte{nil, {0}, bytes.Repeat([]byte{0xff}, 64)} {
 			if _, err := c.Codec.Decode(chain.Unsigned{Network: n.ID, Payload: b}); err == nil {
-				return failed("the codec of %s reads garbage", n.ID)
+				return fmt.Errorf("the codec of %s reads garbage", n.ID)
 			}
 		}
 	}
 	return nil
 }
 
-// unhex reads the constants of this file.
+// unhex reads the constants of this package.
 func unhex(s string) []byte {
 	b, err := hex.DecodeString(s)
 	if err != nil {
