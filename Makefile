@@ -2,7 +2,8 @@
 GO       ?= go
 GOFLAGS  += -trimpath
 LDFLAGS   = -s -w -buildid=
-BUILD     = CGO_ENABLED=0 GOTOOLCHAIN=local $(GO) build -buildvcs=false $(GOFLAGS) -ldflags='$(LDFLAGS)'
+# runtimesecret: what signing leaves on stack and heap is erased (offline/internal/memory).
+BUILD     = CGO_ENABLED=0 GOEXPERIMENT=runtimesecret GOTOOLCHAIN=local $(GO) build -buildvcs=false $(GOFLAGS) -ldflags='$(LDFLAGS)'
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 
 .PHONY: build test demo bench soak check verify nodes peers clean

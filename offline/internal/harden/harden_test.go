@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"coldsign/shared/fault"
 )
 
 func tree(t *testing.T, files map[string]string) string {
@@ -61,5 +63,48 @@ func TestSockets(t *testing.T) {
 	got, err := Sockets(root)
 	if err != nil || !slices.Equal(got, []string{"3"}) {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	proc := tree(t, map[string]string{"self/net/dev": devHead + "    lo: 1 1\n"})
+	quiet := map[string]string{"class/net/lo/flags": "0x9\n"}
+	with := func(more map[string]string) string {
+		all := map[string]string{}
+		for _, m := range []map[string]string{quiet, more} {
+			for k, v := range m {
+				all[k] = v
+			}
+		}
+		return tree(t, all)
+	}
+	for _, c := range []struct{ name, sys, proc, code string }{
+		{"a quiet machine", with(nil), proc, ""},
+		{"an interface", with(map[string]string{"class/net/eth0/flags": "0x1003"}), proc, "network.interface"},
+		{"a radio", with(map[string]string{"class/rfkill/rfkill0/state": "1\n", "class/rfkill/rfkill0/type": "bluetooth\n"}), proc, "network.radio"},
+		{"a radio that is blocked", with(map[string]string{"class/rfkill/rfkill0/state": "0\n", "class/rfkill/rfkill1/state": "2\n"}), proc, ""},
+		{"no sysfs", t.TempDir(), proc, "network.unknown-state"},
+		{"no procfs", with(nil), t.TempDir(), "network.unknown-state"},
+		{"a kernel without network", tree(t, map[string]string{"class/tty/x": ""}), tree(t, map[string]string{"self/status": ""}), ""},
+		{"up without an address, seen by procfs alone", with(nil), tree(t, map[string]string{
+			"self/net/dev":       devHead + "  eth0: 0 0\n  eth1: 0 0\n",
+			"self/net/dev_mcast": "2    eth1            1     0     333300000001\n4    eth0            1     0     01005e000001\n"}), "network.interface"},
+	} {
+		err := Check(c.sys, c.proc)
+		if c.code == "" && err != nil || c.code != "" && !fault.Is(err, c.code) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestSwap(t *testing.T) {
+	head := "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+	for text, want := range map[string]int{"": 0, head: 0, head + "/dev/sda2   partition 100 0 -2\n/swap file 1 1 -3\n": 2} {
+		if got := Swap(tree(t, map[string]string{"swaps": text})); len(got) != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	if len(Swap(t.TempDir())) != 0 {
+		t.Error("swap without a list")
 	}
 }
