@@ -118,7 +118,7 @@ func (t *tracer) fake(th *thread, name string) error {
 	case Fail:
 		return t.replace(th, replacement, func(*regs) {}, func(_ int64, r *regs) { r.Rax = -uint64(plan.Errno) })
 	case Short:
-		return t.replace(th, th.call, func(r *regs) { argument(r, length, max(argument(r, length), 1)-1) },
+		return t.replace(th, th.call, func(r *regs) { argument(r, length, max(argument(r, length), 2)-1) },
 			func(result int64, r *regs) { r.Rax = uint64(result) })
 	case Zero, Constant:
 		// Asked for nothing, the call itself does nothing, and passes every filter

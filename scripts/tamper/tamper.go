@@ -33,6 +33,8 @@ type Plan struct {
 	// NoVDSO hides the kernel's code in user space, so that the clock and the
 	// random source that are read there become system calls.
 	NoVDSO bool
+	// Started is told the process id once it runs; nil for nobody.
+	Started func(pid int)
 	// Log gets "THREAD NAME" for each system call, and the counts at the end.
 	Log io.Writer
 }
@@ -68,7 +70,7 @@ type Way string
 // The ways. All but Fail are for getrandom and read, which fill a buffer.
 const (
 	Fail     Way = "fail"     // the call does nothing and returns an error
-	Short    Way = "short"    // it gives one byte less than asked for
+	Short    Way = "short"    // it gives one byte less than asked for, but one at least
 	Zero     Way = "zero"     // it says it filled the buffer, and left it as it was
 	Constant Way = "constant" // it fills the buffer with one byte, over and over
 )

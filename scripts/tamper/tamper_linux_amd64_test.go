@@ -219,10 +219,11 @@ func TestArmed(t *testing.T) {
 	if r.Status != 0 || r.Provoked != nil || out != "done\n" {
 		t.Errorf("never armed: %s, printed %q", r, out)
 	}
-	armed := make(chan struct{})
-	close(armed)
-	if r, _ = attack(t, "wall", Plan{Provoke: &Provoke{Call: "socket", Armed: armed}}); r.Signal != "SIGSYS" {
-		t.Errorf("armed: %s", r)
+	armed, pid := make(chan struct{}), 0
+	start := func(n int) { pid = n; close(armed) }
+	r, _ = attack(t, "wall", Plan{Provoke: &Provoke{Call: "socket", Thread: Main, Armed: armed}, Started: start})
+	if r.Signal != "SIGSYS" || r.Provoked == nil || r.Provoked.Thread != pid {
+		t.Errorf("armed: %s, in process %d", r, pid)
 	}
 }
 

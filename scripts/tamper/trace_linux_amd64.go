@@ -110,6 +110,9 @@ func (t *tracer) run(ctx context.Context) error {
 	defer stop()
 	err := t.first()
 	if err == nil {
+		if t.plan.Started != nil {
+			t.plan.Started(t.pid)
+		}
 		err = t.follow()
 	} else {
 		syscall.Kill(t.pid, syscall.SIGKILL) //nolint:errcheck // as above
