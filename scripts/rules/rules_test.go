@@ -53,19 +53,80 @@ func list(t *testing.T, env []string, args ...string) []string {
 	return lines
 }
 
-func TestOfflineClosureHasNoNetwork(t *testing.T) {
+// builds are the ways that the offline half might be built.
+func builds() (envs [][]string) {
 	for _, arch := range []string{"amd64", "arm64", "arm"} {
 		for _, cgo := range []string{"0", "1"} {
-			env := []string{"GOOS=linux", "GOARCH=" + arch, "CGO_ENABLED=" + cgo}
-			deps := list(t, env, "-deps", "./offline", "./shared/...")
-			for _, p := range deps {
-				if why := banned(p); why != "" && !(p == "runtime/cgo" && cgo == "1") {
-					t.Errorf("%s, cgo %s: %s is in the closure: %s", arch, cgo, p, why)
-				}
+			for _, experiment := range []string{"", "runtimesecret"} {
+				envs = append(envs, []string{"GOOS=linux", "GOARCH=" + arch, "CGO_ENABLED=" + cgo, "GOEXPERIMENT=" + experiment})
 			}
-			if !slices.Contains(deps, "coldsign/offline/internal/keystore") {
-				t.Fatalf("%s: the closure does not hold our own packages", arch)
+		}
+	}
+	return envs
+}
+
+func TestOfflineClosureHasNoNetwork(t *testing.T) {
+	for _, env := range builds() {
+		deps := list(t, env, "-deps", "./offline", "./shared/...")
+		for _, p := range deps {
+			if why := banned(p); why != "" && !(p == "runtime/cgo" && slices.Contains(env, "CGO_ENABLED=1")) {
+				t.Errorf("%v: %s is in the closure: %s", env, p, why)
 			}
+		}
+		if !slices.Contains(deps, "coldsign/offline/internal/keystore") {
+			t.Fatalf("%v: the closure does not hold our own packages", env)
+		}
+	}
+}
+
+// The whole closure is under review: offline/deps.txt.
+func TestOfflineClosureIsReviewed(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "offline", "deps.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reviewed, module := map[string]string{}, "" // package to module
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if name, reason, ok := strings.Cut(strings.TrimPrefix(line, "# "), ": "); ok && strings.HasPrefix(line, "# ") && !strings.Contains(name, " ") {
+			if module = name; reason == "" {
+				t.Errorf("%s has no reason", name)
+			}
+		} else if line != "" && !strings.HasPrefix(line, "#") {
+			reviewed[line] = module
+		}
+	}
+	const form = "{{if .Standard}}std{{else}}{{.Module.Path}}{{end}}={{.ImportPath}}"
+	found := map[string]bool{}
+	for _, env := range builds() {
+		for _, line := range list(t, env, "-deps", "-f", form, "./offline") {
+			module, name, _ := strings.Cut(line, "=")
+			if found[name] = true; reviewed[name] == "" {
+				t.Errorf("%v: %s of %s is new: review it, and write it into offline/deps.txt", env, name, module)
+			} else if reviewed[name] != module {
+				t.Errorf("%s belongs to %s, not to %s", name, module, reviewed[name])
+			}
+		}
+	}
+	for name := range reviewed {
+		if !found[name] {
+			t.Errorf("%s is no longer compiled in: take it out of offline/deps.txt", name)
+		}
+	}
+	if len(found) < 100 {
+		t.Fatalf("only %d packages found", len(found))
+	}
+}
+
+// A replaced module is not the one whose checksum everybody knows.
+func TestNothingIsReplaced(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 0 && (f[0] == "replace" || slices.Contains(f, "=>")) {
+			t.Errorf("go.mod replaces a module: %s", strings.TrimSpace(line))
 		}
 	}
 }
@@ -140,7 +201,7 @@ func TestSmallEnoughToRead(t *testing.T) {
 	// The optical link holds no key and decides nothing: what it yields is checked
 	// like a file from a stick. It is counted apart, so that an auditor of what
 	// decides and signs knows what to read first.
-	const maxFile, maxFunc, maxAudit, maxOptics = 500, 70, 11_000, 7_500
+	const maxFile, maxFunc, maxAudit, maxOptics = 500, 70, 12_500, 7_500
 	audited, optics := 0, 0
 	sources(t, func(path string, text []byte) {
 		lines := strings.Count(string(text), "\n")
@@ -201,6 +262,52 @@ func TestDecodersAreBoundedAndFuzzed(t *testing.T) {
 		if !fuzzed {
 			t.Errorf("%s has no fuzz target", dir)
 		}
+	}
+}
+
+// A panic in a goroutine without a recover ends the program as nobody planned it.
+// Each place that starts one is known, with the reason why none gets out.
+func TestGoroutinesCannotPanic(t *testing.T) {
+	known := map[string]string{
+		"shared/frame/scan/lines.go Lines":           "split contains",
+		"shared/frame/scan/scan.go Run":              "next and try contain; produce itself only passes on",
+		"shared/frame/scan/scan.go start":            "try contains",
+		"offline/internal/review/batch.go Parallel":  "each worker recovers, and its caller panics instead",
+		"offline/internal/harden/start_linux.go die": "waits for a signal and ends the program",
+	}
+	found := 0
+	sources(t, func(path string, text []byte) {
+		if !strings.HasPrefix(path, "shared") && !strings.HasPrefix(path, "offline") {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(fn, func(n ast.Node) bool {
+				_, starts := n.(*ast.GoStmt)
+				if call, ok := n.(*ast.CallExpr); ok {
+					if to, ok := call.Fun.(*ast.SelectorExpr); ok && to.Sel.Name == "Go" {
+						starts = true
+					}
+				}
+				if starts {
+					found++
+					if known[path+" "+fn.Name.Name] == "" {
+						t.Errorf("%s: %s starts a goroutine: say here why no panic gets out of it", path, fn.Name.Name)
+					}
+				}
+				return true
+			})
+		}
+	})
+	if found < len(known) {
+		t.Errorf("%d goroutines found, %d are known", found, len(known))
 	}
 }
 

@@ -19,27 +19,7 @@ func Lines(ctx context.Context, r io.Reader, emit func(line []byte) (done bool))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	more, lines, end := make(chan struct{}, 1), make(chan []byte), make(chan error, 1)
-	go func() {
-		s := bufio.NewScanner(r)
-		s.Buffer(nil, MaxLine)
-		s.Split(splitLine)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-more:
-			}
-			if !s.Scan() {
-				end <- s.Err()
-				return
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case lines <- bytes.Clone(s.Bytes()):
-			}
-		}
-	}()
+	go func() { end <- split(ctx, r, more, lines) }()
 	for {
 		more <- struct{}{}
 		select {
@@ -58,6 +38,29 @@ func Lines(ctx context.Context, r io.Reader, emit func(line []byte) (done bool))
 				return fault.New("file.read", "", "cannot read lines: %w", err)
 			}
 			return nil
+		}
+	}
+}
+
+// split reads a line each time that more asks for one, to the end of r or ctx.
+func split(ctx context.Context, r io.Reader, more <-chan struct{}, lines chan<- []byte) (err error) {
+	defer contain("scan.panic", &err)
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, MaxLine)
+	s.Split(splitLine)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-more:
+		}
+		if !s.Scan() {
+			return s.Err()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case lines <- bytes.Clone(s.Bytes()):
 		}
 	}
 }
