@@ -1,0 +1,10 @@
+// Inside takes an address past the first instruction of the general call.
+package main
+
+import _ "syscall"
+
+func enter()
+
+func main() {
+	enter()
+}

@@ -1,0 +1,8 @@
+// Sysenter uses the other door of 32-bit programs.
+package main
+
+func enter()
+
+func main() {
+	enter()
+}
