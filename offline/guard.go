@@ -9,6 +9,7 @@ import (
 	"coldsign/offline/internal/selftest"
 	"coldsign/shared/bundle"
 	"coldsign/shared/fault"
+	"coldsign/shared/hd"
 	"coldsign/shared/quote"
 )
 
@@ -81,15 +82,8 @@ func (a *app) enter() error {
 }
 
 // powerOn proves the primitives and the machine's randomness before the first key
-// is used. No check passes by being left out: none of them can be skipped.
-func (a *app) powerOn() error {
-	for _, c := range selftest.All(a.chain) {
-		if err := c.Do(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// is used.
+func (a *app) powerOn() error { return selftest.PowerOn(a.chain, hd.NewSource()) }
 
 // noSwap refuses keys of main networks on a machine that may write them to a disk,
 // under every policy but compat.

@@ -12,6 +12,7 @@ import (
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
+	"coldsign/offline/internal/memory"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/durable"
@@ -62,7 +63,9 @@ func (s *session) open() error {
 	if s.ks, err = keystore.Open(s.opt.home, p, s.chain); err != nil {
 		return err
 	}
-	// scrypt has just used 256 MiB that nobody needs again.
+	// scrypt has just used 256 MiB that nobody needs again, and what it was given lies
+	// on the heap until the collector has been there.
+	memory.Collect()
 	debug.FreeOSMemory()
 	if err := s.noSwap(); err != nil {
 		return err

@@ -16,7 +16,6 @@ package keystore
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -72,7 +71,7 @@ func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	}
 	ks.c = &contents{Version: 1, Preset: "strict", Peer: []byte{}, Entries: []entry{}}
 	memory.Do(func() {
-		if ks.c.Device, err = hd.Entropy(rand.Reader, ""); err == nil {
+		if ks.c.Device, err = hd.Entropy(hd.NewSource(), ""); err == nil {
 			err = ks.ready()
 		}
 	})
@@ -303,7 +302,7 @@ func (ks *Keystore) NewWallet(chainName string, testnet bool, dice string, now t
 	}
 	memory.Do(func() {
 		var entropy []byte
-		if entropy, err = hd.Entropy(rand.Reader, dice); err != nil {
+		if entropy, err = hd.Entropy(hd.NewSource(), dice); err != nil {
 			return
 		}
 		defer clear(entropy)
@@ -391,8 +390,8 @@ func (ks *Keystore) Remove(id bundle.SignatureID) error {
 
 // NewSignatureID makes a random (version 4, RFC 9562) UUID.
 func NewSignatureID() (id bundle.SignatureID, err error) {
-	if _, err := rand.Read(id[:]); err != nil {
-		return id, fault.New("entropy.source", "", "no randomness for an id: %w", err)
+	if _, err := hd.NewSource().Read(id[:]); err != nil {
+		return id, err
 	}
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80
