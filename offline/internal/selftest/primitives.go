@@ -77,11 +77,7 @@ func newKey(c chain.Curve, secret []byte) (signer, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	end := func() {}
-	if c, ok := any(k).(interface{ Close() }); ok {
-		end = c.Close
-	}
-	return k, end, nil
+	return k, k.Close, nil
 }
 
 func wordSeed(entropy, passphrase []byte) ([]byte, error) {
