@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -95,19 +94,4 @@ func (a *app) selftest() error {
 		names = append(names, c.Name)
 	}
 	return a.say(map[string]any{"ok": true, "checks": names}, "ok: %s\n", strings.Join(names, ", "))
-}
-
-func (a *app) version() error {
-	v := "devel"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		v = info.Main.Version
-	}
-	var chains, nets []string
-	for _, c := range a.chain.All() {
-		chains = append(chains, c.Name)
-		for _, n := range c.Networks {
-			nets = append(nets, c.Name+" "+n.Name+" "+string(n.ID))
-		}
-	}
-	return a.say(map[string]any{"version": v, "chains": chains, "networks": nets}, "coldsign-offline %s\n%s\n", v, strings.Join(nets, "\n"))
 }
