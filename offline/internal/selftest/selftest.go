@@ -55,9 +55,11 @@ func checks(chains Chains, p *primitives, times int) []Check {
 		{"BIP-39 and BIP-32", p.derives},
 		{"SLIP-10", p.derivesEd25519},
 		{"hashes", p.hashes},
+		// From here on the libraries take randomness of their own, and end the program
+		// where there is none.
+		{"randomness", p.random},
 		{"scrypt and age", p.seals},
 		{"COSE", p.bundles},
-		{"randomness", p.random},
 		{"fresh ECDSA", func() error { return p.fresh(chain.Secp256k1, chain.ECDSA) }},
 		{"fresh Taproot", func() error { return p.fresh(chain.Secp256k1, chain.Taproot) }},
 		{"fresh Ed25519", func() error { return p.fresh(chain.Ed25519, chain.EdDSA) }},
