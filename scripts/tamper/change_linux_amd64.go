@@ -105,7 +105,7 @@ func (t *tracer) fake(th *thread, name string) error {
 			plan = &t.plan.Fakes[i]
 		}
 	}
-	if plan == nil {
+	if plan == nil || plan.Walled && !t.report.Filtered {
 		return nil
 	}
 	t.seen[name]++

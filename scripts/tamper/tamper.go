@@ -81,6 +81,8 @@ type Fake struct {
 	Way   Way
 	Errno syscall.Errno // of Fail
 	From  int           // which call of that name, from 1 on, is the first to be faked
+	// Walled counts and fakes only calls that come after the program's filter.
+	Walled bool
 }
 
 // ParseFake reads CALL=short, CALL=zero, CALL=constant or CALL=fail:ERRNO.

@@ -296,6 +296,21 @@ func TestFakeAnyCall(t *testing.T) {
 	}
 }
 
+// A fake may wait for the filter.
+func TestFakeBehindTheFilter(t *testing.T) {
+	f := Fake{Call: "getppid", Way: Fail, Errno: syscall.EIO, From: 320, Walled: true}
+	if r, out := attack(t, "wall", Plan{Fakes: []Fake{f}}); r.Faked != 1 || out != "done\n" {
+		t.Errorf("behind the filter: %s, printed %q", r, out)
+	}
+	if r, _ := attack(t, "open", Plan{Fakes: []Fake{f}}); r.Faked != 0 || r.Calls["getppid"] != 320 {
+		t.Errorf("without a filter: %s", r)
+	}
+	f = Fake{Call: "mlock", Way: Fail, Errno: syscall.ENOMEM, Walled: true}
+	if r, out := attack(t, "lock", Plan{Fakes: []Fake{f}}); r.Faked != 0 || out != "done\n" {
+		t.Errorf("without a filter: %s, printed %q", r, out)
+	}
+}
+
 func TestEnds(t *testing.T) {
 	if r, _ := attack(t, "exit", Plan{}); r.Status != 7 || r.Signal != "" {
 		t.Errorf("exit 7: %s", r)
