@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install other people's UR and BBQr into $COLDSIGN_CACHE (default: .cache at the
-# top of the repository), and as root the readers of Debian that tests and the
-# bench compare with. Running it again changes nothing. Needs node with npm.
+# top of the repository), and as root the programs of Debian that tests and the
+# bench compare with or watch ours with. Running it again changes nothing. Needs node with npm.
 #
 #   scripts/interop/install.sh
 set -euo pipefail
@@ -19,6 +19,8 @@ missing() { command -v "$1" >/dev/null || packages+=("${@:2}"); }
 missing zbarimg zbar-tools
 missing ZXingReader zxing-cpp-tools
 missing tmux tmux
+missing strace strace
+missing ip iproute2
 missing node nodejs
 missing npm npm
 if [ ${#packages[@]} -gt 0 ]; then
