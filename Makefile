@@ -6,7 +6,7 @@ LDFLAGS   = -s -w -buildid=
 BUILD     = CGO_ENABLED=0 GOEXPERIMENT=runtimesecret GOTOOLCHAIN=local $(GO) build -buildvcs=false $(GOFLAGS) -ldflags='$(LDFLAGS)'
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 
-.PHONY: build test demo bench soak check verify nodes peers clean
+.PHONY: build test demo bench soak check release verify nodes peers clean
 
 build: ## bin/coldsign-online and bin/coldsign-offline, both static
 	$(BUILD) -o bin/coldsign-online ./online
@@ -22,7 +22,7 @@ demo: build nodes ## one payment across the gap on three real chains
 	$(GO) run ./scripts/demo -bin bin
 
 test: build nodes peers ## unit, differential, fuzz-seed, script and end-to-end tests
-	$(GO) test -timeout 15m ./shared/... ./offline/... ./online/...
+	GOEXPERIMENT=runtimesecret $(GO) test -timeout 15m ./shared/... ./offline/... ./online/...
 	$(GO) test -count=1 -timeout 15m ./scripts/... # they build the binaries: the test cache cannot see them change
 
 check: ## formatting, vet, staticcheck, import rules, tidy go.mod
@@ -39,7 +39,10 @@ bench: build peers ## ratios, measured side by side in one run
 soak: build ## long fuzzing and the second-opinion node; prints figures
 	bash scripts/soak.sh
 
-verify: ## two builds of this tree must be the same bytes
+release: ## dist: both binaries for linux amd64 and arm64, SHA256SUMS, bills of materials, the audit
+	$(GO) run ./scripts/release -out dist
+
+verify: ## build dist again elsewhere, compare byte for byte, and audit what it holds
 	bash scripts/verify.sh
 
 clean:
