@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
@@ -179,6 +180,9 @@ func (s *session) keep(n uint64, raw []byte) error {
 // kept in the home.
 func (a *app) streams() link.Streams {
 	s := link.Streams{In: a.con.In, Out: a.out, Err: a.con.Err, Env: a.env, Notes: &a.notes}
+	if len(a.loud) > 0 {
+		s.Warning, _, _ = strings.Cut(strings.TrimPrefix(strings.Join(a.loud, " "), "WARNING: "), ":")
+	}
 	if _, err := os.Stat(a.opt.home); err == nil {
 		s.State = filepath.Join(a.opt.home, "scan.state")
 	}

@@ -341,7 +341,7 @@ func (s *session) told(d *journal.Signing, repeat bool) error {
 	if !s.opt.Printed() {
 		err := s.print(map[string]any{
 			"out": s.opt.Where(), "digest": hex.EncodeToString(d.Bundle[:]), "signed": signed, "refused": refused, "deferred": deferred,
-			"repeat": repeat, "items": items,
+			"repeat": repeat, "items": items, "waived": append([]string{}, d.Waived.Words()...),
 		}, func(w io.Writer) error {
 			if repeat {
 				fmt.Fprintln(w, "REPEAT: answered before; the same bytes again")

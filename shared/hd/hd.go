@@ -1,7 +1,7 @@
 // Package hd makes keys from seeds: BIP-32 for secp256k1, SLIP-10 for Ed25519,
 // BIP-39 words for both, and the mixing of randomness and dice for new seeds.
 //
-//	entropy, err := hd.Entropy(rand.Reader, dice)
+//	entropy, err := hd.Entropy(hd.NewSource(), dice)
 //	words, err := hd.NewMnemonic(entropy)
 //	seed, err := words.Seed(nil)
 //	master, err := hd.NewMaster(seed)

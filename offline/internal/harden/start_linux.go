@@ -63,9 +63,14 @@ func die(stderr *os.File) {
 	fatal := make(chan os.Signal, 1)
 	signal.Notify(fatal, unix.SIGQUIT, unix.SIGABRT, unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP, unix.SIGSYS,
 		unix.SIGSTKFLT, unix.SIGXCPU, unix.SIGXFSZ)
+	modes, noTerminal := unix.IoctlGetTermios(0, unix.TCGETS)
 	go func() {
 		defer os.Exit(FatalExit)
-		name := unix.SignalName((<-fatal).(unix.Signal))
+		sig := <-fatal
+		if noTerminal == nil { // a prompt may have switched the echo off
+			_ = unix.IoctlSetTermios(0, unix.TCSETS, modes)
+		}
+		name := unix.SignalName(sig.(unix.Signal))
 		_, _ = stderr.WriteString("error: signal.fatal: stopped by " + name + "; run \"coldsign-offline journal verify\" before going on\n")
 	}()
 }

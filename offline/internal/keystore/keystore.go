@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -50,6 +51,7 @@ type Keystore struct {
 	secrets    *memory.Arena // passphrase, contents and derived keys
 	passphrase []byte
 	device     Device
+	random     *hd.Source // one for all keys: it remembers what it gave
 	c          *contents
 	chains     Chains
 	factor     int
@@ -71,7 +73,7 @@ func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	}
 	ks.c = &contents{Version: 1, Preset: "strict", Peer: []byte{}, Entries: []entry{}}
 	memory.Do(func() {
-		if ks.c.Device, err = hd.Entropy(hd.NewSource(), ""); err == nil {
+		if ks.c.Device, err = hd.Entropy(ks.random, ""); err == nil {
 			err = ks.ready()
 		}
 	})
@@ -93,7 +95,7 @@ func empty(path string, passphrase []byte, chains Chains) (*Keystore, error) {
 		return nil, err
 	}
 	kept, err := a.Copy(passphrase)
-	return &Keystore{path: path, secrets: a, passphrase: kept, chains: chains, factor: workFactor}, err
+	return &Keystore{path: path, secrets: a, passphrase: kept, random: hd.NewSource(), chains: chains, factor: workFactor}, err
 }
 
 // ready moves the contents' secrets out of the heap and knows the device key.
@@ -109,15 +111,8 @@ func (ks *Keystore) ready() error {
 // Open decrypts the keystore of home.
 func Open(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	path := filepath.Join(home, File)
-	info, err := os.Lstat(path)
-	if _, kept := os.Lstat(filepath.Join(home, "journal.coldsign")); errors.Is(err, fs.ErrNotExist) && kept == nil {
-		return nil, fault.New("keystore.missing", "copy keystore.age back from a backup; its journal is still here", "the keystore at %q is gone", path)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New("keystore.missing", "run \"coldsign-offline init\" first", "no keystore at %q", path)
-	}
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		return nil, fault.New("keystore.mode", "run chmod 600 on it", "other users may read or change %q", path)
+	if err := private(home, path); err != nil {
+		return nil, err
 	}
 	sealed, err := durable.Read(path, maxFile)
 	if err != nil {
@@ -137,6 +132,33 @@ func Open(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 		return nil, fault.New("keystore.previous", "", "cannot remove the previous generation: %w", err)
 	}
 	return ks, nil
+}
+
+// private refuses a keystore that is not there, or that others may read or change.
+func private(home, path string) error {
+	info, err := os.Lstat(path)
+	if _, kept := os.Lstat(filepath.Join(home, "journal.coldsign")); errors.Is(err, fs.ErrNotExist) && kept == nil {
+		return fault.New("keystore.missing", "copy keystore.age back from a backup; its journal is still here", "the keystore at %q is gone", path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New("keystore.missing", "run \"coldsign-offline init\" first", "no keystore at %q", path)
+	}
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return fault.New("keystore.mode", "run chmod 600 on it", "other users may read or change %q", path)
+	}
+	if err == nil && !ours(info) {
+		return fault.New("keystore.owner", "run it as the user who made it", "%q belongs to another user", path)
+	}
+	if dir, err := os.Stat(home); err == nil && (dir.Mode().Perm()&0o002 != 0 || !ours(dir)) {
+		return fault.New("keystore.mode", "run chmod 700 on it", "another user may put files into %q", home)
+	}
+	return nil
+}
+
+// ours reports whether a file belongs to the user who runs this.
+func ours(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
 }
 
 func (ks *Keystore) unseal(sealed []byte) (err error) {
@@ -229,16 +251,11 @@ func (d Device) Sign(message []byte) (sig []byte, err error) {
 		return nil, fault.New("keystore.locked", "", "the keystore is locked")
 	}
 	sig = make([]byte, ed25519.SignatureSize)
-	memory.Do(func() { copy(sig, ed25519.Sign(pair(d.seed, d.public), message)) })
+	memory.Do(func() { copy(sig, ed25519.Sign(ed25519.NewKeyFromSeed(d.seed), message)) })
 	if !ed25519.Verify(d.public, message, sig) {
 		return nil, fault.New("sign.verify", "do not use this machine", "the device key's signature did not verify")
 	}
 	return sig, nil
-}
-
-// pair is a private key as package ed25519 wants it: the seed, then the public half.
-func pair(seed, public []byte) ed25519.PrivateKey {
-	return append(append(make([]byte, 0, ed25519.PrivateKeySize), seed...), public...)
 }
 
 // Peer gives the device key of the paired online half.
@@ -302,7 +319,7 @@ func (ks *Keystore) NewWallet(chainName string, testnet bool, dice string, now t
 	}
 	memory.Do(func() {
 		var entropy []byte
-		if entropy, err = hd.Entropy(hd.NewSource(), dice); err != nil {
+		if entropy, err = hd.Entropy(ks.random, dice); err != nil {
 			return
 		}
 		defer clear(entropy)

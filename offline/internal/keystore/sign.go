@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 
@@ -28,12 +29,18 @@ func (k *Key) Sign(r chain.SignRequest) (chain.Signature, error) {
 	out := make([]byte, 65)
 	n := 0
 	memory.Do(func() { n = k.sign(out, r) })
-	if n == 0 {
+	switch n {
+	case wrongPublic:
+		return s, fault.New("sign.key", "do not use this machine", "key %s is not that of its secret", k.public)
+	case 0:
 		return s, fault.New("sign.scheme", "", "scheme %d does not fit the key or a message of %d bytes", r.Scheme, len(r.Message))
 	}
 	s.Bytes = out[:n:n]
 	return s, nil
 }
+
+// wrongPublic is what sign gives for a key whose public half has changed in memory.
+const wrongPublic = -1
 
 // sign writes a signature into out and gives its length, or 0 when scheme, key and
 // message do not fit each other.
@@ -52,7 +59,13 @@ func (k *Key) sign(out []byte, r chain.SignRequest) int {
 		}
 		return copy(out, sig.Serialize())
 	case r.Scheme == chain.EdDSA && k.seed != nil:
-		return copy(out, ed25519.Sign(pair(k.seed, k.public.Bytes()), r.Message))
+		// The public half is derived each time: two signatures of one message with
+		// different ones give the key away.
+		private := ed25519.NewKeyFromSeed(k.seed)
+		if !bytes.Equal(private[ed25519.SeedSize:], k.public.Bytes()) {
+			return wrongPublic
+		}
+		return copy(out, ed25519.Sign(private, r.Message))
 	}
 	return 0
 }

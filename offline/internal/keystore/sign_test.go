@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/btcsuite/btcd/btcec/v2"
-	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"coldsign/shared/chain"
@@ -131,33 +130,6 @@ func TestTaprootVectors(t *testing.T) {
 	}
 	if n < 7 {
 		t.Fatalf("only %d vectors", n)
-	}
-}
-
-// 10,000 Taproot messages: no nonce twice.
-func TestTaprootNonces(t *testing.T) {
-	k := key(t, chain.Secp256k1, hexKey)
-	out, err := schnorr.ParsePubKey(schnorr.SerializePubKey(tweak(k.ec, nil).PubKey()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[[32]byte]bool{}
-	for i := range 10_000 {
-		m := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
-		s, err := k.Sign(chain.SignRequest{Key: k.Public().Even(), Scheme: chain.Taproot, Message: m[:]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r := [32]byte(s.Bytes[:32]); seen[r] {
-			t.Fatalf("message %d: the nonce was used before", i)
-		} else {
-			seen[r] = true
-		}
-		if i%50 == 0 {
-			if sig, err := schnorr.ParseSignature(s.Bytes); err != nil || !sig.Verify(m[:], out) {
-				t.Fatalf("message %d does not verify: %v", i, err)
-			}
-		}
 	}
 }
 

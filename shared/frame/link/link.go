@@ -29,6 +29,7 @@ type Streams struct {
 	Env      func(string) string
 	State    string // the file that keeps a scan that was cut short; "" for none
 	Notes    *Notes
+	Warning  string // said first on the screen that shows codes
 }
 
 // Notes are lines for people beside the result. On a terminal they are told at

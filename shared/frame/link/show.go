@@ -94,7 +94,7 @@ func (e *Ends) inTerminal(ctx context.Context, s Streams, m frame.Message, p sho
 	player := &screen.Player{
 		In: s.In, Out: f, Graphics: screen.Graphics(s.Env), PerSecond: int(p.PerSecond), Version: p.Version,
 		Size:   func() (int, int, error) { return term.GetSize(int(f.Fd())) },
-		Status: func(n, pass uint64) string { return Words(m.Data) },
+		Status: func(n, pass uint64) string { return strings.TrimSpace(s.Warning + "  " + Words(m.Data)) },
 		Make: func(version int) (func(uint64) (qr.Matrix, error), uint64, int, error) {
 			st, err := e.stream(m, p, version)
 			if err != nil {
