@@ -4,6 +4,7 @@
 package rules
 
 import (
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +130,27 @@ func TestNothingIsReplaced(t *testing.T) {
 		if f := strings.Fields(line); len(f) > 0 && (f[0] == "replace" || slices.Contains(f, "=>")) {
 			t.Errorf("go.mod replaces a module: %s", strings.TrimSpace(line))
 		}
+	}
+}
+
+// Where nothing can shut the process in, it refuses, and does not just fail to build.
+func TestOtherPlatformsRefuse(t *testing.T) {
+	dir := t.TempDir()
+	for _, platform := range []string{"darwin/arm64", "linux/386"} {
+		system, arch, _ := strings.Cut(platform, "/")
+		file := filepath.Join(dir, arch)
+		cmd := exec.Command("go", "build", "-o", file, "./offline")
+		cmd.Dir, cmd.Env = root, append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0", "GOEXPERIMENT=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", platform, err, out)
+		}
+	}
+	if runtime.GOARCH != "amd64" {
+		t.Skip("only amd64 runs a binary of 386")
+	}
+	out, err := exec.Command(filepath.Join(dir, "386"), "version").CombinedOutput()
+	if failed, ok := errors.AsType[*exec.ExitError](err); !ok || failed.ExitCode() != 1 || !strings.HasPrefix(string(out), "error: harden.platform: ") {
+		t.Errorf("on linux/386: %v, %q", err, out)
 	}
 }
 

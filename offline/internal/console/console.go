@@ -12,7 +12,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"coldsign/offline/internal/memory"
@@ -42,8 +41,7 @@ func (c *Console) Ask(question string) (string, error) {
 	if !c.Terminal() {
 		return "", fault.New("console.terminal", "", "there is no terminal to ask on")
 	}
-	fd := int(c.In.Fd())
-	if err := unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH); err != nil {
+	if err := dropTyped(int(c.In.Fd())); err != nil {
 		return "", fault.New("console.terminal", "", "cannot discard what was typed ahead: %w", err)
 	}
 	fmt.Fprint(c.Err, question)
@@ -84,18 +82,11 @@ func (c *Console) Secret(question string) ([]byte, error) {
 		return nil, err
 	}
 	// The echo goes before the question comes: who answers at once is not shown.
-	fd := int(c.In.Fd())
-	loud, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err == nil {
-		quiet := *loud
-		quiet.Lflag = quiet.Lflag&^unix.ECHO | unix.ICANON | unix.ISIG
-		quiet.Iflag |= unix.ICRNL
-		err = unix.IoctlSetTermios(fd, unix.TCSETS, &quiet)
-	}
+	loud, err := silence(int(c.In.Fd()))
 	if err != nil {
 		return nil, fault.New("console.terminal", "", "cannot switch off the terminal's echo: %w", err)
 	}
-	defer unix.IoctlSetTermios(fd, unix.TCSETS, loud)
+	defer loud()
 	fmt.Fprint(c.Err, question)
 	b, err = typed(c.In, b)
 	fmt.Fprintln(c.Err)
