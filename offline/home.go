@@ -64,9 +64,7 @@ func (s *session) open() error {
 	if s.ks, err = keystore.Open(s.opt.home, p, s.chain); err != nil {
 		return err
 	}
-	// scrypt has just used 256 MiB that nobody needs again, and what it was given lies
-	// on the heap until the collector has been there.
-	memory.Collect()
+	// scrypt has just used 256 MiB that nobody needs again.
 	debug.FreeOSMemory()
 	if err := s.noSwap(); err != nil {
 		return err
@@ -82,15 +80,17 @@ func (s *session) open() error {
 	return err
 }
 
-// lock takes the keys out of memory. What is told and shown comes after it.
+// lock takes the keys out of memory. What is shown, perhaps for minutes, comes after
+// it.
 func (s *session) lock() {
-	if s.ks != nil {
-		s.ks.Close()
-	}
+	s.ks.Close()
+	memory.Collect()
 }
 
 func (s *session) close() {
-	s.lock()
+	if s.ks != nil {
+		s.ks.Close()
+	}
 	s.release()
 }
 

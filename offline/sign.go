@@ -10,6 +10,7 @@ import (
 
 	"coldsign/offline/internal/console"
 	"coldsign/offline/internal/journal"
+	"coldsign/offline/internal/memory"
 	"coldsign/offline/internal/policy"
 	"coldsign/offline/internal/review"
 	"coldsign/shared/bundle"
@@ -197,6 +198,7 @@ func (s *session) approve(batch *review.Batch, shown []byte) error {
 	if err := s.showText(s.con.Err, batch, false); err != nil {
 		return err
 	}
+	memory.Collect() // a person may take an hour
 	first := strings.Join(strings.Fields(review.Words(batch.Digest))[:2], " ")
 	typed, err := s.con.Ask("\nto sign, type the first two words of the batch digest\nto refuse everything, type refuse\nanything else stops: ")
 	switch {

@@ -47,6 +47,9 @@ func run() error {
 	if err := o.signing(); err != nil {
 		return err
 	}
+	if err := o.hardening(); err != nil {
+		return err
+	}
 	return api(dir)
 }
 

@@ -212,9 +212,9 @@ func (ks *Keystore) save() error {
 	})
 }
 
-// Close locks the keystore: secrets are wiped and their pages given back, and what
-// deriving and signing left on the heap is erased where the build does so. No Key
-// of it may be used any more.
+// Close locks the keystore: secrets are wiped and their pages given back. No Key of
+// it may be used any more. A process that lives on calls memory.Collect, for what
+// deriving and signing left on the heap.
 func (ks *Keystore) Close() {
 	if ks.secrets == nil {
 		return
@@ -222,7 +222,6 @@ func (ks *Keystore) Close() {
 	ks.cache.forget()
 	ks.secrets.Close()
 	*ks = Keystore{path: ks.path, chains: ks.chains, factor: ks.factor, c: &contents{}, device: Device{public: ks.device.public}}
-	memory.Collect()
 }
 
 // Format keeps the secrets out of every print, whatever the verb.
