@@ -21,16 +21,14 @@ func (amd64) pushed() int64 { return 8 }
 
 func (amd64) begin() {}
 
-// padding tells whether what follows a function's last instruction is filler.
-func (amd64) padding(code []byte) bool { return all(code, 0xcc) || all(code, 0) }
+// trim gives the length of a function's code without the filler behind it.
+func (amd64) trim(code []byte) int { return min(trim(code, 0xcc), trim(code, 0)) }
 
-func all(code []byte, b byte) bool {
-	for _, c := range code {
-		if c != b {
-			return false
-		}
+func trim(code []byte, filler byte) int {
+	for len(code) > 0 && code[len(code)-1] == filler {
+		code = code[:len(code)-1]
 	}
-	return true
+	return len(code)
 }
 
 // decode tells where control goes and which addresses the instruction forms.

@@ -22,7 +22,7 @@ func (*arm64) pushed() int64 { return 0 }
 
 func (m *arm64) begin() { m.pages = [32]uint64{} }
 
-func (*arm64) padding(code []byte) bool { return all(code, 0) }
+func (*arm64) trim(code []byte) int { return trim(code, 0) }
 
 // signed gives the n low bits of v as a number with a sign.
 func signed(v uint32, n uint) int64 { return int64(int32(v<<(32-n))) >> (32 - n) }

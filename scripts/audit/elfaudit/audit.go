@@ -61,11 +61,7 @@ func Audit(file []byte) (Report, error) {
 	}
 	a := newAuditor(img)
 	a.finds = finds
-	for path, name := range img.pkgs {
-		if why := bannedPackage(path); why != "" {
-			a.add(found(name, a.entryOf(name), "package %s is in the file: %s", path, why))
-		}
-	}
+	a.packages()
 	a.decode()
 	a.indirect()
 	a.resolve()

@@ -30,7 +30,7 @@ type machine interface {
 	number() int                             // the register of the system call's number
 	pushed() int64                           // bytes that a call pushes
 	begin()                                  // a new function is decoded
-	padding(code []byte) bool                // filler between functions
+	trim(code []byte) int                    // the length of a function without the filler behind it
 	decode(code []byte, pc uint64) insn      // code goes on to the function's end
 	effect(code []byte, pc uint64, s *state) // what the instruction does to what is known
 }
@@ -40,7 +40,6 @@ type block struct {
 	start, end uint64
 	in         *state // nil until something is known to reach it
 	next       []int  // blocks that may follow
-	visits     int
 }
 
 // graph is one function, cut into blocks, with what is known at each.
@@ -49,13 +48,17 @@ type graph struct {
 	img    *image
 	fn     function
 	blocks []block // sorted by start
+	steps  *int    // how many are left
+
+	last   *state // what is known before the instruction at lastPC
+	lastPC uint64
 }
 
 // newGraph cuts fn into blocks and works out what is known before each. tables
 // are the places inside fn that words of the file point at: where its jump
 // tables lead.
-func newGraph(m machine, img *image, fn function, tables []uint64) *graph {
-	g := &graph{m: m, img: img, fn: fn}
+func newGraph(m machine, img *image, fn function, tables []uint64, steps *int) *graph {
+	g := &graph{m: m, img: img, fn: fn, steps: steps}
 	g.cut(tables)
 	g.run()
 	return g
@@ -118,14 +121,15 @@ func (g *graph) connect(b *block, indirect []int) {
 	var last insn
 	g.each(b.start, b.end, func(_ uint64, in insn) { last = in })
 	if last.flow == away {
-		b.next = append(b.next, indirect...)
+		b.next = indirect
+		return
 	}
 	if last.flow == jump || last.flow == branch {
 		if i := g.block(last.target); i >= 0 {
 			b.next = append(b.next, i)
 		}
 	}
-	if last.flow != jump && last.flow != away && last.flow != stop {
+	if last.flow != jump && last.flow != stop {
 		if i := g.block(b.end); i >= 0 {
 			b.next = append(b.next, i)
 		}
@@ -152,31 +156,38 @@ func (g *graph) block(pc uint64) int {
 // run carries what is known along all paths until nothing changes. Blocks that
 // nothing is seen to lead to begin with nothing known.
 func (g *graph) run() {
-	work := []int{0}
 	g.blocks[0].in = entered()
-	g.settle(work)
+	g.settle(0)
 	for i := range g.blocks {
 		if g.blocks[i].in == nil {
 			g.blocks[i].in = nothing()
-			g.settle([]int{i})
+			g.settle(i)
+		}
+	}
+	if *g.steps <= 0 { // give up: nothing is known at the start of any block
+		for i := range g.blocks {
+			g.blocks[i].in = nothing()
 		}
 	}
 }
 
-func (g *graph) settle(work []int) {
-	for len(work) > 0 {
+// settle carries what is known at the start of one block on to others.
+func (g *graph) settle(first int) {
+	work := []int{first}
+	for len(work) > 0 && *g.steps > 0 {
 		b := &g.blocks[work[len(work)-1]]
 		work = work[:len(work)-1]
 		out := b.in.clone()
-		g.each(b.start, b.end, func(pc uint64, _ insn) { g.m.effect(g.img.code(g.fn, pc), pc, out) })
+		g.each(b.start, b.end, func(pc uint64, _ insn) {
+			*g.steps--
+			g.m.effect(g.img.code(g.fn, pc), pc, out)
+		})
 		for _, n := range b.next {
+			*g.steps--
 			next := &g.blocks[n]
-			switch next.visits++; {
-			case next.in == nil:
+			if next.in == nil {
 				next.in = out.clone()
-			case next.visits > maxVisits && next.visits < 2*maxVisits:
-				next.in, next.visits = nothing(), 2*maxVisits
-			case next.visits > maxVisits, !next.in.join(out):
+			} else if !next.in.join(out) {
 				continue
 			}
 			work = append(work, n)
@@ -184,7 +195,8 @@ func (g *graph) settle(work []int) {
 	}
 }
 
-// before gives what is known just before the instruction at pc.
+// before gives what is known just before the instruction at pc. It is quick when
+// asked in order of pc.
 func (g *graph) before(pc uint64) *state {
 	i, ok := slices.BinarySearchFunc(g.blocks, pc, func(b block, pc uint64) int {
 		switch {
@@ -198,7 +210,13 @@ func (g *graph) before(pc uint64) *state {
 	if !ok {
 		return nothing()
 	}
-	s := g.blocks[i].in.clone()
-	g.each(g.blocks[i].start, pc, func(pc uint64, _ insn) { g.m.effect(g.img.code(g.fn, pc), pc, s) })
-	return s
+	from := g.blocks[i].start
+	if g.last != nil && g.lastPC >= from && g.lastPC <= pc {
+		from = g.lastPC
+	} else {
+		g.last = g.blocks[i].in.clone()
+	}
+	g.each(from, pc, func(pc uint64, _ insn) { g.m.effect(g.img.code(g.fn, pc), pc, g.last) })
+	g.lastPC = pc
+	return g.last
 }

@@ -66,6 +66,9 @@ func open(file []byte) (*image, []Finding, error) {
 	if err := img.functions(f, file); err != nil {
 		return nil, finds, err
 	}
+	if i := img.find(f.Entry); i < 0 || img.funcs[i].entry != f.Entry {
+		finds = append(finds, found("file header", f.Entry, "the program begins where no function does"))
+	}
 	return img, finds, nil
 }
 
@@ -75,10 +78,14 @@ func outside(f *elf.File) (finds []Finding) {
 	add := func(addr uint64, format string, args ...any) {
 		finds = append(finds, found("file header", addr, format, args...))
 	}
+	var loaded []*elf.Prog
 	if f.Type != elf.ET_EXEC {
 		add(0, "the file is %v, not a fixed executable", f.Type)
 	}
 	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD {
+			loaded = append(loaded, p)
+		}
 		switch {
 		case p.Type == elf.PT_INTERP:
 			add(p.Vaddr, "PT_INTERP: the file asks for a dynamic loader")
@@ -88,6 +95,12 @@ func outside(f *elf.File) (finds []Finding) {
 			add(p.Vaddr, "a segment is writable and executable")
 		case p.Type == elf.PT_GNU_STACK && p.Flags&elf.PF_X != 0:
 			add(p.Vaddr, "the stack is executable")
+		}
+	}
+	slices.SortFunc(loaded, func(a, b *elf.Prog) int { return cmp.Compare(a.Vaddr, b.Vaddr) })
+	for i, p := range loaded[:max(len(loaded), 1)-1] {
+		if next := loaded[i+1].Vaddr; next-p.Vaddr < max(p.Memsz, p.Filesz) {
+			add(next, "two segments lie over each other, so what is loaded there is not certain")
 		}
 	}
 	if libs, err := f.ImportedLibraries(); err == nil {

@@ -7,7 +7,7 @@ const (
 	MaxFile      = 256 << 20 // bytes; the release binaries have under 16 MiB
 	maxSegments  = 64
 	maxFunctions = 1 << 20
-	maxName      = 1 << 16 // bytes of one function's name; instantiated generics are long
-	maxVisits    = 64      // of one block, before its state is given up as unknown
-	maxFindings  = 10_000  // more are counted, not kept
+	maxName      = 1 << 16    // bytes of one function's name; instantiated generics are long
+	maxSteps     = 50_000_000 // of following what is known through functions, in all; a release binary takes some 16,000
+	maxFindings  = 10_000     // more are counted, not kept
 )

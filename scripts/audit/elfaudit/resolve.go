@@ -35,7 +35,7 @@ func (a *auditor) resolve() {
 
 func (a *auditor) graph(fn int) *graph {
 	if a.graphs[fn] == nil {
-		a.graphs[fn] = newGraph(a.m, a.img, a.img.funcs[fn], a.tables[fn])
+		a.graphs[fn] = newGraph(a.m, a.img, a.img.funcs[fn], a.tables[fn], &a.steps)
 	}
 	return a.graphs[fn]
 }

@@ -36,13 +36,14 @@ type auditor struct {
 	takers   map[int]map[place]bool       // functions that take a number
 	calls    map[uint64]map[uint64]string // by number: functions by site
 
+	steps   int // left; see maxSteps
 	finds   []Finding
 	dropped int
 	stray   int
 }
 
 func newAuditor(img *image) *auditor {
-	a := &auditor{img: img, table: table(img.arch), m: amd64{}}
+	a := &auditor{img: img, table: table(img.arch), m: amd64{}, steps: maxSteps}
 	if img.arch == "arm64" {
 		a.m = &arm64{}
 	}
@@ -52,15 +53,18 @@ func newAuditor(img *image) *auditor {
 	return a
 }
 
-// entryOf gives the address of a function by name, or 0: one that exists only
-// inlined into others has none.
-func (a *auditor) entryOf(name string) uint64 {
+// packages reports those that must not be in the file. One that exists only
+// inlined into others has no address.
+func (a *auditor) packages() {
+	entry := map[string]uint64{}
 	for _, f := range a.img.funcs {
-		if f.name == name {
-			return f.entry
+		entry[f.name] = f.entry
+	}
+	for path, name := range a.img.pkgs {
+		if why := bannedPackage(path); why != "" {
+			a.add(found(name, entry[name], "package %s is in the file: %s", path, why))
 		}
 	}
-	return 0
 }
 
 // decode goes over all the code once and notes what leads anywhere.
@@ -76,12 +80,9 @@ func (a *auditor) decodeFunction(i int, fn function) {
 	bounds := map[uint64]bool{}
 	var own []site // branches inside the function
 	traps := 0
-	for pc := fn.entry; pc < fn.end; {
-		code := a.img.code(fn, pc)
-		if a.m.padding(code) {
-			break
-		}
-		in := a.m.decode(code, pc)
+	end := fn.entry + uint64(a.m.trim(a.img.code(fn, fn.entry)))
+	for pc := fn.entry; pc < end; {
+		in := a.m.decode(a.img.code(fn, pc), pc)
 		bounds[pc] = true
 		switch in.flow {
 		case bad:
