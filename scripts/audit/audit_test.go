@@ -144,6 +144,7 @@ func TestRun(t *testing.T) {
 		{[]string{clean}, 0, "linux/amd64, ", ""},
 		{[]string{"-markdown", clean}, 0, "| 1 | write | ", ""},
 		{[]string{"-json", clean}, 0, `"name": "write"`, ""},
+		{[]string{"-json", clean}, 0, `"findings": []`, ""},
 		{[]string{bad}, 1, "finding: main.main at 0x", "error: audit.findings: 1 findings"},
 		{[]string{"-markdown", bad}, 1, "**Finding:** `main.main at 0x", "error: audit.findings"},
 		{[]string{clean, bad}, 1, "finding: main.main at 0x", "error: audit.findings"},

@@ -95,7 +95,7 @@ func (a *auditor) report() Report {
 	slices.SortFunc(a.finds, func(x, y Finding) int {
 		return cmp.Or(cmp.Compare(x.Address, y.Address), cmp.Compare(x.What, y.What), cmp.Compare(x.Function, y.Function))
 	})
-	r.Findings = slices.Compact(a.finds)
+	r.Findings = append([]Finding{}, slices.Compact(a.finds)...)
 	if a.dropped > 0 {
 		r.Findings = append(r.Findings, found("audit", 0, "%d more findings", a.dropped))
 	}
