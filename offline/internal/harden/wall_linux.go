@@ -4,6 +4,7 @@ package harden
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -51,6 +52,9 @@ func Wall(access []Access) error {
 }
 
 func seccomp() error {
+	// A filter is taken only from the thread that gave up new privileges.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	action := uint32(killProcess)
 	if _, _, e := unix.Syscall(unix.SYS_SECCOMP, actionAvailable, 0, uintptr(unsafe.Pointer(&action))); e != 0 {
 		return noFilter(e)
@@ -85,7 +89,7 @@ func Confirm(proc string) error {
 	}
 	for _, path := range tasks {
 		b, err := os.ReadFile(path)
-		if os.IsNotExist(err) || err == unix.ESRCH || bytes.Contains(b, []byte("\nState:\tX")) {
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) || bytes.Contains(b, []byte("\nState:\tX")) {
 			continue // a thread that has just ended
 		}
 		if err != nil || !bytes.Contains(b, []byte("\nSeccomp:\t2\n")) || !bytes.Contains(b, []byte("\nNoNewPrivs:\t1\n")) {
