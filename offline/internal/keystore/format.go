@@ -32,6 +32,17 @@ type contents struct {
 	Peer       []byte  `cbor:"4,keyasint"` // Ed25519 public key of the paired online half; empty before pairing
 	Preset     string  `cbor:"5,keyasint"` // the policy in force
 	Entries    []entry `cbor:"6,keyasint"`
+
+	Documents []Document `cbor:"7,keyasint,omitempty"` // in ascending order of Kind, each once
+}
+
+// Document names a file of the home that is in force: the operators' policy, their
+// address book. What the file holds is public; that it is the right one is not to be
+// decided by who can write to the disk.
+type Document struct {
+	Kind    string   `cbor:"1,keyasint"` // "policy", "book", ...
+	Version uint64   `cbor:"2,keyasint"` // never goes down
+	Digest  [32]byte `cbor:"3,keyasint"` // SHA-256 of the file
 }
 
 type kind uint8
@@ -98,6 +109,11 @@ func decode(b []byte) (*contents, error) {
 	}
 	if len(c.Peer) != 0 && len(c.Peer) != ed25519.PublicKeySize {
 		return nil, damaged("peer key of %d bytes", len(c.Peer))
+	}
+	for i, d := range c.Documents {
+		if d.Kind == "" || d.Version == 0 || i > 0 && d.Kind <= c.Documents[i-1].Kind {
+			return nil, damaged("document %d is none, or out of order", i+1)
+		}
 	}
 	seen := make(map[bundle.SignatureID]bool, len(c.Entries))
 	for _, e := range c.Entries {
