@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 go mod verify
-[ -e dist/SHA256SUMS ] || go run ./scripts/release -out dist >/dev/null
+go run ./scripts/release -out dist >/dev/null
 tmp=$(mktemp -d)
 trap 'chmod -R u+w "$tmp" && rm -rf "$tmp"' EXIT
 copy="$tmp/another folder"
