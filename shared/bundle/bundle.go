@@ -72,6 +72,20 @@ type Header struct {
 	Created   int64    // Unix seconds by the sender's clock: a claim
 	Expires   int64    // Unix seconds after which it must not be used; 0 never
 	Answers   [32]byte // Receipts only: SHA-256 of the requests file that they answer
+	Head      Head     // of the offline half's journal; zero when nothing is said of it
+}
+
+// Head is a place in the offline half's journal. What comes from that half tells
+// the entry before the one that releases the bundle; what goes to it, the last one
+// that the online half was told. So each half notices when the journal went back.
+type Head struct {
+	_      struct{} `cbor:",toarray"`
+	Number uint64   // of the entry
+	Hash   [32]byte // SHA-256 of its body
+}
+
+func (h Head) sound() bool {
+	return (h.Number == 0) == (h.Hash == [32]byte{}) && h.Number <= MaxSequence
 }
 
 // check refuses a header that contradicts itself.
@@ -97,6 +111,8 @@ func (h Header) check() error {
 		return malformed("it expires before it was made")
 	case (h.Kind == Receipts) == (h.Answers == zero):
 		return malformed("the digest of the answered requests is missing or out of place")
+	case !h.Head.sound() || h.Kind == Pairing && h.Head != Head{}:
+		return malformed("the head of the journal is out of range or out of place")
 	}
 	return nil
 }

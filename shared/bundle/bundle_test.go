@@ -149,8 +149,15 @@ func vectors(t testing.TB) map[string]vector {
 		"receipts.cbor": {Header{Kind: Receipts, Recipient: on.id(), Sequence: 2, Created: 1767225900,
 			Previous: sha256.Sum256(read(t, "keys.cbor")), Answers: sha256.Sum256(read(t, "requests.cbor"))},
 			sampleReceipts(t), off},
+		"receipts-head.cbor": {Header{Kind: Receipts, Recipient: on.id(), Sequence: 3, Created: 1767226000, Head: sampleHead(),
+			Previous: sha256.Sum256(read(t, "receipts.cbor")), Answers: sha256.Sum256(read(t, "requests.cbor"))},
+			[]any{Receipt{ID: sampleRequest2(t).ID, Digest: sampleReceipts(t)[1].(Receipt).Digest, Status: Deferred, Code: "operator.later"}}, off},
+		"requests-head.cbor": {Header{Kind: Requests, Recipient: off.id(), Sequence: 2, Created: 1767226100, Head: sampleHead(),
+			Previous: sha256.Sum256(read(t, "requests.cbor"))}, []any{sampleRequest2(t)}, on},
 	}
 }
+
+func sampleHead() Head { return Head{Number: 9, Hash: sha256.Sum256([]byte("entry 9"))} }
 
 // TestGolden holds for ever: what was once written must open, and say the same.
 func TestGolden(t *testing.T) {
@@ -450,6 +457,10 @@ func badHeaders(good Header, self DeviceID) []Header {
 		edit(func(h *Header) { h.Created, h.Expires = 5, 5 }),
 		edit(func(h *Header) { h.Answers = one }),
 		edit(func(h *Header) { h.Kind = Receipts }), // without an answer
+		edit(func(h *Header) { h.Head.Number = 1 }), // without a hash
+		edit(func(h *Header) { h.Head.Hash = one }), // of no entry
+		edit(func(h *Header) { h.Head = Head{Number: 1 << 63, Hash: one} }),
+		edit(func(h *Header) { h.Kind, h.Recipient, h.Sequence, h.Head = Pairing, DeviceID{}, 0, sampleHead() }),
 	}
 }
 
@@ -502,13 +513,13 @@ func TestEveryLengthOfItemList(t *testing.T) {
 			r.ID[0], r.ID[1], r.ID[2] = byte(i), byte(i>>8), byte(i>>16)
 			items[i] = encode(t, r)[0]
 		}
-		h := Header{Kind: Receipts, Recipient: onlineDevice(t).id(), Sequence: 1, Created: 1, Answers: [32]byte{7}}
+		h := Header{Kind: Receipts, Recipient: onlineDevice(t).id(), Sequence: 1, Created: 1, Answers: [32]byte{7}, Head: Head{Number: uint64(n), Hash: [32]byte{9}}}
 		raw, err := Seal(h, items, d)
 		if err != nil {
 			t.Fatalf("%d items: %v", n, err)
 		}
 		b, err := Open(raw, d.Public())
-		if err != nil || b.Len() != n || b.Answers != h.Answers {
+		if err != nil || b.Len() != n || b.Answers != h.Answers || b.Head != h.Head {
 			t.Fatalf("%d items: %v", n, err)
 		}
 		if last, err := b.Receipt(n - 1); err != nil || last.ID != r.ID {

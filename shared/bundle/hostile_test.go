@@ -187,6 +187,10 @@ func TestPayload(t *testing.T) {
 	}
 	// In swap, the pieces are key and value: 7 created 1000, 8 expires 2000.
 	created, expires := "\x07\x19\x03\xe8", "\x08\x19\x07\xd0"
+	hash := "\x58\x20" + strings.Repeat("\x01", 32)
+	if _, err := Open(sealAny(t, "\xaa"+p[1:]+"\x0b\x82\x09"+hash, d), d.Public()); err != nil {
+		t.Fatal(err) // the sound neighbour of the bad heads below
+	}
 	for name, c := range map[string]struct{ payload, code string }{
 		"empty":                  {"", "bundle.format"},
 		"null":                   {"\xf6", "bundle.format"},
@@ -205,6 +209,18 @@ func TestPayload(t *testing.T) {
 		"tagged map":             {"\xd9\xd9\xf7" + p, "bundle.format"},
 		"unknown key":            {"\xaa" + p[1:] + "\x0b\x00", "bundle.format"},
 		"answers out of place":   {"\xaa" + p[1:] + "\x0a\x58\x20" + strings.Repeat("\x01", 32), "bundle.format"},
+		"head null":              {"\xaa" + p[1:] + "\x0b\xf6", "bundle.format"},
+		"head of one":            {"\xaa" + p[1:] + "\x0b\x81\x09", "bundle.format"},
+		"head of three":          {"\xaa" + p[1:] + "\x0b\x83\x09" + hash + "\x00", "bundle.format"},
+		"head of entry 0":        {"\xaa" + p[1:] + "\x0b\x82\x00" + hash, "bundle.format"},
+		"head of no entry":       {"\xaa" + p[1:] + "\x0b\x82\x00\x58\x20" + strings.Repeat("\x00", 32), "bundle.format"},
+		"head long number":       {"\xaa" + p[1:] + "\x0b\x82\x18\x09" + hash, "bundle.format"},
+		"head 2^63":              {"\xaa" + p[1:] + "\x0b\x82\x1b\x80" + strings.Repeat("\x00", 7) + hash, "bundle.format"},
+		"head of 31":             {"\xaa" + p[1:] + "\x0b\x82\x09\x58\x1f" + hash[3:], "bundle.format"},
+		"head of zeros":          {"\xaa" + p[1:] + "\x0b\x82\x09\x58\x20" + strings.Repeat("\x00", 32), "bundle.format"},
+		"head indefinite":        {"\xaa" + p[1:] + "\x0b\x9f\x09" + hash + "\xff", "bundle.format"},
+		"head under key 12":      {"\xaa" + p[1:] + "\x0c\x82\x09" + hash, "bundle.format"},
+		"two heads":              {"\xab" + p[1:] + strings.Repeat("\x0b\x82\x09"+hash, 2), "bundle.format"},
 		"too few in the head":    {"\xa8" + p[1:], "bundle.format"},
 		"too many in the head":   {"\xaa" + p[1:], "bundle.format"},
 		"trailing":               {p + "\x00", "bundle.format"},

@@ -22,6 +22,7 @@ type wire struct {
 	Expires   int64    `cbor:"8,keyasint"`
 	Items     [][]byte `cbor:"9,keyasint"`
 	Answers   []byte   `cbor:"10,keyasint,omitempty"`
+	Head      *Head    `cbor:"11,keyasint,omitempty"`
 }
 
 // around encodes a header: the bytes before the array of items and those after.
@@ -32,6 +33,10 @@ func around(h Header) (before, after []byte, err error) {
 	if h.Kind == Receipts {
 		w.Answers = h.Answers[:]
 		tail = 1 + 2 + len(h.Answers) // key 10, head of 32 bytes
+	}
+	if h.Head != (Head{}) {
+		w.Head = &h.Head
+		tail += 1 + 1 + len(appendHead(nil, majorUint, h.Head.Number)) + 2 + len(h.Head.Hash) // key 11, head of two
 	}
 	b, err := enc.Marshal(w)
 	if err != nil {
@@ -179,6 +184,15 @@ func parse(payload []byte) (Header, [][]byte, error) {
 	if h.Kind == Receipts {
 		r.key(10)
 		r.fixed(h.Answers[:])
+		pairs--
+	}
+	if pairs == 10 {
+		r.key(11)
+		if r.head(majorArray) != 2 {
+			r.fail()
+		}
+		h.Head.Number = r.head(majorUint)
+		r.fixed(h.Head.Hash[:])
 		pairs--
 	}
 	if r.failed || pairs != 9 || len(r.b) != 0 {

@@ -93,7 +93,7 @@ OFFLINE = Device("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6
 ZERO16, ZERO32 = bytes(16), bytes(32)
 
 
-def bundle(kind, sender, recipient, sequence, previous, created, expires, items, answers=None):
+def bundle(kind, sender, recipient, sequence, previous, created, expires, items, answers=None, head_of_journal=None):
     pairs = [
         (1, uint(1, "version")),
         (2, uint(kind, "kind")),
@@ -107,6 +107,9 @@ def bundle(kind, sender, recipient, sequence, previous, created, expires, items,
     ]
     if answers:
         pairs.append((10, bstr(answers, "answers")))
+    if head_of_journal:
+        number, entry = head_of_journal
+        pairs.append((11, array([uint(number, "entry"), bstr(entry, "SHA-256 of its body")], "head")))
     payload = mapping(pairs, "payload")
     protected = mapping([
         (1, nint(-8, "alg EdDSA")),
@@ -209,8 +212,20 @@ RECEIPTS = bundle(4, OFFLINE, ONLINE.id, 2, sha(flat(KEYS)), 1767225900, 0, [
     ], "receipt"),
 ], answers=sha(flat(REQUESTS)))
 
+# The next of each direction, with a head of the journal: entry 9, then the same told back.
+HEAD = (9, sha(b"entry 9"))
+RECEIPTS_HEAD = bundle(4, OFFLINE, ONLINE.id, 3, sha(flat(RECEIPTS)), 1767226000, 0, [
+    mapping([
+        (1, bstr(H("65f0c0ffee0123456789abce"), "id")),
+        (2, bstr(sha(flat(REQUEST2)), "digest of the request")),
+        (3, uint(3, "status deferred")),
+        (5, text("operator.later", "code")),
+    ], "receipt"),
+], answers=sha(flat(REQUESTS)), head_of_journal=HEAD)
+REQUESTS_HEAD = bundle(3, ONLINE, OFFLINE.id, 2, sha(flat(REQUESTS)), 1767226100, 0, [REQUEST2], head_of_journal=HEAD)
+
 VECTORS = {"pairing-online": PAIRING, "pairing-offline": PAIRING2, "keys": KEYS, "requests": REQUESTS,
-           "receipts": RECEIPTS}
+           "receipts": RECEIPTS, "receipts-head": RECEIPTS_HEAD, "requests-head": REQUESTS_HEAD}
 
 
 def annotate(part):
