@@ -293,6 +293,9 @@ func (s *session) signForeign(m frame.Message) error {
 	if err := s.refuseNamed(batch); err != nil {
 		return err
 	}
+	if err := s.approved(batch); err != nil {
+		return err
+	}
 	repeat := !slices.ContainsFunc(batch.Items, func(it review.Item) bool { return !it.Repeat })
 	digest := hex.EncodeToString(batch.Digest[:])
 	switch {

@@ -11,7 +11,6 @@ import (
 	"coldsign/offline/internal/console"
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/memory"
-	"coldsign/offline/internal/policy"
 	"coldsign/offline/internal/review"
 	"coldsign/shared/bundle"
 	"coldsign/shared/cli"
@@ -47,7 +46,7 @@ func (s *session) received(m frame.Message) (b *bundle.Bundle, entry journal.Ent
 }
 
 func (s *session) reviewer() (*review.Reviewer, error) {
-	p, err := policy.Preset(s.ks.Preset())
+	p, err := s.policy()
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +142,9 @@ func (a *app) sign() error {
 		}
 		shown := batch.Shown()
 		if err := s.refuseNamed(batch); err != nil {
+			return err
+		}
+		if err := s.approved(batch); err != nil {
 			return err
 		}
 		if err := s.approve(batch, shown); err != nil {

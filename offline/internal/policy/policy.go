@@ -21,11 +21,33 @@ type Verdict struct {
 	Code   string // of the rule that denied: "policy.fee-percent"
 	Rule   string // the rule in words
 	Reason string // what in the transaction broke it
+	Needs  []Need // approvals without which it is not signed
 }
+
+// Need is how many operators of a role must approve.
+type Need struct {
+	Count int
+	Role  string
+}
+
+// Operator is a person who can approve.
+type Operator struct {
+	Name  string   // printable ASCII, unique
+	Key   string   // minisign public key: the base64 line of its file
+	Roles []string // "approver", "policy", ...
+}
+
+// RolePolicy is the role of those who approve a new policy, address book or token
+// registry.
+const RolePolicy = "policy"
 
 // Policy is a named set of rules.
 type Policy struct {
-	Name     string
+	Name      string
+	Version   uint64 // 0 for a preset
+	Operators []Operator
+	Change    int // operators of RolePolicy who must approve the next document
+
 	opaque   bool // unexplained parts may be signed
 	unproven bool // claimed amounts may be signed
 }
