@@ -5,14 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 
-	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
-	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"coldsign/online/internal/chain/transport"
@@ -22,10 +18,12 @@ import (
 	"coldsign/shared/fault"
 )
 
+// client asks by package rpc. Package ethclient would bring KZG's assembly, which
+// carries the builder's folder into the binary: no two builds would be the same.
 type client struct {
 	transport.Config
 	id  uint64 // the chain id
-	eth *ethclient.Client
+	rpc *rpc.Client
 }
 
 // New makes a client. It does not connect yet.
@@ -41,17 +39,17 @@ func New(c transport.Config) (node.Node, error) {
 	if err != nil {
 		return nil, c.Unusable(err)
 	}
-	return &client{c, id, ethclient.NewClient(r)}, nil
+	return &client{c, id, r}, nil
 }
 
 // Check compares eth_chainId with the network.
 func (c *client) Check(ctx context.Context) error {
-	id, err := c.eth.ChainID(ctx)
-	if err != nil {
+	var id hexutil.Big
+	if err := c.rpc.CallContext(ctx, &id, "eth_chainId"); err != nil {
 		return c.plain(err)
 	}
-	if !id.IsUint64() || id.Uint64() != c.id {
-		return c.WrongNetwork("eip155:" + id.String())
+	if n := id.ToInt(); !n.IsUint64() || n.Uint64() != c.id {
+		return c.WrongNetwork("eip155:" + n.String())
 	}
 	return nil
 }
@@ -59,7 +57,7 @@ func (c *client) Check(ctx context.Context) error {
 // Send broadcasts the raw transaction.
 func (c *client) Send(ctx context.Context, s chain.Sealed) (node.Outcome, error) {
 	var hash common.Hash
-	if err := c.eth.Client().CallContext(ctx, &hash, "eth_sendRawTransaction", hexutil.Encode(s.Raw)); err != nil {
+	if err := c.rpc.CallContext(ctx, &hash, "eth_sendRawTransaction", hexutil.Encode(s.Raw)); err != nil {
 		return outcome(err), c.plain(err)
 	}
 	if hash != common.HexToHash(s.TxID) {
@@ -88,66 +86,82 @@ func outcome(err error) node.Outcome {
 // the sender's nonce is past ours already Depth blocks ago, another transaction
 // has taken its place for good.
 func (c *client) Look(ctx context.Context, s chain.Sealed) (node.Sighting, error) {
-	var tx types.Transaction
-	if err := tx.UnmarshalBinary(s.Raw); err != nil || tx.Hash() != common.HexToHash(s.TxID) {
+	tx, err := parse(s.Raw)
+	if err != nil || tx.hash != common.HexToHash(s.TxID) {
 		return node.Sighting{}, fault.New("node.raw", "", "stored transaction %s cannot be read", s.TxID)
 	}
-	seen, err := c.look(ctx, tx.Hash())
+	seen, err := c.look(ctx, tx.hash)
 	if err != nil || seen.Seen {
 		return seen, err
 	}
-	from, err := types.Sender(types.LatestSignerForChainID(new(big.Int).SetUint64(c.id)), &tx)
-	if err != nil {
-		return node.Sighting{}, fault.New("node.raw", "", "stored transaction %s has no sender", s.TxID)
-	}
-	taken, err := c.taken(ctx, from, tx.Nonce())
+	taken, err := c.taken(ctx, tx.from, tx.nonce)
 	if err != nil || !taken {
 		return node.Sighting{}, err
 	}
 	// It may have been mined between the first look and the nonce.
-	seen, err = c.look(ctx, tx.Hash())
+	seen, err = c.look(ctx, tx.hash)
 	seen.Conflict = err == nil && !seen.Seen
 	return seen, err
 }
 
 func (c *client) look(ctx context.Context, hash common.Hash) (node.Sighting, error) {
-	tx, pooled, err := c.eth.TransactionByHash(ctx, hash)
-	known := !errors.Is(err, ethereum.NotFound)
-	switch {
-	case known && err != nil:
+	var tx *struct {
+		Hash        common.Hash
+		BlockNumber *hexutil.Big
+	}
+	if err := c.rpc.CallContext(ctx, &tx, "eth_getTransactionByHash", hash); err != nil {
 		return node.Sighting{}, c.plain(err)
-	case known && tx.Hash() != hash:
+	}
+	switch {
+	case tx != nil && tx.Hash != hash:
 		return node.Sighting{}, c.Unusable(fmt.Errorf("another transaction than %s", hash))
-	case known && pooled:
+	case tx != nil && tx.BlockNumber == nil:
 		return node.Sighting{Seen: true}, nil
 	}
-	receipt, err := c.eth.TransactionReceipt(ctx, hash)
-	if errors.Is(err, ethereum.NotFound) {
-		return node.Sighting{Seen: known}, nil
+	var receipt *struct {
+		TransactionHash, BlockHash common.Hash
+		BlockNumber                *hexutil.Big
+		Status                     hexutil.Uint64
 	}
-	if err != nil {
+	if err := c.rpc.CallContext(ctx, &receipt, "eth_getTransactionReceipt", hash); err != nil {
 		return node.Sighting{}, c.plain(err)
 	}
-	if receipt.TxHash != hash || receipt.BlockNumber == nil || !receipt.BlockNumber.IsUint64() {
+	if receipt == nil {
+		return node.Sighting{Seen: tx != nil}, nil
+	}
+	if receipt.TransactionHash != hash || receipt.BlockNumber == nil || !receipt.BlockNumber.ToInt().IsUint64() {
 		return node.Sighting{}, c.Unusable(fmt.Errorf("a receipt that is not of %s", hash))
 	}
-	n, err := c.depth(ctx, receipt.BlockNumber.Uint64(), receipt.BlockHash)
+	n, err := c.depth(ctx, receipt.BlockNumber.ToInt().Uint64(), receipt.BlockHash)
 	if err != nil {
 		return node.Sighting{}, err
 	}
-	return node.Sighting{Seen: true, Confirmations: n, Failed: n > 0 && receipt.Status != types.ReceiptStatusSuccessful}, nil
+	return node.Sighting{Seen: true, Confirmations: n, Failed: n > 0 && receipt.Status != 1}, nil
+}
+
+func (c *client) blockNumber(ctx context.Context) (uint64, error) {
+	var n hexutil.Uint64
+	err := c.rpc.CallContext(ctx, &n, "eth_blockNumber")
+	return uint64(n), err
+}
+
+// nonceAt is the sender's next nonce after a block.
+func (c *client) nonceAt(ctx context.Context, from common.Address, block uint64) (uint64, error) {
+	var n hexutil.Uint64
+	err := c.rpc.CallContext(ctx, &n, "eth_getTransactionCount", from, hexutil.EncodeUint64(block))
+	return uint64(n), err
 }
 
 // depth counts the blocks from the given one on; 0 when the chain holds another
 // one at its height.
 func (c *client) depth(ctx context.Context, number uint64, hash common.Hash) (uint64, error) {
-	head, err := c.eth.BlockNumber(ctx)
+	head, err := c.blockNumber(ctx)
 	if err != nil {
 		return 0, c.plain(err)
 	}
 	// The node's own word for the hash: chains differ in their headers' fields.
 	var block *struct{ Hash common.Hash }
-	if err := c.eth.Client().CallContext(ctx, &block, "eth_getBlockByNumber", hexutil.EncodeUint64(number), false); err != nil {
+	if err := c.rpc.CallContext(ctx, &block, "eth_getBlockByNumber", hexutil.EncodeUint64(number), false); err != nil {
 		return 0, c.plain(err)
 	}
 	if block == nil || block.Hash != hash || head < number {
@@ -159,21 +173,21 @@ func (c *client) depth(ctx context.Context, number uint64, hash common.Hash) (ui
 // taken reports whether the sender's nonce was past the given one Depth blocks
 // ago already.
 func (c *client) taken(ctx context.Context, from common.Address, nonce uint64) (bool, error) {
-	head, err := c.eth.BlockNumber(ctx)
+	head, err := c.blockNumber(ctx)
 	if err != nil {
 		return false, c.plain(err)
 	}
 	if head+1 < c.Depth {
 		return false, nil
 	}
-	now, err := c.eth.NonceAt(ctx, from, new(big.Int).SetUint64(head))
+	now, err := c.nonceAt(ctx, from, head)
 	if err != nil {
 		return false, c.plain(err)
 	}
 	if now <= nonce {
 		return false, nil
 	}
-	then, err := c.eth.NonceAt(ctx, from, new(big.Int).SetUint64(head+1-c.Depth))
+	then, err := c.nonceAt(ctx, from, head+1-c.Depth)
 	if _, ok := errors.AsType[rpc.Error](err); ok {
 		return false, nil // the node no longer holds that state: no proof
 	}

@@ -60,7 +60,7 @@ func connect(t *testing.T, url string, depth uint64) *client {
 
 func call(t *testing.T, c *client, method string, params ...any) (result any) {
 	t.Helper()
-	if err := c.eth.Client().CallContext(t.Context(), &result, method, params...); err != nil {
+	if err := c.rpc.CallContext(t.Context(), &result, method, params...); err != nil {
 		t.Fatalf("%s: %v", method, err)
 	}
 	return result
