@@ -1,4 +1,4 @@
-// Other people's UR and BBQr, asked by tests. One JSON object a line on standard
+// Other people's UR, BBQr and SLIP-39, asked by tests. One JSON object a line on standard
 // input, one a line on standard output: {"result": ...} or {"error": "..."}.
 // Bytes are hexadecimal.
 //
@@ -8,6 +8,8 @@
 //   {do: "read", type, cbor}   the value of a CBOR, as "make" takes it
 //   {do: "split", data, type, options}  {version, encoding, parts} of a BBQr
 //   {do: "join", parts}        {type, encoding, data}
+//   {do: "share", secret, passphrase, threshold, groups, exponent, extendable}  SLIP-39 shares
+//   {do: "unshare", shares, passphrase}  the secret
 //
 // MODULES is the folder that holds node_modules (default: the current one).
 import { createInterface } from 'node:readline';
@@ -21,6 +23,7 @@ const registry = load('@keystonehq/bc-ur-registry');
 const eth = load('@keystonehq/bc-ur-registry-eth');
 const sol = load('@keystonehq/bc-ur-registry-sol');
 const bbqr = await import(pathToFileURL(modules + 'node_modules/bbqr/dist/bbqr.js'));
+const slip39 = load('slip39');
 
 const bytes = (hex) => (hex === undefined ? undefined : Buffer.from(hex, 'hex'));
 const hex = (b) => (b === undefined ? undefined : Buffer.from(b).toString('hex'));
@@ -114,6 +117,9 @@ const verbs = {
     const { fileType, encoding, raw } = bbqr.joinQRs(parts);
     return { type: fileType, encoding, data: hex(raw) };
   },
+  share: ({ secret, passphrase, threshold, groups, exponent, extendable }) =>
+    slip39.fromArray(Array.from(bytes(secret)), { passphrase, threshold, groups, iterationExponent: exponent, extendableBackupFlag: extendable }).fromPath('r').mnemonics,
+  unshare: ({ shares, passphrase }) => hex(slip39.recoverSecret(shares, passphrase)),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
