@@ -145,7 +145,7 @@ func open(ctx context.Context, s *store.Store, dev *Device, raw []byte, kind bun
 	if err := b.For(kind, bundle.IDOf(dev.Public())); err != nil {
 		return nil, false, err
 	}
-	verdict, err := s.Judge(ctx, b.Header, b.Digest())
+	verdict, err := s.Judge(ctx, raw, b.Header, b.Digest())
 	if err != nil {
 		return nil, false, err
 	}
@@ -185,6 +185,9 @@ func Export(ctx context.Context, s *store.Store, dev *Device, sel store.Selectio
 	e.Raw, e.Sequence, e.Repeat, err = s.Export(ctx, sel, func(seq uint64, previous [32]byte, created int64, rows []pending.Transaction) ([]byte, error) {
 		p, err := paired(ctx, s, dev) // again: this one is part of the transaction
 		if err != nil {
+			return nil, err
+		}
+		if h.Head, err = s.JournalHead(ctx); err != nil {
 			return nil, err
 		}
 		h.Recipient, h.Sequence, h.Previous, h.Created = bundle.IDOf(p.Peer), seq, previous, created

@@ -33,7 +33,8 @@ const (
 // it give the bytes, so that no byte leaves before the database knows. When
 // nothing selected is pending, it gives the last bundle that holds unanswered
 // rows of the selection again, byte for byte (repeat), else export.empty.
-// Without a paired offline half it is pair.missing. Rows whose deadline has
+// Without a paired offline half it is pair.missing, and pair.stopped when that
+// half's journal went back. Rows whose deadline has
 // passed are not exported: they are cancelled, since nothing of them ever left.
 // Rows that another wallet signs are ExportForeign's.
 func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw []byte, seq uint64, repeat bool, err error) {
@@ -43,6 +44,9 @@ func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw [
 	err = s.write(ctx, func(t *tx) error {
 		p, err := needPairing(t.ctx, t.sql)
 		if err != nil {
+			return err
+		}
+		if err := stopped(t.ctx, t.sql, p); err != nil {
 			return err
 		}
 		rows, earlier, err := t.choose(sel)
@@ -186,6 +190,9 @@ func (t *tx) lapse() error {
 func (s *Store) Bundle(ctx context.Context, seq uint64) ([]byte, error) {
 	p, err := needPairing(ctx, s.db)
 	if err != nil {
+		return nil, s.fail(err)
+	}
+	if err := stopped(ctx, s.db, p); err != nil {
 		return nil, s.fail(err)
 	}
 	raw, err := outgoing(ctx, s.db, p.Epoch, seq)

@@ -25,10 +25,17 @@ type ImportTx struct {
 	bundle int64
 }
 
-// Judge places a verified incoming bundle: the next one, or a repeat. It changes
-// nothing; Import judges again.
-func (s *Store) Judge(ctx context.Context, h bundle.Header, digest [32]byte) (bundle.Verdict, error) {
+// Judge places a verified incoming bundle: the next one, or a repeat. One that
+// shows that the offline half's journal went back is kept, is import.rollback, and
+// stops that half: pair.stopped, until SetPeer. Nothing else changes; Import judges
+// again.
+func (s *Store) Judge(ctx context.Context, raw []byte, h bundle.Header, digest [32]byte) (bundle.Verdict, error) {
 	v, err := judge(ctx, s.db, h, digest)
+	if fault.Is(err, "import.rollback") {
+		if kept := s.keepRefused(ctx, raw, digest, err); kept != nil {
+			return 0, kept
+		}
+	}
 	return v, s.fail(err)
 }
 
@@ -62,6 +69,16 @@ func judge(ctx context.Context, q querier, h bundle.Header, digest [32]byte) (bu
 	if failed != nil {
 		return 0, failed
 	}
+	if verdict == bundle.Repeat {
+		return verdict, nil
+	}
+	// First, since a fork and a gap may come of it.
+	if back := wentBack(ctx, q, p, h.Head, err); back != nil {
+		return 0, back
+	}
+	if err == nil {
+		err = stopped(ctx, q, p)
+	}
 	return verdict, err
 }
 
@@ -85,6 +102,11 @@ func (s *Store) Import(ctx context.Context, raw []byte, h bundle.Header, digest 
 		n, err := t.keepBundle(p.Epoch, "in", h.Sequence, digest, raw)
 		if err != nil {
 			return err
+		}
+		if h.Head.Number > 0 {
+			if _, err := t.exec("INSERT INTO heads (bundle, peer, number, hash) VALUES (?, ?, ?, ?)", n, []byte(p.Peer), int64(h.Head.Number), h.Head.Hash[:]); err != nil {
+				return err
+			}
 		}
 		if err := t.audit("import", bundle.ID{}, "", "", h.Kind.String()); err != nil {
 			return err

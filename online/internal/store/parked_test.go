@@ -395,7 +395,7 @@ func TestFormerBundles(t *testing.T) {
 	if ok(t, err); found {
 		t.Error("a bundle of the former pairing can be answered")
 	}
-	_, err = s.Judge(t.Context(), h, d)
+	_, err = s.Judge(t.Context(), nil, h, d)
 	code(t, err, "bundle.former")
 	_, err = s.Import(t.Context(), []byte("keys"), h, d, func(*ImportTx) error { return nil })
 	code(t, err, "bundle.former")

@@ -56,7 +56,9 @@ func needPairing(ctx context.Context, q querier) (Pairing, error) {
 
 // SetPeer pairs the offline half's device key with our own. Another offline half
 // is only replaced on demand (else pair.exists). The pairing in force again is
-// no change, on demand or not, as it is none for the offline half.
+// no change, on demand or not, as it is none for the offline half; but in either
+// case it ends the stop after a rollback (see Judge), since people have compared
+// the words again.
 //
 // Each pair of device keys has its own two sequences, on both halves: a pair that
 // meets again goes on where it was, a new pair begins a new epoch.
@@ -71,11 +73,14 @@ func (s *Store) SetPeer(ctx context.Context, peer, own ed25519.PublicKey, replac
 	}
 	return s.write(ctx, func(t *tx) error {
 		now, paired, err := findPairing(t.ctx, t.sql)
-		if err != nil || paired && now.Peer.Equal(peer) && now.Own.Equal(own) {
+		if err != nil {
 			return err
 		}
 		if paired && !now.Peer.Equal(peer) && !replace {
 			return errPaired(now.Peer)
+		}
+		if err := t.resume(peer); err != nil || paired && now.Peer.Equal(peer) && now.Own.Equal(own) {
+			return err
 		}
 		if err := t.recall(); err != nil {
 			return err
