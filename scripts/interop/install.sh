@@ -19,6 +19,7 @@ missing() { command -v "$1" >/dev/null || packages+=("${@:2}"); }
 missing zbarimg zbar-tools
 missing ZXingReader zxing-cpp-tools
 missing tmux tmux
+missing minisign minisign
 missing strace strace
 missing ip iproute2
 missing node nodejs
