@@ -53,6 +53,10 @@ const (
 	Seen    Kind = 6 // a bundle was reviewed: Data its digest and that of the verdicts
 	Decided Kind = 7 // a bundle was approved: Sign holds what
 	Foreign Kind = 8 // a request of another wallet was approved: Sign holds what, with sequence 0; Text says which form it had
+
+	Backup     Kind = 9  // a backup was made: Data its SHA-256; Text the wallets' fingerprint, and the set of shares that opens it
+	Restore    Kind = 10 // as Init, first, of a home made from a backup: Text the fingerprint of its wallets, and the backup's SHA-256
+	Passphrase Kind = 11 // the keystore's passphrase is being changed
 )
 
 // Entry is one record.
@@ -113,6 +117,16 @@ type Journal struct {
 
 // Create starts a journal with the device's Init entry.
 func Create(home string, s bundle.Signer, now int64) (*Journal, error) {
+	return start(home, s, Entry{Time: now, Kind: Init, Data: s.Public()})
+}
+
+// CreateRestored starts the journal of a home that was made from a backup, with the
+// device's Restore entry, which says which.
+func CreateRestored(home string, s bundle.Signer, now int64, from string) (*Journal, error) {
+	return start(home, s, Entry{Time: now, Kind: Restore, Text: from, Data: s.Public()})
+}
+
+func start(home string, s bundle.Signer, first Entry) (*Journal, error) {
 	j := at(home, s.Public())
 	if _, err := os.Lstat(j.path); err == nil {
 		return nil, fault.New("journal.exists", "use another --home, or move it away", "there is a journal at %q", j.path)
@@ -121,7 +135,7 @@ func Create(home string, s bundle.Signer, now int64) (*Journal, error) {
 		return nil, err
 	}
 	j.size = int64(len(magic))
-	_, err := j.Append(s, Entry{Time: now, Kind: Init, Data: s.Public()})
+	_, err := j.Append(s, first)
 	return j, err
 }
 
@@ -222,7 +236,7 @@ func (j *Journal) accept(body, sig []byte) error {
 		return j.damaged("entry %d does not follow the one before", number)
 	}
 	if number == 1 {
-		if e.Kind != Init || len(e.Data) != ed25519.PublicKeySize {
+		if e.Kind != Init && e.Kind != Restore || len(e.Data) != ed25519.PublicKeySize {
 			return j.damaged("entry 1 names no device")
 		}
 		if j.device == nil {
@@ -413,7 +427,7 @@ func (j *Journal) Device() ed25519.PublicKey { return j.device }
 
 // String names the kind.
 func (k Kind) String() string {
-	names := [...]string{"invalid", "init", "wallet", "pair", "keys", "policy", "seen", "decided", "foreign"}
+	names := [...]string{"invalid", "init", "wallet", "pair", "keys", "policy", "seen", "decided", "foreign", "backup", "restore", "passphrase"}
 	if int(k) < len(names) {
 		return names[k]
 	}

@@ -617,3 +617,28 @@ func TestChannels(t *testing.T) {
 		t.Errorf("bundle 2 is entry %d, %v", e.Number, ok)
 	}
 }
+
+// A restored home's journal says so first; an entry of any other kind cannot be first.
+func TestRestored(t *testing.T) {
+	home := t.TempDir()
+	if _, err := CreateRestored(home, newDevice(1), 7, "1122334455667788 of a backup"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := CreateRestored(home, newDevice(1), 7, ""); fault.Code(err) != "journal.exists" {
+		t.Errorf("a second one: %v", err)
+	}
+	j, err := Open(home, nil)
+	if err != nil || !bytes.Equal(j.Device(), newDevice(1).Public()) {
+		t.Fatal(err)
+	}
+	if e := j.Entries(); len(e) != 1 || e[0].Kind != Restore || e[0].Kind.String() != "restore" || e[0].Text != "1122334455667788 of a backup" {
+		t.Errorf("%v", e)
+	}
+	other := t.TempDir()
+	if _, err := start(other, newDevice(1), Entry{Kind: Wallet, Data: newDevice(1).Public()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(other, nil); fault.Code(err) != "journal.damaged" {
+		t.Errorf("a journal that starts with a wallet: %v", err)
+	}
+}
