@@ -69,6 +69,15 @@ type Entry struct {
 	Data     []byte   `cbor:"6,keyasint,omitempty"`
 	Out      *Channel `cbor:"7,keyasint,omitempty"` // set when the entry releases a bundle
 	Sign     *Signing `cbor:"8,keyasint,omitempty"`
+
+	Approved []Approver `cbor:"9,keyasint,omitempty"` // the operators who approved it
+}
+
+// Approver is an operator who approved what an entry records.
+type Approver struct {
+	_    struct{} `cbor:",toarray"`
+	Name string
+	Key  string // minisign public key
 }
 
 // Channel is the place of a released bundle in the direction to the online

@@ -642,3 +642,22 @@ func TestRestored(t *testing.T) {
 		t.Errorf("a journal that starts with a wallet: %v", err)
 	}
 }
+
+// TestApprovers: who approved is kept with the entry, and an entry without any is
+// written as before the field was there.
+func TestApprovers(t *testing.T) {
+	e := Entry{Number: 1, Kind: Decided, Approved: []Approver{{Name: "alice", Key: "RWQ"}, {Name: "bob", Key: "RWR"}}}
+	raw, err := encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decode(raw)
+	if err != nil || len(got.Approved) != 2 || got.Approved[1] != e.Approved[1] {
+		t.Errorf("%+v, %v", got.Approved, err)
+	}
+	e.Approved = nil
+	without, err := encode(e)
+	if err != nil || without[0] != raw[0]-1 || bytes.Contains(without, []byte("alice")) {
+		t.Errorf("without approvers: %x, %v", without, err)
+	}
+}
