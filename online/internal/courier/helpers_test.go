@@ -94,6 +94,7 @@ type world struct {
 	s        *store.Store
 	dev      *Device
 	off      *offline
+	path     string // of the database
 	registry *registry.Registry
 	made     int
 	now      time.Time
@@ -109,16 +110,23 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	home := t.TempDir()
 	w := &world{off: newOffline("offline"), registry: registry.New(), now: epoch}
-	s, err := store.Open(t.Context(), filepath.Join(home, "kms.db"), func() time.Time { return w.now })
-	ok(t, err)
-	t.Cleanup(func() { s.Close() })
+	w.path = filepath.Join(home, "kms.db")
+	w.open(t)
 	dev, err := LoadOrCreateDevice(home)
 	ok(t, err)
-	w.s, w.dev = s, dev
-	_, confirm, err := PairIn(t.Context(), s, dev, w.off.pairing(t), false)
+	w.dev = dev
+	_, confirm, err := PairIn(t.Context(), w.s, dev, w.off.pairing(t), false)
 	ok(t, err)
 	ok(t, confirm(t.Context()))
 	return w
+}
+
+func (w *world) open(t testing.TB) {
+	t.Helper()
+	s, err := store.Open(t.Context(), w.path, func() time.Time { return w.now })
+	ok(t, err)
+	t.Cleanup(func() { s.Close() })
+	w.s = s
 }
 
 // pay stores a new payment with the next nonce.
