@@ -96,6 +96,14 @@ func sampleRequest2(t testing.TB) Request {
 	}
 }
 
+// sampleRequest3 says who asked for it.
+func sampleRequest3(t testing.TB) Request {
+	r := sampleRequest(t)
+	r.ID[11] += 2
+	r.Deadline, r.Note, r.Requester = 0, "", "payroll"
+	return r
+}
+
 func sampleWallets(t testing.TB) []any {
 	return []any{
 		Wallet{SignatureID: SignatureID(unhex(t, "6ba7b8109dad41d180b400c04fd430c8")), Chain: "ETH",
@@ -154,6 +162,8 @@ func vectors(t testing.TB) map[string]vector {
 			[]any{Receipt{ID: sampleRequest2(t).ID, Digest: sampleReceipts(t)[1].(Receipt).Digest, Status: Deferred, Code: "operator.later"}}, off},
 		"requests-head.cbor": {Header{Kind: Requests, Recipient: off.id(), Sequence: 2, Created: 1767226100, Head: sampleHead(),
 			Previous: sha256.Sum256(read(t, "requests.cbor"))}, []any{sampleRequest2(t)}, on},
+		"requests-requester.cbor": {Header{Kind: Requests, Recipient: off.id(), Sequence: 3, Created: 1767226200,
+			Previous: sha256.Sum256(read(t, "requests-head.cbor"))}, []any{sampleRequest3(t)}, on},
 	}
 }
 

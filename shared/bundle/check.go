@@ -20,6 +20,8 @@ func (r Request) check() error {
 		return badItem("the deadline is out of range")
 	case len(r.Note) > MaxNote || !utf8.ValidString(r.Note):
 		return badItem("the note is longer than %d bytes or is not UTF-8", MaxNote)
+	case len(r.Requester) > MaxRequester || !quote.Plain(r.Requester):
+		return badItem("the requester's name is longer than %d bytes or is not printable ASCII", MaxRequester)
 	case len(r.Keys) == 0 || len(r.Keys) > MaxKeys:
 		return badItem("it names %d keys, and 1 to %d are allowed", len(r.Keys), MaxKeys)
 	case !r.Keys[0].Sign:

@@ -30,6 +30,8 @@ type Request struct {
 	Evidence []byte   `cbor:"5,keyasint,omitempty"`
 	Deadline int64    `cbor:"6,keyasint,omitempty"` // Unix seconds after which the online half does not begin to broadcast; 0 none. A claim
 	Note     string   `cbor:"7,keyasint,omitempty"` // the requester's words: hostile
+
+	Requester string `cbor:"8,keyasint,omitempty"` // who asked, as the online half knows them: a claim, printable ASCII
 }
 
 // Status says what became of a request. The zero value is invalid.

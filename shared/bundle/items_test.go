@@ -43,6 +43,9 @@ func TestItemRules(t *testing.T) {
 		request(func(r *Request) { r.Deadline = MaxTime + 1 }),
 		request(func(r *Request) { r.Note = strings.Repeat("n", MaxNote+1) }),
 		request(func(r *Request) { r.Note = "\xff" }),
+		request(func(r *Request) { r.Requester = strings.Repeat("n", MaxRequester+1) }),
+		request(func(r *Request) { r.Requester = "pay\nroll" }),
+		request(func(r *Request) { r.Requester = "payr\u00f6ll" }),
 		request(func(r *Request) { r.Keys = nil }),
 		request(func(r *Request) { r.Keys[0].Sign = false }),
 		request(func(r *Request) { slices.Reverse(r.Keys) }),
@@ -134,6 +137,7 @@ func TestItemLargest(t *testing.T) {
 	r.Note = strings.Repeat("é", MaxNote/2)
 	r.Network = chain.ID(strings.Repeat("n", 8) + ":" + strings.Repeat("R", 32))
 	r.Deadline = MaxTime
+	r.Requester = strings.Repeat("n", MaxRequester)
 	c := Receipt{ID: r.ID, Digest: [32]byte{1}, Status: Signed, Signatures: slices.Repeat([][]byte{make([]byte, 65)}, MaxSignatures)}
 	f := Receipt{ID: r.ID, Digest: [32]byte{1}, Status: Deferred, Code: strings.Repeat("c", 64), Reason: strings.Repeat("~", MaxReason)}
 	w := sampleWallets(t)[1].(Wallet)

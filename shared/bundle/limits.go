@@ -12,6 +12,7 @@ const (
 	MaxChildren   = 10_000       // child keys of one wallet
 	MaxPath       = 10           // steps of a BIP-32 path
 	MaxNote       = 4096         // bytes of a note, UTF-8
+	MaxRequester  = 64           // bytes of a requester's name, printable ASCII
 	MaxReason     = 1024         // bytes of a reason, printable ASCII
 	MaxPairing    = 1024         // bytes of a pairing file: it is read before its key is known
 	MaxSequence   = 1<<63 - 1    // fits a signed column

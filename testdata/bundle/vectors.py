@@ -224,8 +224,21 @@ RECEIPTS_HEAD = bundle(4, OFFLINE, ONLINE.id, 3, sha(flat(RECEIPTS)), 1767226000
 ], answers=sha(flat(REQUESTS)), head_of_journal=HEAD)
 REQUESTS_HEAD = bundle(3, ONLINE, OFFLINE.id, 2, sha(flat(REQUESTS)), 1767226100, 0, [REQUEST2], head_of_journal=HEAD)
 
+# The next, with the name of who asked.
+REQUEST_BY = mapping([
+    (1, bstr(H("65f0c0ffee0123456789abcf"), "id")),
+    (2, text("eip155:1", "network")),
+    (3, array([
+        array([bstr(WALLET, "signature id"), path(ETH + [7]), uint(1, "curve secp256k1"), bstr(G, "key"),
+               boolean(True, "sign")], "key"),
+    ], "keys")),
+    (4, bstr(PAYLOAD, "unsigned transaction")),
+    (8, text("payroll", "requester")),
+], "request")
+REQUESTS_BY = bundle(3, ONLINE, OFFLINE.id, 3, sha(flat(REQUESTS_HEAD)), 1767226200, 0, [REQUEST_BY])
+
 VECTORS = {"pairing-online": PAIRING, "pairing-offline": PAIRING2, "keys": KEYS, "requests": REQUESTS,
-           "receipts": RECEIPTS, "receipts-head": RECEIPTS_HEAD, "requests-head": REQUESTS_HEAD}
+           "receipts": RECEIPTS, "receipts-head": RECEIPTS_HEAD, "requests-head": REQUESTS_HEAD, "requests-requester": REQUESTS_BY}
 
 
 def annotate(part):

@@ -324,6 +324,14 @@ func TestSubmit(t *testing.T) {
 		len(got.Digest) != 64 || got.Created != "2027-01-15T08:00:00.000Z" {
 		t.Errorf("%s", first.Body)
 	}
+	// Whoever reviews it offline sees which key asked.
+	id, err := bundle.ParseID(got.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row, err := r.store.Get(t.Context(), "a", id); err != nil || !bytes.HasSuffix(row.Request, append([]byte{8, 0x60 + 8}, "a-submit"...)) {
+		t.Errorf("the request names no requester: %x, %v", row.Request, err)
+	}
 	r.want(r.send("a/submit", "POST", "/v1/transactions", submission(0), with("k1")), 200, first.Body)
 	r.want(r.send("a/read", "GET", "/v1/transactions/"+got.ID, ""), 200, first.Body)
 	conflict := func(a answer, code string) {

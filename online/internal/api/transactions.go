@@ -132,6 +132,7 @@ func submit(k *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	s.Requester = k.caller.Name
 	row, review, err := k.Intake.Accept(k.Context(), k.caller.Tenant, s)
 	if err != nil {
 		return reply{}, err

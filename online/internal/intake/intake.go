@@ -42,6 +42,7 @@ type Submission struct {
 	Evidence              string           // base64; what the chain's codec takes beside the payload
 
 	Note                string // the requester's words
+	Requester           string // the name of the API key that asks; never from the body
 	Deadline            int64  // Unix seconds after which broadcasting does not begin; 0 none
 	WithdrawalID        string
 	WithdrawalResponses strictjson.Value // an array, or absent
@@ -154,6 +155,7 @@ func (d *draft) decode() (chain.Review, error) {
 	}
 	d.request = bundle.Request{
 		Network: d.network.ID, Payload: d.payload, Evidence: d.evidence, Deadline: d.Deadline, Note: d.Note,
+		Requester: d.Requester[:min(len(d.Requester), bundle.MaxRequester)],
 	}
 	rand.Read(d.request.ID[:]) // never fails: the program ends when there is no randomness
 	for n, key := range wanted {

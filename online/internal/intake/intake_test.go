@@ -405,6 +405,19 @@ func refused(t *testing.T, in *intake.Intake, s intake.Submission, property, cod
 	}
 }
 
+// TestRequester: the name of the key goes with the request, as much of it as fits.
+func TestRequester(t *testing.T) {
+	in := fixture(t)
+	key := derive(t, bitcoin.Wallet{}.Derivation().Path(true, 0)).Public().Key()
+	s := intake.Submission{Chain: "BTC", Network: "regtest", Hashes: []string{btcID}, Transaction: psbt(t, key, key)}
+	for name, want := range map[string]string{"": "", "payroll": "payroll", strings.Repeat("n", 100): strings.Repeat("n", bundle.MaxRequester)} {
+		s.Requester = name
+		if _, r, _ := accept(t, in, s); r.Requester != want {
+			t.Errorf("%q became %q", name, r.Requester)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	in := fixture(t)
 	key := derive(t, bitcoin.Wallet{}.Derivation().Path(true, 0)).Public().Key()

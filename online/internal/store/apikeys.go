@@ -31,8 +31,8 @@ func Scopes() []string { return []string{ScopeSubmit, ScopeRead, ScopeComplete, 
 
 // Caller is who an API key stands for. The zero value may do nothing.
 type Caller struct {
-	KeyID, Tenant string
-	Scopes        []string
+	KeyID, Name, Tenant string
+	Scopes              []string
 }
 
 // Can reports whether the caller has the scope; admin has every one.
@@ -126,7 +126,7 @@ func (s *Store) Authenticate(ctx context.Context, key string) (Caller, error) {
 	var scopes string
 	var kept []byte
 	var revoked int64
-	err := s.db.QueryRowContext(ctx, "SELECT tenant, scopes, digest, revoked FROM api_keys WHERE id = ?", id).Scan(&c.Tenant, &scopes, &kept, &revoked)
+	err := s.db.QueryRowContext(ctx, "SELECT name, tenant, scopes, digest, revoked FROM api_keys WHERE id = ?", id).Scan(&c.Name, &c.Tenant, &scopes, &kept, &revoked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Caller{}, invalid
 	}

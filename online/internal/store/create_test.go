@@ -221,7 +221,7 @@ func TestAPIKeys(t *testing.T) {
 	ok(t, err)
 	c, err := s.Authenticate(t.Context(), key)
 	ok(t, err)
-	if c.KeyID != id || c.Tenant != "a" || !c.Can(ScopeRead) || !c.Can(ScopeSubmit) || c.Can(ScopeComplete) || c.Can(ScopeAdmin) || c.Can("") {
+	if c.KeyID != id || c.Name != "shop" || c.Tenant != "a" || !c.Can(ScopeRead) || !c.Can(ScopeSubmit) || c.Can(ScopeComplete) || c.Can(ScopeAdmin) || c.Can("") {
 		t.Errorf("the caller is %+v", c)
 	}
 	if (Caller{}).Can(ScopeRead) || !(Caller{Scopes: []string{ScopeAdmin}}).Can(ScopeComplete) {
