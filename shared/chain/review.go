@@ -55,6 +55,9 @@ type Fee struct {
 	Amount *big.Int // base units, never nil
 	Payer  string   // address, "" where inputs pay
 	Rate   string   // in the chain's own unit: "12.5 sat/vB", "max 30 gwei"
+
+	Units    uint64   // what Amount is paid for: gas, virtual bytes; 0 where the chain has no such thing
+	Priority *big.Int // base units, for each unit, that may go to who makes the block; never nil
 }
 
 // DeadlineKind says how a signed transaction ends. The zero value is invalid.
@@ -87,6 +90,9 @@ type Opaque struct {
 	What string `json:"what"` // what it is and where: "call of unknown method 0x12345678"
 	Code string `json:"code"` // stable: "evm.method", "solana.program", "evm.approve"
 	Hex  string `json:"hex"`  // the bytes, whole
+
+	To     string `json:"to,omitempty"`     // address of the contract or program that gets them
+	Method string `json:"method,omitempty"` // the part of them that names what it is to do: "0xa9059cbb"
 }
 
 // Detail is a further fact covered by the signature.

@@ -10,6 +10,9 @@ type Network struct {
 	Testnet bool     // keys of a test wallet sign here, and only here
 	Asset   Asset    // the native coin
 	FeeCap  *big.Int // the built-in policy's most that one transaction may cost, base units
+
+	RateUnit     string // what people count a fee for each of Fee.Units in: "gwei"; empty where there is none
+	RateDecimals int    // 1 RateUnit is 10^RateDecimals base units
 }
 
 // Derivation says where a mnemonic wallet's keys are: Path, then the index,
@@ -46,6 +49,12 @@ type Wallet interface {
 	// network, the wallet's default form first. derived tells a key of a mnemonic
 	// wallet from an imported one: Bitcoin's default differs.
 	Addresses(network ID, key PublicKey, derived bool) []string
+	// ParseAddress reads an address of the network and gives it as reviews spell it.
+	// Wrong checksums and addresses of other networks are errors.
+	ParseAddress(network ID, text string) (string, error)
+	// TokenID gives the asset id that reviews use for the token of a contract or
+	// mint; an error where the chain has no tokens.
+	TokenID(network ID, address string) (string, error)
 	// ParseKey reads a private key in the chain's own text form (WIF, 0x hex,
 	// base58) and gives the 32-byte secp256k1 scalar or Ed25519 seed.
 	ParseKey(text string, testnet bool) ([]byte, error)

@@ -52,7 +52,7 @@ func NetworkTable() []chain.Network {
 	for _, n := range networks() {
 		table = append(table, chain.Network{
 			ID: n.id, Chain: "BTC", Name: n.name, Testnet: n.testnet,
-			Asset: n.asset(), FeeCap: big.NewInt(5_000_000),
+			Asset: n.asset(), FeeCap: big.NewInt(5_000_000), RateUnit: "sat",
 		})
 	}
 	return table

@@ -28,7 +28,7 @@ func (t *tx) Review() chain.Review {
 	r := chain.Review{
 		Network: t.network.id,
 		Kind:    fmt.Sprintf("PSBT, transaction version %d", t.unsigned.version),
-		Fee:     chain.Fee{Asset: t.network.asset(), Amount: satoshi(t.fee), Rate: feeRate(t.fee, size)},
+		Fee:     chain.Fee{Asset: t.network.asset(), Amount: satoshi(t.fee), Rate: feeRate(t.fee, size), Units: uint64(size), Priority: new(big.Int)},
 		Deadline: chain.Deadline{
 			Kind: chain.UntilSpent,
 			Text: "none: valid until another transaction spends one of its inputs",

@@ -50,6 +50,24 @@ func (Wallet) Addresses(id chain.ID, key chain.PublicKey, derived bool) []string
 	return addresses
 }
 
+// ParseAddress reads an address that a script has; a bech32 one in lower case.
+func (Wallet) ParseAddress(id chain.ID, text string) (string, error) {
+	script, err := ScriptFor(id, text)
+	if err != nil {
+		return "", err
+	}
+	address, ok := AddressFor(id, script)
+	if !ok {
+		return "", fault.New("bitcoin.address", "", "nobody is known to be able to spend from %.100q", text)
+	}
+	return address, nil
+}
+
+// TokenID fails: there are no tokens.
+func (Wallet) TokenID(id chain.ID, _ string) (string, error) {
+	return "", fault.New("bitcoin.token", "", "there are no tokens on %.80q", string(id))
+}
+
 // ParseKey reads a compressed WIF key. Its errors never hold the text.
 func (Wallet) ParseKey(text string, testnet bool) ([]byte, error) {
 	bad := func(code, what string) ([]byte, error) {

@@ -14,8 +14,9 @@ func NetworkTable() []chain.Network {
 	row := func(id chain.ID, name, symbol string) chain.Network {
 		return chain.Network{
 			ID: id, Chain: "ETH", Name: name, Testnet: symbol != "ETH",
-			Asset:  chain.Asset{ID: string(id), Symbol: symbol, Decimals: 18},
-			FeeCap: big.NewInt(250_000_000_000_000_000), // 0.25 ETH, wei
+			Asset:    chain.Asset{ID: string(id), Symbol: symbol, Decimals: 18},
+			FeeCap:   big.NewInt(250_000_000_000_000_000), // 0.25 ETH, wei
+			RateUnit: "gwei", RateDecimals: 9,
 		}
 	}
 	return []chain.Network{

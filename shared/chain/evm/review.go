@@ -17,7 +17,7 @@ func (t *tx) Review() chain.Review {
 		Network: t.id,
 		Kind:    [...]string{"legacy transaction (EIP-155)", "EIP-2930 transaction", "EIP-1559 transaction"}[t.Type],
 		Fee: chain.Fee{
-			Asset: t.net.asset, Amount: new(big.Int).Set(t.fee), Payer: Checksum(t.from), Rate: t.rate(),
+			Asset: t.net.asset, Amount: new(big.Int).Set(t.fee), Payer: Checksum(t.from), Rate: t.rate(), Units: t.GasLimit, Priority: t.priority(),
 		},
 		Deadline: chain.Deadline{
 			Kind: chain.UntilSpent,
@@ -41,6 +41,15 @@ func (t *tx) rate() string {
 		return "max " + gwei(t.MaxFee) + ", priority " + gwei(t.MaxPriority)
 	}
 	return gwei(t.GasPrice)
+}
+
+// priority is the part of the gas price that may go to who makes the block: all of
+// it before EIP-1559.
+func (t *tx) priority() *big.Int {
+	if t.Type == Dynamic {
+		return new(big.Int).Set(t.MaxPriority)
+	}
+	return new(big.Int).Set(t.GasPrice)
 }
 
 func gwei(n *big.Int) string { return chain.Decimal(n, 9) + " gwei" }
@@ -108,7 +117,7 @@ func (t *tx) reviewToken(r *chain.Review) {
 	to := [20]byte(t.Data[16:36])
 	r.Effects = []chain.Effect{{
 		Kind:   chain.Transfer,
-		Asset:  chain.Asset{ID: string(t.id) + "/erc20:0x" + hex.EncodeToString(t.To[:]), Decimals: -1},
+		Asset:  chain.Asset{ID: tokenID(t.id, *t.To), Decimals: -1},
 		Amount: new(big.Int).SetBytes(t.Data[36:68]),
 		From:   Checksum(t.from),
 		To:     Checksum(to),
@@ -122,8 +131,16 @@ func (t *tx) reviewToken(r *chain.Review) {
 	}
 	if t.Value.Sign() > 0 {
 		r.Effects = append(r.Effects, t.native(chain.Transfer, *t.To))
-		r.Opaque = []chain.Opaque{{Code: "evm.token-value", What: "coins sent along with a token transfer, which takes none", Hex: hex.EncodeToString(t.Data)}}
+		r.Opaque = []chain.Opaque{{Code: "evm.token-value", What: "coins sent along with a token transfer, which takes none", Hex: hex.EncodeToString(t.Data), To: Checksum(*t.To), Method: methodOf(t.Data)}}
 	}
+}
+
+// methodOf names what a call asks for: a contract looks at the first four bytes.
+func methodOf(data []byte) string {
+	if len(data) < 4 {
+		return ""
+	}
+	return "0x" + hex.EncodeToString(data[:4])
 }
 
 func (t *tx) reviewCall(r *chain.Review) {
@@ -133,7 +150,7 @@ func (t *tx) reviewCall(r *chain.Review) {
 	r.Warnings = t.warnings(*t.To)
 	if len(t.Data) > 0 {
 		code, what := describe(t.Data)
-		r.Opaque = []chain.Opaque{{Code: code, What: "at " + Checksum(*t.To) + ", " + what, Hex: hex.EncodeToString(t.Data)}}
+		r.Opaque = []chain.Opaque{{Code: code, What: "at " + Checksum(*t.To) + ", " + what, Hex: hex.EncodeToString(t.Data), To: Checksum(*t.To), Method: methodOf(t.Data)}}
 	}
 }
 

@@ -33,6 +33,28 @@ func (Wallet) Addresses(_ chain.ID, key chain.PublicKey, _ bool) []string {
 	return nil
 }
 
+// ParseAddress reads an address and spells it as EIP-55 says.
+func (Wallet) ParseAddress(_ chain.ID, text string) (string, error) {
+	a, err := ParseAddress(text)
+	if err != nil {
+		return "", err
+	}
+	return Checksum(a), nil
+}
+
+// TokenID names an ERC-20 token by its contract.
+func (Wallet) TokenID(network chain.ID, text string) (string, error) {
+	a, err := ParseAddress(text)
+	if err != nil {
+		return "", err
+	}
+	return tokenID(network, a), nil
+}
+
+func tokenID(network chain.ID, contract [20]byte) string {
+	return string(network) + "/erc20:0x" + hex.EncodeToString(contract[:])
+}
+
 // ParseKey reads 64 hex digits, with or without 0x. Error evm.key, which never
 // shows the text.
 func (Wallet) ParseKey(text string, _ bool) ([]byte, error) {

@@ -127,7 +127,8 @@ func (c *call) finish() {
 				c.named = append(c.named, fmt.Sprintf("#%d", a))
 			}
 		}
-		c.opaque = append(c.opaque, chain.Opaque{What: what, Code: c.code, Hex: hex.EncodeToString(c.raw)})
+		c.opaque = append(c.opaque, chain.Opaque{What: what, Code: c.code, Hex: hex.EncodeToString(c.raw),
+			To: c.m.program(c.instruction), Method: "0x" + hex.EncodeToString(c.data[:min(8, len(c.data))])})
 		line += " (opaque)"
 	}
 	if len(c.named) > 0 {

@@ -199,5 +199,5 @@ func (in *interpreter) fee() chain.Fee {
 		amount.Add(amount, new(big.Int).SetUint64(in.rent))
 		rate += fmt.Sprintf(", and at most %d lamports of rent for new token accounts", in.rent)
 	}
-	return chain.Fee{Asset: in.network.Asset, Amount: amount, Payer: text(in.m.keys[0]), Rate: rate}
+	return chain.Fee{Asset: in.network.Asset, Amount: amount, Payer: text(in.m.keys[0]), Rate: rate, Priority: new(big.Int)}
 }

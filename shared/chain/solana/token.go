@@ -106,7 +106,7 @@ const nativeDecimals = 9
 // the transfer fails where the mint has others. Those of wrapped SOL are known,
 // and so is its name.
 func (c *call) asset(mint address, decimals int) chain.Asset {
-	a := chain.Asset{ID: string(c.network.ID) + "/token:" + text(mint), Decimals: decimals}
+	a := chain.Asset{ID: tokenID(c.network.ID, text(mint)), Decimals: decimals}
 	if text(mint) == NativeMint {
 		a.Symbol, a.Decimals = "wSOL", nativeDecimals
 	}

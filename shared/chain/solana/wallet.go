@@ -33,6 +33,29 @@ func (Wallet) Addresses(network chain.ID, key chain.PublicKey, _ bool) []string 
 	return []string{text(address(key.Bytes()))}
 }
 
+// ParseAddress reads an account; base58 has one spelling and no checksum.
+func (Wallet) ParseAddress(network chain.ID, s string) (string, error) {
+	if _, ok := lookup(network); !ok {
+		return "", fault.New("solana.network", "", "%.80q is no solana network", string(network))
+	}
+	a, err := ParseAddress(s)
+	if err != nil {
+		return "", err
+	}
+	return text(a), nil
+}
+
+// TokenID names a token by its mint.
+func (w Wallet) TokenID(network chain.ID, s string) (string, error) {
+	mint, err := w.ParseAddress(network, s)
+	if err != nil {
+		return "", err
+	}
+	return tokenID(network, mint), nil
+}
+
+func tokenID(network chain.ID, mint string) string { return string(network) + "/token:" + mint }
+
 // ParseKey reads a 64-byte secret (seed, then public key) in base58 or in 128
 // hex characters and gives the seed. A public half that is not the seed's own is
 // refused: signing with it would give the key away. A bare 32-byte seed is not
