@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -242,6 +243,47 @@ func TestCrashAfterTheJournal(t *testing.T) {
 	}
 	second, err := os.ReadFile(s.opt.Out)
 	if err != nil || !bytes.Equal(first, second) {
+		t.Errorf("the answer made again is another: %v", err)
+	}
+}
+
+// An answer from before there were heads tells none: it is made again as it was.
+func TestAnswerWithoutHead(t *testing.T) {
+	s, dir := unlocked(t)
+	in := filepath.Join(dir, "in.cbor")
+	raw, err := order{from: newDevice(9), to: s.ks.Device().Public(), sequence: 1, items: []string{"1"}}.seal()
+	if err == nil {
+		err = os.WriteFile(in, raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, _, err := s.received(file(t, in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := s.batch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipts, place := batch.Sign(s.waived), s.next()
+	old, err := s.seal(b, place, bundle.Head{}, receipts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place.Digest = sha256.Sum256(old)
+	if _, err := s.record(journal.Entry{Kind: journal.Decided, Out: place, Sign: s.decisions(b.Digest(), 1, receipts)}); err != nil {
+		t.Fatal(err)
+	}
+	b, e, repeat, err := s.received(file(t, in))
+	if err != nil || !repeat {
+		t.Fatalf("repeat %v, %v", repeat, err)
+	}
+	s.opt.Out = filepath.Join(dir, "a.cbor")
+	if err := s.again(b, e); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := os.ReadFile(s.opt.Out); err != nil || !bytes.Equal(again, old) {
 		t.Errorf("the answer made again is another: %v", err)
 	}
 }

@@ -79,11 +79,12 @@ type order struct {
 	previous  []byte // the bundle before
 	expires   int64
 	recipient bundle.DeviceID // instead of to's
+	head      bundle.Head     // that the online half was told
 	items     []string        // "N[:MILLIETHER[:DATA]]": request number N pays friend
 }
 
 func (o order) seal() ([]byte, error) {
-	h := bundle.Header{Kind: bundle.Requests, Recipient: bundle.IDOf(o.to), Sequence: o.sequence, Created: expired - 1, Expires: o.expires}
+	h := bundle.Header{Kind: bundle.Requests, Recipient: bundle.IDOf(o.to), Sequence: o.sequence, Created: expired - 1, Expires: o.expires, Head: o.head}
 	if o.recipient != (bundle.DeviceID{}) {
 		h.Recipient = o.recipient
 	}
@@ -155,7 +156,7 @@ func signer() ([]bundle.KeyRef, error) {
 // standIn is the other half as scripts call it:
 //
 //	online pair OUT [DEVICE [HALF]]
-//	online requests OUT SEQUENCE ITEM... [from=DEVICE] [prev=FILE] [expires=UNIX] [for=DEVICE]
+//	online requests OUT SEQUENCE ITEM... [from=DEVICE] [prev=FILE] [expires=UNIX] [for=DEVICE] [head=ANSWER]
 //	online words       the six words of its pairing with offline.cbor
 //	online open FILE   what an answer says
 func standIn(args []string) error {
@@ -206,6 +207,9 @@ func opened(raw []byte, from ed25519.PublicKey) (string, error) {
 		return "", err
 	}
 	text := fmt.Sprintf("%s %d of %d\n", b.Kind, b.Sequence, b.Len())
+	if b.Head.Number > 0 {
+		text += fmt.Sprintf("after entry %d %x\n", b.Head.Number, b.Head.Hash)
+	}
 	for i := range b.Len() {
 		if b.Kind != bundle.Receipts {
 			continue
@@ -238,6 +242,16 @@ func standInRequests(pairing []byte, args []string) error {
 			o.recipient = bundle.IDOf(newDevice(byte(n)).Public())
 		case "expires":
 			o.expires = n
+		case "head":
+			answer, err := os.ReadFile(value)
+			if err != nil {
+				return err
+			}
+			b, err := bundle.Open(answer, o.to)
+			if err != nil {
+				return err
+			}
+			o.head = b.Head
 		case "prev":
 			if o.previous, err = os.ReadFile(value); err != nil {
 				return err

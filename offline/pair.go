@@ -144,7 +144,7 @@ func (a *app) keysExport() error {
 		}
 		place := s.next()
 		raw, err := bundle.Seal(bundle.Header{
-			Kind: bundle.Keys, Recipient: bundle.IDOf(peer), Sequence: place.Sequence, Previous: place.Previous, Created: place.Created,
+			Kind: bundle.Keys, Recipient: bundle.IDOf(peer), Sequence: place.Sequence, Previous: place.Previous, Created: place.Created, Head: s.j.Last(),
 		}, items, s.ks.Device())
 		if err != nil {
 			return err

@@ -38,6 +38,10 @@ func (s *session) received(m frame.Message) (b *bundle.Bundle, entry journal.Ent
 	if entry, repeat = s.j.Answered(b.Digest()); repeat {
 		return b, entry, true, nil
 	}
+	// Before its place: a journal that went back may see a gap or a fork in it.
+	if err = s.j.Holds(b.Head); err != nil {
+		return nil, entry, false, err
+	}
 	channel, known := s.j.In()
 	if _, err = channel.Judge(b.Header, b.Digest(), known); err != nil {
 		return nil, entry, false, err
@@ -200,6 +204,9 @@ func (s *session) approve(batch *review.Batch, shown []byte) error {
 	if err := s.showText(s.con.Err, batch, false); err != nil {
 		return err
 	}
+	if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: batch.Shown()}); err != nil {
+		return err
+	}
 	memory.Collect() // a person may take an hour
 	first := strings.Join(strings.Fields(review.Words(batch.Digest))[:2], " ")
 	typed, err := s.con.Ask("\nto sign, type the first two words of the batch digest\nto refuse everything, type refuse\nanything else stops: ")
@@ -223,7 +230,7 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
 	receipts := batch.Sign(s.waived)
 	place := s.next()
 	signing := s.decisions(b.Digest(), b.Sequence, receipts)
-	raw, err := s.seal(b, place, receipts)
+	raw, err := s.seal(b, place, s.j.Last(), receipts)
 	if err != nil {
 		return err
 	}
@@ -248,7 +255,7 @@ func (s *session) decisions(digest [32]byte, sequence uint64, receipts []bundle.
 
 // seal makes the answer. It is deterministic: the journal entry and the request
 // bundle are enough to make the same bytes again.
-func (s *session) seal(b *bundle.Bundle, place *journal.Channel, receipts []bundle.Receipt) ([]byte, error) {
+func (s *session) seal(b *bundle.Bundle, place *journal.Channel, head bundle.Head, receipts []bundle.Receipt) ([]byte, error) {
 	items := make([][]byte, len(receipts))
 	errs := make([]error, len(receipts))
 	review.Parallel(len(receipts), 64, func(i int) { items[i], errs[i] = bundle.EncodeItem(receipts[i]) })
@@ -259,7 +266,7 @@ func (s *session) seal(b *bundle.Bundle, place *journal.Channel, receipts []bund
 	}
 	return bundle.Seal(bundle.Header{
 		Kind: bundle.Receipts, Recipient: b.Sender, Sequence: place.Sequence,
-		Previous: place.Previous, Created: place.Created, Answers: b.Digest(),
+		Previous: place.Previous, Created: place.Created, Answers: b.Digest(), Head: head,
 	}, items, s.ks.Device())
 }
 
@@ -299,8 +306,14 @@ func (s *session) again(b *bundle.Bundle, e journal.Entry) error {
 			return fault.New("journal.conflict", "", "request %s can no longer be answered as it was decided", d.ID)
 		}
 	}
-	if raw, err = s.seal(b, e.Out, receipts); err != nil {
-		return err
+	// Before there were heads, none was told.
+	for _, head := range []bundle.Head{e.Before(), {}} {
+		if raw, err = s.seal(b, e.Out, head, receipts); err != nil {
+			return err
+		}
+		if sha256.Sum256(raw) == e.Out.Digest {
+			break
+		}
 	}
 	if sha256.Sum256(raw) != e.Out.Digest {
 		return fault.New("journal.conflict", "", "the answer made again is not the one that was made")

@@ -4,7 +4,31 @@ import (
 	"bytes"
 
 	"coldsign/shared/bundle"
+	"coldsign/shared/fault"
 )
+
+// Last is the head of the journal: its last entry.
+func (j *Journal) Last() bundle.Head {
+	return bundle.Head{Number: uint64(len(j.entries)), Hash: j.last}
+}
+
+// Before is the entry before e: the head that a bundle tells which e releases.
+func (e Entry) Before() bundle.Head { return bundle.Head{Number: e.Number - 1, Hash: e.Previous} }
+
+// Holds refuses what the other half was told of a journal that is not this one. A
+// later entry than the last is journal.rollback: this journal was restored from an
+// older copy. Another entry is journal.fork: there are two. Neither can be waived,
+// since what the other one has signed is not known here.
+func (j *Journal) Holds(h bundle.Head) error {
+	n, cure := uint64(len(j.entries)), "stop; use the newest copy of this home, or if that is lost restore a backup as a new device and pair that"
+	switch {
+	case h.Number > n:
+		return fault.New("journal.rollback", cure, "the online half was told entry %d of the journal, and the journal here ends with entry %d", h.Number, n)
+	case h.Number == n && h.Hash != j.last || h.Number > 0 && h.Number < n && h.Hash != j.entries[h.Number].Previous:
+		return fault.New("journal.fork", cure, "the online half was told another entry %d than that of the journal here", h.Number)
+	}
+	return nil
+}
 
 // Answered finds the entry that decided the bundle with the given digest, among
 // those of the present peer.

@@ -661,3 +661,36 @@ func TestApprovers(t *testing.T) {
 		t.Errorf("without approvers: %x, %v", without, err)
 	}
 }
+
+// ATT-68: what the other half was told is in this journal, or this is not the one.
+func TestHolds(t *testing.T) {
+	_, j := small(t)
+	last := j.Last()
+	if n, hash := j.Head(); last.Number != n || last.Hash != hash {
+		t.Errorf("last %v", last)
+	}
+	for _, e := range j.Entries() {
+		if err := j.Holds(e.Before()); err != nil {
+			t.Errorf("before entry %d: %v", e.Number, err)
+		}
+	}
+	if err := j.Holds(last); err != nil {
+		t.Error(err)
+	}
+	for want, heads := range map[string][]bundle.Head{
+		"journal.rollback": {{Number: 8, Hash: last.Hash}, {Number: 1<<63 - 1, Hash: last.Hash}},
+		"journal.fork":     {{Number: 7, Hash: [32]byte{1}}, {Number: 6, Hash: last.Hash}, {Number: 1, Hash: [32]byte{1}}},
+	} {
+		for _, h := range heads {
+			if err := j.Holds(h); !fault.Is(err, want) {
+				t.Errorf("entry %d: %v, want %s", h.Number, err, want)
+			}
+		}
+	}
+	// The entry that is missing, and all is well.
+	next := j.Last()
+	e := add(t, j, Entry{Kind: Policy, Text: "compat"})
+	if e.Before() != next || j.Holds(j.Last()) != nil || j.Last().Number != 8 {
+		t.Errorf("after %v: %v", e.Before(), j.Last())
+	}
+}
