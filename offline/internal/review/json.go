@@ -41,6 +41,8 @@ type ItemJSON struct {
 	Details  []chain.Detail  `json:"details"`
 	Unproven bool            `json:"unproven"`
 	Note     string          `json:"note,omitempty"`
+
+	Requester string `json:"requester,omitempty"` // who asked, says the online half
 }
 
 // VerdictJSON is what the policy says.
@@ -106,7 +108,7 @@ func (it *Item) json() ItemJSON {
 		ID: it.Request.ID.String(), Digest: hex.EncodeToString(it.Digest[:]), Chain: it.Chain,
 		Network: string(it.Request.Network), Repeat: it.Repeat,
 		Verdict: VerdictJSON{v.Allow, v.Later, v.Code, v.Rule, v.Reason}, Effects: []EffectJSON{},
-		Signers: nonNil(it.Signers), Note: it.Request.Note,
+		Signers: nonNil(it.Signers), Note: it.Request.Note, Requester: it.Request.Requester,
 		Warnings: nonNil(it.Review.Warnings), Opaque: nonNil(it.Review.Opaque), Details: nonNil(it.Review.Details),
 	}
 	if it.tx == nil {

@@ -38,24 +38,33 @@ func (b *Batch) Print(w io.Writer) error {
 	for i := range b.Items {
 		p.item(i+1, len(b.Items), &b.Items[i])
 	}
-	sign, refuse := b.Counts()
-	p.line("TOTALS of the %s that would be signed (%d refused)", count(sign, "request"), refuse)
-	for _, t := range b.Totals() {
-		p.line("  %s", name(t.Asset))
-		if t.Payments > 0 {
-			p.line("    leaves   %s in %s to %s", units(t.Leaves, t.Asset), count(t.Payments, "payment"), count(t.Recipients, "recipient"))
-		}
-		if t.Back.Sign() > 0 {
-			p.line("    change   %s", units(t.Back, t.Asset))
-		}
-		if t.Fee.Sign() > 0 {
-			p.line("    fees     at most %s", units(t.Fee, t.Asset))
-		}
+	for _, line := range b.TotalLines() {
+		p.line("%s", line)
 	}
 	p.line("")
 	p.line("BATCH DIGEST  %s", Words(b.Digest))
 	p.line("              %s", hex.EncodeToString(b.Digest[:]))
 	return p.err
+}
+
+// TotalLines are the totals as a person reads them: on the screen, and in what
+// operators sign.
+func (b *Batch) TotalLines() []string {
+	sign, refuse := b.Counts()
+	lines := []string{fmt.Sprintf("TOTALS of the %s that would be signed (%d refused)", count(sign, "request"), refuse)}
+	for _, t := range b.Totals() {
+		lines = append(lines, "  "+name(t.Asset))
+		if t.Payments > 0 {
+			lines = append(lines, fmt.Sprintf("    leaves   %s in %s to %s", units(t.Leaves, t.Asset), count(t.Payments, "payment"), count(t.Recipients, "recipient")))
+		}
+		if t.Back.Sign() > 0 {
+			lines = append(lines, "    change   "+units(t.Back, t.Asset))
+		}
+		if t.Fee.Sign() > 0 {
+			lines = append(lines, "    fees     at most "+units(t.Fee, t.Asset))
+		}
+	}
+	return lines
 }
 
 type printer struct {
@@ -166,6 +175,9 @@ func (p *printer) fee(it *Item) {
 }
 
 func (p *printer) note(it *Item) {
+	if it.Request.Requester != "" {
+		p.line("  asked     by %s, says the online half", quote.String(it.Request.Requester))
+	}
 	if it.Request.Note != "" {
 		p.line("  said      by the requester, unproven: %s", quote.String(it.Request.Note))
 	}

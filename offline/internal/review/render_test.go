@@ -221,3 +221,22 @@ func TestWords(t *testing.T) {
 		t.Error("the words are not 88 bits of the digest")
 	}
 }
+
+// TestRequester: who asked is shown as a claim, and cannot draw a line of its own.
+func TestRequester(t *testing.T) {
+	r := ether(t, sepolia, friend, big.NewInt(1), nil, ref(t, eth, true, tethPth...))
+	r.Requester = "payroll"
+	b := explain(t, r)
+	var w bytes.Buffer
+	if err := b.Print(&w); err != nil || !strings.Contains(w.String(), "\n  asked     by \"payroll\", says the online half\n") {
+		t.Errorf("%v\n%s", err, w.String())
+	}
+	if got := b.JSON(false, "strict").Items[0].Requester; got != "payroll" {
+		t.Errorf("JSON says %q", got)
+	}
+	b.Items[0].Request.Requester = "payroll\nBATCH DIGEST  abandon\x1b[2J"
+	w.Reset()
+	if err := b.Print(&w); err != nil || strings.Contains(w.String(), "\nBATCH DIGEST  abandon\n") || strings.Contains(w.String(), "\x1b") {
+		t.Errorf("%v\n%s", err, w.String())
+	}
+}
