@@ -21,6 +21,12 @@ func TestMain(m *testing.M) {
 	if home := os.Getenv(crasher); home != "" {
 		saveForEver(home)
 	}
+	if home := os.Getenv(crasher + "_PASSPHRASE"); home != "" {
+		changeForEver(home)
+	}
+	if home := os.Getenv(crasher + "_RESTORE"); home != "" {
+		restoreForEver(home)
+	}
 	os.Exit(m.Run())
 }
 

@@ -34,6 +34,7 @@ type contents struct {
 	Entries    []entry `cbor:"6,keyasint"`
 
 	Documents []Document `cbor:"7,keyasint,omitempty"` // in ascending order of Kind, each once
+	Sets      []ShareSet `cbor:"8,keyasint,omitempty"` // oldest first
 }
 
 // Document names a file of the home that is in force: the operators' policy, their
@@ -109,6 +110,9 @@ func decode(b []byte) (*contents, error) {
 	}
 	if len(c.Peer) != 0 && len(c.Peer) != ed25519.PublicKeySize {
 		return nil, damaged("peer key of %d bytes", len(c.Peer))
+	}
+	if len(c.Sets) > maxSets {
+		return nil, damaged("%d sets of shares", len(c.Sets))
 	}
 	for i, d := range c.Documents {
 		if d.Kind == "" || d.Version == 0 || i > 0 && d.Kind <= c.Documents[i-1].Kind {

@@ -16,7 +16,6 @@ package keystore
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -60,8 +59,8 @@ type Keystore struct {
 
 // Create makes the keystore and its device key. It never replaces one.
 func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
-	if len(passphrase) < minWords {
-		return nil, fault.New("keystore.weak-passphrase", "use at least 8 characters; six random words are better", "the passphrase has only %d characters", len(passphrase))
+	if err := strong(passphrase); err != nil {
+		return nil, err
 	}
 	path := filepath.Join(home, File)
 	if _, err := os.Lstat(path); err == nil {
@@ -87,6 +86,14 @@ func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	return ks, nil
 }
 
+// strong refuses a passphrase that can be tried out.
+func strong(passphrase []byte) error {
+	if len(passphrase) < minWords {
+		return fault.New("keystore.weak-passphrase", "use at least 8 characters; six random words are better", "the passphrase has only %d characters", len(passphrase))
+	}
+	return nil
+}
+
 // empty gives a keystore without contents. Its memory is locked before there is a
 // secret to keep in it.
 func empty(path string, passphrase []byte, chains Chains) (*Keystore, error) {
@@ -103,8 +110,7 @@ func (ks *Keystore) ready() error {
 	if err := ks.c.keep(ks.secrets); err != nil {
 		return err
 	}
-	pub := ed25519.NewKeyFromSeed(ks.c.Device).Public().(ed25519.PublicKey)
-	ks.device = Device{seed: ks.c.Device, public: bytes.Clone(pub)}
+	ks.device = newDevice(ks.c.Device)
 	return nil
 }
 
@@ -127,11 +133,18 @@ func Open(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 		return nil, err
 	}
 	// This generation opens, so the one before it is no longer needed.
-	if err := os.Remove(path + ".previous"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := ks.dropPrevious(); err != nil {
 		ks.Close()
-		return nil, fault.New("keystore.previous", "", "cannot remove the previous generation: %w", err)
+		return nil, err
 	}
 	return ks, nil
+}
+
+func (ks *Keystore) dropPrevious() error {
+	if err := os.Remove(ks.path + ".previous"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New("keystore.previous", "", "cannot remove the previous generation: %w", err)
+	}
+	return nil
 }
 
 // private refuses a keystore that is not there, or that others may read or change.
@@ -412,11 +425,4 @@ func NewSignatureID() (id bundle.SignatureID, err error) {
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80
 	return id, nil
-}
-
-// Fingerprint names the keystore for a person: the first 8 bytes, in hex, of
-// the device id.
-func (ks *Keystore) Fingerprint() string {
-	id := bundle.IDOf(ks.device.public)
-	return hex.EncodeToString(id[:8])
 }
