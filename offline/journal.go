@@ -10,6 +10,9 @@ import (
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/selftest"
 	"coldsign/shared/bundle"
+	"coldsign/shared/cli"
+	"coldsign/shared/durable"
+	"coldsign/shared/fault"
 	"coldsign/shared/quote"
 )
 
@@ -67,13 +70,34 @@ func (a *app) journalShow() error {
 	})
 }
 
+// journalNamed opens the copy that the command line names, or the home's journal.
+func (a *app) journalNamed() (*journal.Journal, error) {
+	if a.operand() == "" {
+		return a.openJournal()
+	}
+	raw, err := durable.ReadInput(a.operand(), a.con.In, journal.MaxCopy)
+	if err != nil {
+		return nil, err
+	}
+	return journal.Check(raw)
+}
+
 func (a *app) journalVerify() error {
 	if err := a.enter(); err != nil {
 		return err
 	}
-	j, err := a.openJournal()
+	j, err := a.journalNamed()
 	if err != nil {
 		return err
+	}
+	if a.opt.head != "" {
+		hash, err := hex.DecodeString(a.opt.head)
+		if err != nil || len(hash) != 32 {
+			return cli.Usagef("--head takes 64 hex digits: a head that \"journal verify\" printed")
+		}
+		if !j.Knows([32]byte(hash)) {
+			return fault.New("journal.rollback", "stop; this is an older copy, or another journal", "no entry of the journal is the head %s", a.opt.head)
+		}
 	}
 	n, head := j.Head()
 	dev := bundle.IDOf(j.Device())

@@ -33,7 +33,8 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   sign FILE --out FILE [--approve DIGEST] [--refuse ID]...   --approve only after a review here
   resend N --out FILE                           a bundle to the online half that was lost
   policy show | policy set --preset strict|compat
-  journal show | journal verify
+  journal show | journal verify [FILE] [--head HEX]    FILE: a copy made with --format raw; --head: one written down before
+  journal export --format csv|json|raw [--out FILE]
   selftest | version
 
 Everywhere: --home DIR, --json, --passphrase-file FILE, and for rehearsals --allow-network-interfaces, --allow-swap.
@@ -62,10 +63,10 @@ type app struct {
 // options are the flags of all commands; each command takes those it knows.
 type options struct {
 	link.Ends
-	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind string
-	json, allowNetwork, allowSwap, testnet, replace, dice                        bool
-	count                                                                        int
-	refuse                                                                       cli.List
+	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
+	json, allowNetwork, allowSwap, testnet, replace, dice                              bool
+	count                                                                              int
+	refuse                                                                             cli.List
 }
 
 // notGiven is a count that nobody types.
@@ -92,7 +93,8 @@ func commands() []cli.Command[*app] {
 		{Name: "policy show", Flags: everywhere(), Do: (*app).policyShow},
 		{Name: "policy set", Flags: everywhere("preset"), Do: (*app).policySet},
 		{Name: "journal show", Flags: everywhere(), Do: (*app).journalShow},
-		{Name: "journal verify", Flags: everywhere(), Do: (*app).journalVerify},
+		{Name: "journal verify", Flags: everywhere("head"), Max: 1, Do: (*app).journalVerify},
+		{Name: "journal export", Flags: everywhere("format", "out"), Do: (*app).journalExport},
 		{Name: "selftest", Flags: everywhere(), Do: (*app).selftest},
 		{Name: "version", Flags: everywhere(), Do: (*app).version},
 	}
@@ -138,7 +140,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 	o := &a.opt
 	text := map[string]*string{
 		"home": &o.home, "passphrase-file": &o.passphraseFile, "chain": &o.chain, "id": &o.id, "in": &o.in, "type": &o.kind,
-		"confirm": &o.confirm, "approve": &o.approve, "network": &o.network, "preset": &o.preset,
+		"confirm": &o.confirm, "approve": &o.approve, "network": &o.network, "preset": &o.preset, "head": &o.head,
 	}
 	yes := map[string]*bool{
 		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
