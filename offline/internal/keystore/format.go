@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"io"
+	"slices"
 
 	"filippo.io/age"
 	"github.com/fxamacker/cbor/v2"
@@ -35,6 +36,26 @@ type contents struct {
 
 	Documents []Document `cbor:"7,keyasint,omitempty"` // in ascending order of Kind, each once
 	Sets      []ShareSet `cbor:"8,keyasint,omitempty"` // oldest first
+
+	at map[bundle.SignatureID]int // where an entry is
+}
+
+// put adds an entry with an id that is not there yet.
+func (c *contents) put(e entry) {
+	if c.at == nil {
+		c.at = map[bundle.SignatureID]int{}
+	}
+	c.at[e.ID] = len(c.Entries)
+	c.Entries = append(c.Entries, e)
+}
+
+// cut takes entry i out.
+func (c *contents) cut(i int) {
+	delete(c.at, c.Entries[i].ID)
+	c.Entries = slices.Delete(c.Entries, i, i+1)
+	for ; i < len(c.Entries); i++ {
+		c.at[c.Entries[i].ID] = i
+	}
 }
 
 // Document names a file of the home that is in force: the operators' policy, their
@@ -51,6 +72,7 @@ type kind uint8
 const (
 	mnemonic  kind = 1 // BIP-39 text
 	singleKey kind = 2 // 32 bytes: secp256k1 scalar or Ed25519 seed (never the public half)
+	words     kind = 3 // text that another tool made a seed of as BIP-39 does, unchecked
 )
 
 type entry struct {
@@ -119,21 +141,21 @@ func decode(b []byte) (*contents, error) {
 			return nil, damaged("document %d is none, or out of order", i+1)
 		}
 	}
-	seen := make(map[bundle.SignatureID]bool, len(c.Entries))
-	for _, e := range c.Entries {
-		switch {
-		case seen[e.ID]:
+	c.at = make(map[bundle.SignatureID]int, len(c.Entries))
+	for i, e := range c.Entries {
+		if c.at[e.ID] = i; len(c.at) != i+1 {
 			return nil, damaged("signature id %s twice", e.ID)
+		}
+		switch {
 		case e.Kind == singleKey && len(e.Secret) != 32:
 			return nil, damaged("a key of %d bytes", len(e.Secret))
-		case e.Kind == mnemonic && (len(e.Secret) == 0 || len(e.Secret) > maxSecret):
+		case e.Kind != singleKey && (len(e.Secret) == 0 || len(e.Secret) > maxSecret):
 			return nil, damaged("a mnemonic of %d bytes", len(e.Secret))
-		case e.Kind != singleKey && e.Kind != mnemonic:
+		case e.Kind != singleKey && e.Kind != mnemonic && e.Kind != words:
 			return nil, damaged("entry of kind %d", e.Kind)
 		case e.Curve != chain.Secp256k1 && e.Curve != chain.Ed25519:
 			return nil, damaged("curve %d", e.Curve)
 		}
-		seen[e.ID] = true
 	}
 	return &c, nil
 }

@@ -34,9 +34,10 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "key "+k.pub
 
 // keyCache remembers derived keys for the life of an open keystore: a batch
 // uses the same few thousands of times. Wallet seeds cost 2048 HMACs each. What is
-// secret of it is in the keystore's secret memory.
+// secret of it is in secret memory of its own.
 type keyCache struct {
 	mu      sync.Mutex
+	secrets *memory.Arena
 	keys    map[string]*Key
 	nodes   map[string]*hd.Private
 	ed25519 map[bundle.SignatureID][]byte // BIP-39 seeds of Ed25519 wallets
@@ -46,19 +47,33 @@ type keyCache struct {
 func (c *keyCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, n := range c.nodes {
-		n.Wipe()
+	if c.secrets != nil {
+		c.secrets.Close()
 	}
-	for _, s := range c.ed25519 {
-		clear(s)
-	}
-	for _, k := range c.keys {
-		if k.ec != nil {
-			k.ec.Zero()
+	c.secrets, c.keys, c.nodes, c.ed25519 = nil, nil, nil, nil
+}
+
+// room is the cache's secret memory. The caller holds the lock.
+func (c *keyCache) room() (*memory.Arena, error) {
+	if c.secrets == nil {
+		a, err := memory.NewArena()
+		if err != nil {
+			return nil, err
 		}
-		clear(k.seed)
+		c.secrets = a
 	}
-	c.keys, c.nodes, c.ed25519 = nil, nil, nil
+	return c.secrets, nil
+}
+
+// key makes a key in the cache's memory.
+func (c *keyCache) key(curve chain.Curve, secret []byte) (*Key, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, err := c.room()
+	if err != nil {
+		return nil, err
+	}
+	return newKey(a, curve, secret)
 }
 
 // maxIndex bounds an index that proves ownership of an output: beyond it a
@@ -107,7 +122,7 @@ func (ks *Keystore) derive(e *entry, path []uint32) (*Key, error) {
 		if len(path) != 0 {
 			return nil, fault.New("key.path", "", "wallet %s is a single key and has no path %s", e.ID, chain.PathString(path))
 		}
-		return newKey(ks.secrets, e.Curve, e.Secret)
+		return ks.cache.key(e.Curve, e.Secret)
 	}
 	ch, ok := ks.chains.ByName(e.Chain)
 	if !ok {
@@ -126,7 +141,7 @@ func (ks *Keystore) derive(e *entry, path []uint32) (*Key, error) {
 			return nil, err
 		}
 		defer clear(secret[:])
-		return newKey(ks.secrets, chain.Ed25519, secret[:])
+		return ks.cache.key(chain.Ed25519, secret[:])
 	}
 	parent, err := ks.node(e, path[:len(path)-1])
 	if err != nil {
@@ -139,7 +154,7 @@ func (ks *Keystore) derive(e *entry, path []uint32) (*Key, error) {
 	defer child.Wipe()
 	secret := child.Secret()
 	defer clear(secret)
-	return newKey(ks.secrets, chain.Secp256k1, secret)
+	return ks.cache.key(chain.Secp256k1, secret)
 }
 
 // allowed says whether a wallet uses a path.
@@ -174,6 +189,9 @@ func Near(path, base []uint32) bool {
 }
 
 func (ks *Keystore) seed(e *entry) ([]byte, error) {
+	if e.Kind == words {
+		return hd.SeedFromText(e.Secret, nil)
+	}
 	m, err := hd.ParseMnemonic(e.Secret)
 	if err != nil {
 		return nil, err
@@ -188,11 +206,15 @@ func (ks *Keystore) edSeed(e *entry) ([]byte, error) {
 	if s, ok := ks.cache.ed25519[e.ID]; ok {
 		return s, nil
 	}
-	s, err := ks.seed(e)
-	if err == nil {
-		s, err = moved(ks.secrets, s)
-	}
+	a, err := ks.cache.room()
 	if err != nil {
+		return nil, err
+	}
+	s, err := ks.seed(e)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = moved(a, s); err != nil {
 		return nil, err
 	}
 	if ks.cache.ed25519 == nil {
@@ -210,7 +232,11 @@ func (ks *Keystore) node(e *entry, path []uint32) (n *hd.Private, err error) {
 	if n, ok := ks.cache.nodes[name]; ok {
 		return n, nil
 	}
-	if n, err = memory.New[hd.Private](ks.secrets); err != nil {
+	a, err := ks.cache.room()
+	if err != nil {
+		return nil, err
+	}
+	if n, err = memory.New[hd.Private](a); err != nil {
 		return nil, err
 	}
 	memory.Do(func() { err = ks.extend(n, e, path) })

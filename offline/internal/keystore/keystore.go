@@ -47,7 +47,7 @@ type Chains interface {
 // while it is being changed; Key may be called by several at once.
 type Keystore struct {
 	path       string
-	secrets    *memory.Arena // passphrase, contents and derived keys
+	secrets    *memory.Arena // passphrase and contents
 	passphrase []byte
 	device     Device
 	random     *hd.Source // one for all keys: it remembers what it gave
@@ -302,7 +302,7 @@ func (ks *Keystore) List() []Info {
 }
 
 func (e *entry) info() Info {
-	return Info{ID: e.ID, Chain: e.Chain, Testnet: e.Testnet, Mnemonic: e.Kind == mnemonic}
+	return Info{ID: e.ID, Chain: e.Chain, Testnet: e.Testnet, Mnemonic: e.Kind != singleKey}
 }
 
 // Find gives the entry with the given id.
@@ -315,8 +315,8 @@ func (ks *Keystore) Find(id bundle.SignatureID) (Info, error) {
 }
 
 func (ks *Keystore) entry(id bundle.SignatureID) (*entry, error) {
-	i := slices.IndexFunc(ks.c.Entries, func(e entry) bool { return e.ID == id })
-	if i < 0 {
+	i, ok := ks.c.at[id]
+	if !ok {
 		return nil, fault.New("wallet.missing", "see \"coldsign-offline wallet list\"", "no wallet %s in this keystore", id)
 	}
 	return &ks.c.Entries[i], nil
@@ -347,33 +347,58 @@ func (ks *Keystore) NewWallet(chainName string, testnet bool, dice string, now t
 
 // Import adds a mnemonic, or a private key in the chain's own text form. The
 // caller saves. text is wiped by the caller.
-func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (info Info, err error) {
+func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (Info, error) {
+	return ks.ImportAs(Typed, id, chainName, testnet, text, now)
+}
+
+// ImportAs is Import of a secret whose form is known.
+func (ks *Keystore) ImportAs(form Form, id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (info Info, err error) {
 	ch, ok := ks.chains.ByName(chainName)
 	if !ok {
 		return Info{}, unknownChain(chainName)
 	}
 	memory.Do(func() {
 		e := entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix()}
-		if e.Kind, e.Secret, err = secretOf(ch.Wallet, bytes.TrimSpace(text), testnet); err == nil {
+		if e.Kind, e.Secret, err = form.read(ch.Wallet, text, testnet); err == nil {
 			info, err = ks.add(e)
 		}
 	})
 	return info, err
 }
 
-// secretOf reads a mnemonic, which has white space in it (U+3000 of Japanese too),
-// or a private key.
-func secretOf(w chain.Wallet, text []byte, testnet bool) (kind, []byte, error) {
-	if !bytes.ContainsFunc(text, unicode.IsSpace) {
+// Form says what the text of a secret is.
+type Form uint8
+
+// The forms. What people type is Typed: a mnemonic has white space in it (U+3000 of
+// Japanese too), a private key has none. Other tools' files say which it is. Words
+// are what such a tool made a seed of, maybe without checking them: they are kept as
+// a mnemonic if they are one in its canonical form, and else as the text they are.
+const (
+	Typed Form = iota
+	PrivateKey
+	Words
+)
+
+func (f Form) read(w chain.Wallet, text []byte, testnet bool) (kind, []byte, error) {
+	if f == Typed {
+		text = bytes.TrimSpace(text)
+	}
+	if f == PrivateKey || f == Typed && !bytes.ContainsFunc(text, unicode.IsSpace) {
 		secret, err := w.ParseKey(memory.Text(text), testnet)
 		return singleKey, secret, err
 	}
 	m, err := hd.ParseMnemonic(text)
-	if err != nil {
+	if err != nil && f == Typed {
 		return mnemonic, nil, err
 	}
-	defer m.Wipe()
-	return mnemonic, m.Text(), nil
+	if err == nil {
+		defer m.Wipe()
+		if canonical := m.Text(); f == Typed || bytes.Equal(canonical, text) {
+			return mnemonic, canonical, nil
+		}
+	}
+	// Deriving, in add, proves that a seed can be made of it.
+	return words, bytes.Clone(text), nil
 }
 
 func unknownChain(name string) error {
@@ -391,15 +416,19 @@ func (ks *Keystore) add(e entry) (Info, error) {
 	if _, err := ks.entry(e.ID); err == nil {
 		return Info{}, fault.New("wallet.exists", "give another --id", "signature id %s is taken", e.ID)
 	}
+	if len(e.Secret) == 0 || len(e.Secret) > maxSecret {
+		return Info{}, fault.New("wallet.length", "", "a secret of %d bytes", len(e.Secret))
+	}
 	e.Curve = ch.Wallet.Derivation().Curve
 	var err error
 	if e.Secret, err = moved(ks.secrets, e.Secret); err != nil {
 		return Info{}, err
 	}
-	ks.c.Entries = append(ks.c.Entries, e)
+	ks.c.put(e)
 	// Deriving proves that the secret is usable before anything is saved.
 	if _, err := ks.Key(e.ID, ks.path0(&e)); err != nil {
-		ks.c.Entries = ks.c.Entries[:len(ks.c.Entries)-1]
+		clear(e.Secret)
+		ks.c.cut(len(ks.c.Entries) - 1)
 		return Info{}, err
 	}
 	return e.info(), nil
@@ -412,7 +441,7 @@ func (ks *Keystore) Remove(id bundle.SignatureID) error {
 		return err
 	}
 	clear(e.Secret)
-	ks.c.Entries = slices.DeleteFunc(ks.c.Entries, func(e entry) bool { return e.ID == id })
+	ks.c.cut(ks.c.at[id])
 	ks.cache.forget()
 	return nil
 }
@@ -426,3 +455,7 @@ func NewSignatureID() (id bundle.SignatureID, err error) {
 	id[8] = id[8]&0x3f | 0x80
 	return id, nil
 }
+
+// Forget drops the keys that were derived, and their memory: who goes through
+// thousands of wallets calls it now and then. No Key given before may be used after.
+func (ks *Keystore) Forget() { ks.cache.forget() }

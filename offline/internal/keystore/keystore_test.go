@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -357,7 +358,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"keystore.version": func(c *contents) { c.Version = 2 },
 		"peer":             func(c *contents) { c.Peer = make([]byte, 31) },
 		"twice":            func(c *contents) { c.Entries = append(c.Entries, c.Entries[0]) },
-		"kind":             func(c *contents) { c.Entries[0].Kind = 3 },
+		"kind":             func(c *contents) { c.Entries[0].Kind = 4 },
 		"no kind":          func(c *contents) { c.Entries[0].Kind = 0 },
 		"curve":            func(c *contents) { c.Entries[0].Curve = 0 },
 		"short key":        func(c *contents) { c.Entries[1].Secret = c.Entries[1].Secret[:31] },
@@ -616,6 +617,14 @@ func TestNothingPrintsSecrets(t *testing.T) {
 	}
 }
 
+// faults reports whether f touches memory that is not there.
+func faults(f func()) (faulted bool) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() { faulted = recover() != nil }()
+	f()
+	return false
+}
+
 func TestClose(t *testing.T) {
 	ks := quick(t)
 	btc := imported(t, ks, "BTC", true, junk)
@@ -630,9 +639,12 @@ func TestClose(t *testing.T) {
 	if k.ec.Key.IsZero() {
 		t.Fatal("no key to lose")
 	}
-	ks.cache.forget()
-	if !k.ec.Key.IsZero() {
+	ks.Forget()
+	if !faults(func() { _ = k.ec.Key.IsZero() }) {
 		t.Error("a derived key outlived the cache")
+	}
+	if again, err := ks.Key(btc.ID, path); err != nil || again.Public() != k.Public() {
+		t.Errorf("another key afterwards: %v", err)
 	}
 	d := ks.Device()
 	ks.Close()
