@@ -55,7 +55,7 @@ func Check(raw []byte) (*Journal, error) {
 	n := uint64(len(j.entries))
 	switch {
 	case len(rest) != countSize:
-		return nil, j.cut("the count after entry %d is not whole, or more follows", n)
+		return nil, j.cut("entry %d is missing or not whole, or the count is", n+1)
 	case binary.BigEndian.Uint64(rest[4:]) != n:
 		return nil, j.cut("entry %d is missing, or the count of %d is wrong", n+1, binary.BigEndian.Uint64(rest[4:]))
 	case n == 0:
