@@ -65,7 +65,7 @@ func Check(raw []byte) (*Journal, error) {
 }
 
 func (j *Journal) cut(format string, args ...any) error {
-	return fault.New("journal.truncated", "stop; compare with an earlier copy, and with the head that was written down", "the journal was cut: "+format, args...)
+	return fault.New("journal.truncated", "stop; compare with an earlier copy and with the head that was written down; a whole copy is made by journal export --format raw", "the journal was cut: "+format, args...)
 }
 
 // Knows reports whether an entry has this hash: the head of a time before. Without
