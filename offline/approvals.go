@@ -1,40 +1,108 @@
 package main
 
 import (
+	"crypto/sha256"
+
+	"coldsign/offline/internal/approve"
+	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/policy"
 	"coldsign/offline/internal/review"
+	"coldsign/shared/bundle"
+	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 )
 
 // policy gives the rules in force.
 func (s *session) policy() (policy.Policy, error) { return policy.Preset(s.ks.Preset()) }
 
-// approvers gives the operators who approved this very batch, by role: each name
-// once. A person at the console who names nobody counts for nobody.
-func (s *session) approvers(*review.Batch) (map[string][]string, error) { return nil, nil }
+// operators gives the people of a policy.
+func operators(p policy.Policy) ([]approve.Operator, error) {
+	list := make([]approve.Operator, len(p.Operators))
+	for i, o := range p.Operators {
+		key, err := approve.ParseKey(o.Key)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = approve.Operator{Name: o.Name, Key: key, Roles: o.Roles}
+	}
+	return list, nil
+}
 
-// changers gives the operators of policy.RolePolicy who signed a document: the
-// bytes of its file.
-func (s *session) changers([]byte) ([]string, error) { return nil, nil }
+// statement is what an operator signs to approve a batch, but for its end.
+func (s *session) statement(batch *review.Batch, shown []byte) (approve.Statement, error) {
+	p, err := s.policy()
+	d, _ := s.ks.Document("policy")
+	return approve.Statement{
+		Device: bundle.IDOf(s.ks.Device().Public()).String(), Bundle: batch.Digest, Words: review.Words(batch.Digest),
+		Sequence: batch.Header.Sequence, Verdicts: [32]byte(shown[len(batch.Digest):]),
+		Policy: p.Name, Version: p.Version, Rules: d.Digest, Totals: batch.TotalLines(),
+	}, err
+}
+
+// gather reads the approvals that --approval names, of what has the digest. read
+// gives what a file's signature is made of, and where it is.
+func (s *session) gather(digest [32]byte, read func(file string) (message []byte, signature string, err error)) (approve.Approval, error) {
+	a := approve.About(digest)
+	p, err := s.policy()
+	if err != nil {
+		return approve.Approval{}, err
+	}
+	people, err := operators(p)
+	if err != nil {
+		return approve.Approval{}, err
+	}
+	for _, file := range s.opt.approval {
+		message, signature, err := read(file)
+		if err != nil {
+			return approve.Approval{}, err
+		}
+		sig, err := durable.Read(signature, approve.MaxSignature)
+		if err != nil {
+			return approve.Approval{}, err
+		}
+		o, err := approve.Who(people, message, sig)
+		if err == nil {
+			err = a.Add(o)
+		}
+		if err != nil {
+			return approve.Approval{}, fault.New(fault.Code(err), "", "%q: %w", file, err)
+		}
+	}
+	return a, nil
+}
+
+// latest is the latest time that this machine has ever told.
+func (s *session) latest() int64 {
+	now := s.now().Unix()
+	for _, e := range s.j.Entries() {
+		now = max(now, e.Time)
+	}
+	return now
+}
+
+// quorum gathers the approvals of a batch. An approval ends by the latest time that
+// the journal knows: a clock that is set back revives none.
+func (s *session) quorum(want approve.Statement) (approve.Approval, error) {
+	now := s.latest()
+	return s.gather(want.Bundle, func(file string) ([]byte, string, error) {
+		text, err := durable.Read(file, approve.MaxStatement)
+		if err == nil {
+			err = want.Check(text, now)
+		}
+		return text, file + ".minisig", err
+	})
+}
 
 // approved stops where a request would be signed that too few operators approved.
-func (s *session) approved(batch *review.Batch) error {
-	var names map[string][]string
+func approved(batch *review.Batch, a approve.Approval) error {
 	for i := range batch.Items {
 		it := &batch.Items[i]
 		if !it.Verdict.Allow || it.Repeat {
 			continue
 		}
 		for _, n := range it.Verdict.Needs {
-			if names == nil {
-				var err error
-				if names, err = s.approvers(batch); err != nil {
-					return err
-				}
-			}
-			if have := len(names[n.Role]); have < n.Count {
-				return fault.New("approve.missing", "have the batch approved and give --approval FILE, or --refuse the request",
-					"request %s needs %d of role %s, and %d approved", it.Request.ID, n.Count, n.Role, have)
+			if err := a.Meets(n.Count, n.Role, it.Request.Requester); err != nil {
+				return fault.New(fault.Code(err), "have others approve the batch and give --approval FILE, or --refuse the request", "request %s: %s", it.Request.ID, what(err))
 			}
 		}
 	}
@@ -42,16 +110,26 @@ func (s *session) approved(batch *review.Batch) error {
 }
 
 // changeable asks whether a new document has the approvals that the policy in force
-// wants.
-func (s *session) changeable(raw []byte) error {
+// wants, and gives those who approved.
+func (s *session) changeable(raw []byte) ([]journal.Approver, error) {
 	p, err := s.policy()
-	if err != nil || p.Change == 0 {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	names, err := s.changers(raw)
-	if err == nil && len(names) < p.Change {
-		err = fault.New("approve.missing", "have operators sign the file with minisign and give --approval FILE.minisig",
-			"it needs %d of role %s, and %d approved", p.Change, policy.RolePolicy, len(names))
+	a, err := s.gather(sha256.Sum256(raw), func(file string) ([]byte, string, error) { return raw, file, nil })
+	if err == nil {
+		err = a.Meets(p.Change, policy.RolePolicy, "")
 	}
-	return err
+	if fault.Is(err, "approve.missing") {
+		err = fault.New("approve.missing", "have operators sign the file (minisign -Sm FILE) and give --approval FILE.minisig", "%s", what(err))
+	}
+	return approvers(a), err
+}
+
+// approvers is what the journal keeps of an approval.
+func approvers(a approve.Approval) (list []journal.Approver) {
+	for _, o := range a.By() {
+		list = append(list, journal.Approver{Name: o.Name, Key: o.Key.String()})
+	}
+	return list
 }

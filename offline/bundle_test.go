@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"coldsign/offline/internal/approve"
 	"coldsign/offline/internal/console"
 	"coldsign/offline/internal/harden"
 	"coldsign/offline/internal/journal"
@@ -174,7 +175,7 @@ func TestFileChangesAfterReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.opt.Out = filepath.Join(dir, "a.cbor")
-	if err := s.decide(b, batch); err != nil {
+	if err := s.decide(b, batch, approve.About(batch.Digest)); err != nil {
 		t.Fatal(err)
 	}
 	want, err := bundle.Open(good, newDevice(9).Public())
@@ -218,7 +219,7 @@ func TestCrashAfterTheJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.opt.Out = filepath.Join(dir, "a.cbor")
-	if err := s.decide(b, batch); err != nil {
+	if err := s.decide(b, batch, approve.About(batch.Digest)); err != nil {
 		t.Fatal(err)
 	}
 	first, err := os.ReadFile(s.opt.Out)
@@ -309,7 +310,7 @@ func TestPairingCutShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.opt.Out = filepath.Join(dir, "a.cbor")
-	if err := s.decide(b, batch); err != nil {
+	if err := s.decide(b, batch, approve.About(batch.Digest)); err != nil {
 		t.Fatal(err)
 	}
 	s.close()

@@ -290,10 +290,8 @@ func (s *session) signForeign(m frame.Message) error {
 		return err
 	}
 	shown := batch.Shown()
-	if err := s.refuseNamed(batch); err != nil {
-		return err
-	}
-	if err := s.approved(batch); err != nil {
+	a, err := s.asked(batch, shown)
+	if err != nil {
 		return err
 	}
 	repeat := !slices.ContainsFunc(batch.Items, func(it review.Item) bool { return !it.Repeat })
@@ -310,7 +308,7 @@ func (s *session) signForeign(m frame.Message) error {
 	receipts := batch.Sign(s.waived)
 	signing := s.decisions(batch.Digest, 0, receipts)
 	if !repeat {
-		if _, err := s.record(journal.Entry{Kind: journal.Foreign, Text: f.asked.Form, Sign: signing}); err != nil {
+		if _, err := s.record(journal.Entry{Kind: journal.Foreign, Text: f.asked.Form, Sign: signing, Approved: approvers(a)}); err != nil {
 			return err
 		}
 	}

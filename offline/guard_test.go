@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"coldsign/offline/internal/approve"
 	"coldsign/offline/internal/harden"
 	"coldsign/shared/bundle"
 	"coldsign/shared/fault"
@@ -68,7 +69,7 @@ func TestWaivedStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.opt.Out = filepath.Join(dir, "a.cbor")
-	if err := s.decide(b, batch); err != nil {
+	if err := s.decide(b, batch, approve.About(batch.Digest)); err != nil {
 		t.Fatal(err)
 	}
 	want, err := os.ReadFile(s.opt.Out)

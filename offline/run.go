@@ -31,6 +31,10 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   keys export --id ID --format ur [--type T] --qr      one wallet's public key for another wallet
   review FILE [--network NAME]                  what signing would do
   sign FILE --out FILE [--approve DIGEST] [--refuse ID]...   --approve only after a review here
+       [--approval FILE]...                     what operators approved; each FILE.minisig beside it
+  approve FILE --out APPROVAL [--expires 24h]   what operators sign, here or elsewhere: minisign -Sm APPROVAL
+       [--operator-key KEYFILE [--operator-passphrase-file FILE] [--approve DIGEST]]    signs it here
+  operator new --out KEYFILE                    an operator's minisign key pair
   resend N --out FILE                           a bundle to the online half that was lost
   policy show | policy set --preset strict|compat
   journal show | journal verify [FILE] [--head HEX]    FILE: a copy made with --format raw; --head: one written down before
@@ -63,6 +67,7 @@ type app struct {
 // options are the flags of all commands; each command takes those it knows.
 type options struct {
 	link.Ends
+	operatorOptions
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
 	json, allowNetwork, allowSwap, testnet, replace, dice                              bool
 	count                                                                              int
@@ -88,7 +93,9 @@ func commands() []cli.Command[*app] {
 		{Name: "pair", Flags: everywhere(link.OutFlags(link.InFlags("in", "confirm", "replace")...)...), Do: (*app).pair},
 		{Name: "keys export", Flags: everywhere(link.OutFlags("id", "type")...), Do: (*app).keysExport},
 		{Name: "review", Flags: everywhere(link.InFlags("network")...), Max: 1, Do: (*app).review},
-		{Name: "sign", Flags: everywhere(link.OutFlags(link.InFlags("approve", "refuse", "network")...)...), Max: 1, Do: (*app).sign},
+		{Name: "sign", Flags: everywhere(link.OutFlags(link.InFlags("approve", "approval", "refuse", "network")...)...), Max: 1, Do: (*app).sign},
+		{Name: "approve", Flags: everywhere(link.InFlags("out", "expires", "approve", "operator-key", "operator-passphrase-file", "network")...), Max: 1, Do: (*app).approveBatch},
+		{Name: "operator new", Flags: everywhere("out", "operator-passphrase-file"), Do: (*app).operatorNew},
 		{Name: "resend", Flags: everywhere(link.OutFlags()...), Min: 1, Max: 1, Do: (*app).resend},
 		{Name: "policy show", Flags: everywhere(), Do: (*app).policyShow},
 		{Name: "policy set", Flags: everywhere("preset"), Do: (*app).policySet},
@@ -146,7 +153,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
-	case o.Ends.Define(fs, name):
+	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"coldsign/offline/internal/approve"
 	"coldsign/offline/internal/console"
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/memory"
@@ -145,17 +146,31 @@ func (a *app) sign() error {
 			return err
 		}
 		shown := batch.Shown()
-		if err := s.refuseNamed(batch); err != nil {
-			return err
-		}
-		if err := s.approved(batch); err != nil {
+		a, err := s.asked(batch, shown)
+		if err != nil {
 			return err
 		}
 		if err := s.approve(batch, shown); err != nil {
 			return err
 		}
-		return s.decide(b, batch)
+		return s.decide(b, batch, a)
 	})
+}
+
+// asked takes the approvals of a batch as it was shown, and marks what is refused.
+func (s *session) asked(batch *review.Batch, shown []byte) (approve.Approval, error) {
+	want, err := s.statement(batch, shown)
+	if err != nil {
+		return approve.Approval{}, err
+	}
+	if err := s.refuseNamed(batch); err != nil {
+		return approve.Approval{}, err
+	}
+	a, err := s.quorum(want)
+	if err != nil {
+		return approve.Approval{}, err
+	}
+	return a, approved(batch, a)
 }
 
 // refuseNamed marks the requests that --refuse names.
@@ -185,35 +200,14 @@ func (s *session) refuseNamed(batch *review.Batch) error {
 // a review that showed these very verdicts: the digest alone is known to the
 // online half too.
 func (s *session) approve(batch *review.Batch, shown []byte) error {
-	digest := hex.EncodeToString(batch.Digest[:])
 	if batch.Undecided() && s.opt.approve == "" {
 		return nil // everything is put off: nothing to say yes or no to
 	}
-	if s.opt.approve != "" {
-		if !strings.EqualFold(s.opt.approve, digest) {
-			return fault.New("approve.digest", "review the bundle and give its digest", "the digest given is not that of this bundle, %s", digest)
-		}
-		if !s.j.Shown(shown) {
-			return fault.New("approve.unseen", "run \"coldsign-offline review\" on it, read it, and approve then", "nobody was shown this bundle with the verdicts it has now")
-		}
-		return nil
-	}
-	if !s.con.Terminal() {
-		return fault.New("approve.terminal", "review the bundle, then run again with --approve DIGEST", "there is no terminal to ask on")
-	}
-	if err := s.showText(s.con.Err, batch, false); err != nil {
-		return err
-	}
-	if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: batch.Shown()}); err != nil {
-		return err
-	}
-	memory.Collect() // a person may take an hour
-	first := strings.Join(strings.Fields(review.Words(batch.Digest))[:2], " ")
-	typed, err := s.con.Ask("\nto sign, type the first two words of the batch digest\nto refuse everything, type refuse\nanything else stops: ")
+	yes, typed, err := s.agrees(batch, shown, "\nto sign, type the first two words of the batch digest\nto refuse everything, type refuse\nanything else stops: ")
 	switch {
 	case err != nil:
 		return err
-	case console.Same(typed, first):
+	case yes:
 		return nil
 	case console.Same(typed, "refuse"):
 		for i := range batch.Items {
@@ -224,9 +218,39 @@ func (s *session) approve(batch *review.Batch, shown []byte) error {
 	return fault.New("approve.stopped", "nothing was signed and nothing was written", "not approved")
 }
 
+// agrees asks a person, or takes --approve for a yes; else it gives what was typed.
+func (s *session) agrees(batch *review.Batch, shown []byte, question string) (yes bool, typed string, err error) {
+	digest := hex.EncodeToString(batch.Digest[:])
+	if s.opt.approve != "" {
+		if !strings.EqualFold(s.opt.approve, digest) {
+			return false, "", fault.New("approve.digest", "review the bundle and give its digest", "the digest given is not that of this bundle, %s", digest)
+		}
+		if !s.j.Shown(shown) {
+			return false, "", fault.New("approve.unseen", "run \"coldsign-offline review\" on it, read it, and approve then", "nobody was shown this bundle with the verdicts it has now")
+		}
+		return true, "", nil
+	}
+	if !s.con.Terminal() {
+		return false, "", fault.New("approve.terminal", "review the bundle, then run again with --approve DIGEST", "there is no terminal to ask on")
+	}
+	if err := s.showText(s.con.Err, batch, false); err != nil {
+		return false, "", err
+	}
+	if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: batch.Shown()}); err != nil {
+		return false, "", err
+	}
+	memory.Collect() // a person may take an hour
+	first := strings.Join(strings.Fields(review.Words(batch.Digest))[:2], " ")
+	typed, err = s.con.Ask(question)
+	return err == nil && console.Same(typed, first), typed, err
+}
+
 // decide makes the receipts, writes the decision to the journal, and only then
 // lets a signature out.
-func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
+func (s *session) decide(b *bundle.Bundle, batch *review.Batch, a approve.Approval) error {
+	if !a.Covers(batch.Digest) {
+		return fault.New("approve.missing", "", "nobody approved this batch")
+	}
 	receipts := batch.Sign(s.waived)
 	place := s.next()
 	signing := s.decisions(b.Digest(), b.Sequence, receipts)
@@ -235,7 +259,7 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch) error {
 		return err
 	}
 	place.Digest = sha256.Sum256(raw)
-	if _, err := s.record(journal.Entry{Kind: journal.Decided, Out: place, Sign: signing}); err != nil {
+	if _, err := s.record(journal.Entry{Kind: journal.Decided, Out: place, Sign: signing, Approved: approvers(a)}); err != nil {
 		return err
 	}
 	if err := s.keep(place.Sequence, raw); err != nil {

@@ -73,7 +73,14 @@ func (c *Console) Wipe() {
 }
 
 // Secret reads a line without echo, from the terminal. It is valid until Wipe.
-func (c *Console) Secret(question string) ([]byte, error) {
+func (c *Console) Secret(question string) ([]byte, error) { return c.line(question, silence) }
+
+// Line is Secret with echo, for what is too long to be typed blind.
+func (c *Console) Line(question string) ([]byte, error) {
+	return c.line(question, func(int) (func(), error) { return func() {}, nil })
+}
+
+func (c *Console) line(question string, silence func(fd int) (loud func(), err error)) ([]byte, error) {
 	if !c.Terminal() {
 		return nil, fault.New("console.terminal", "give --passphrase-file FILE", "there is no terminal to ask for the passphrase")
 	}
@@ -92,6 +99,9 @@ func (c *Console) Secret(question string) ([]byte, error) {
 	fmt.Fprintln(c.Err)
 	return b, err
 }
+
+// Clear empties the screen, and what could be scrolled back to.
+func (c *Console) Clear() { fmt.Fprint(c.Err, "\x1b[H\x1b[2J\x1b[3J") }
 
 // typed reads a line into the room that b has.
 func typed(in io.Reader, b []byte) ([]byte, error) {
@@ -114,14 +124,19 @@ func typed(in io.Reader, b []byte) ([]byte, error) {
 // Passphrase reads the passphrase from file, or asks. With confirm it is asked
 // twice.
 func (c *Console) Passphrase(file string, confirm bool) ([]byte, error) {
+	return c.PassphraseOf("passphrase", file, confirm)
+}
+
+// PassphraseOf is Passphrase where there are several: what names it.
+func (c *Console) PassphraseOf(what, file string, confirm bool) ([]byte, error) {
 	if file != "" {
 		return c.fromFile(file)
 	}
-	p, err := c.Secret("passphrase: ")
+	p, err := c.Secret(what + ": ")
 	if err != nil || !confirm {
 		return p, err
 	}
-	again, err := c.Secret("passphrase again: ")
+	again, err := c.Secret(what + " again: ")
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +145,14 @@ func (c *Console) Passphrase(file string, confirm bool) ([]byte, error) {
 		return nil, fault.New("keystore.passphrase", "start again", "the two passphrases differ")
 	}
 	return p, nil
+}
+
+// OperatorPassphrase reads the passphrase of an operator's key from file, or asks.
+func (c *Console) OperatorPassphrase(file string) ([]byte, error) {
+	if file != "" {
+		return c.fromFile(file)
+	}
+	return c.Secret("passphrase of the operator's key: ")
 }
 
 func (c *Console) fromFile(name string) ([]byte, error) {

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"aead.dev/minisign"
+
+	"coldsign/offline/internal/approve"
+	"coldsign/offline/internal/policy"
+	"coldsign/offline/internal/review"
+	"coldsign/shared/fault"
+)
+
+// person gives an operator's minisign key, which follows from the name.
+func person(name string) (secret minisign.PrivateKey, public string, err error) {
+	seed := sha256.Sum256([]byte(name))
+	pub, secret, err := minisign.GenerateKey(bytes.NewReader(seed[:]))
+	return secret, pub.String(), err
+}
+
+// pending gives a session and the batch of a bundle that asks for the items.
+func pending(t *testing.T, items ...string) (*session, *review.Batch, func(approve.Approval) error) {
+	t.Helper()
+	s, dir := unlocked(t)
+	raw, err := order{from: newDevice(9), to: s.ks.Device().Public(), sequence: 1, items: items}.seal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := filepath.Join(dir, "in.cbor")
+	if err := os.WriteFile(in, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, _, _, err := s.received(file(t, in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := s.batch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.opt.Out = filepath.Join(dir, "a.cbor")
+	return s, batch, func(a approve.Approval) error { return s.decide(b, batch, a) }
+}
+
+// TestZeroApproval: it signs nothing, and neither does that of another batch.
+func TestZeroApproval(t *testing.T) {
+	s, batch, decide := pending(t, "1")
+	before := len(s.j.Entries())
+	for _, a := range []approve.Approval{{}, approve.About([32]byte{}), approve.About([32]byte{1})} {
+		if err := decide(a); !fault.Is(err, "approve.missing") {
+			t.Errorf("%v", err)
+		}
+	}
+	if len(s.j.Entries()) != before {
+		t.Error("something was decided")
+	}
+	if err := decide(approve.About(batch.Digest)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNeeds: each request's own needs, its own requester left out.
+func TestNeeds(t *testing.T) {
+	_, batch, _ := pending(t, "1", "2", "3")
+	batch.Items[1].Request.Requester = "Bob"
+	by := func(names ...string) approve.Approval {
+		a := approve.About(batch.Digest)
+		for _, n := range names {
+			_, public, err := person(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			key, err := approve.ParseKey(public)
+			if err == nil {
+				err = a.Add(approve.Operator{Name: n, Key: key, Roles: []string{"approver"}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return a
+	}
+	two := []policy.Need{{Count: 2, Role: "approver"}}
+	for _, c := range []struct {
+		needs [3][]policy.Need
+		by    []string
+		code  string
+	}{
+		{by: nil},
+		{needs: [3][]policy.Need{two}, by: nil, code: "approve.missing"},
+		{needs: [3][]policy.Need{two}, by: []string{"alice"}, code: "approve.missing"},
+		{needs: [3][]policy.Need{two}, by: []string{"alice", "bob"}},
+		{needs: [3][]policy.Need{1: two}, by: []string{"alice", "bob"}, code: "approve.requester"},
+		{needs: [3][]policy.Need{1: two}, by: []string{"alice", "carol"}},
+		{needs: [3][]policy.Need{two, two, two}, by: []string{"alice", "bob", "carol"}},
+		{needs: [3][]policy.Need{2: append(two, policy.Need{Count: 1, Role: "auditor"})}, by: []string{"alice", "bob", "carol"}, code: "approve.missing"},
+	} {
+		for i := range batch.Items {
+			batch.Items[i].Verdict.Needs = c.needs[i]
+		}
+		err := approved(batch, by(c.by...))
+		if c.code == "" && err != nil || c.code != "" && !fault.Is(err, c.code) {
+			t.Errorf("%v by %v: %v", c.needs, c.by, err)
+		}
+	}
+	// What is refused anyway, and what was decided before, needs nobody.
+	batch.Items[0].Verdict.Needs, batch.Items[2].Verdict.Needs = two, two
+	batch.Items[1].Verdict.Needs = nil
+	batch.Items[0].Refuse()
+	batch.Items[2].Repeat = true
+	if err := approved(batch, by()); err != nil {
+		t.Error(err)
+	}
+}
