@@ -69,12 +69,15 @@ func (a *app) enter() error {
 		return err
 	}
 	o := &a.opt
-	list := append(harden.Reads(o.passphraseFile, o.in, a.operand(), o.Scan, o.ScanImages), harden.Access{Path: o.home, Write: true})
+	list := append(harden.Reads(o.passphraseFile, o.newPassphraseFile, o.in, a.operand(), o.Scan, o.ScanImages), harden.Access{Path: o.home, Write: true})
 	list = append(list, harden.Reads(o.operatorKey, o.operatorPass)...)
 	for _, file := range o.approval {
 		list = append(list, harden.Reads(file, file+".minisig")...)
 	}
 	list = append(list, harden.Writes(o.Out, o.Dir, o.GIF, o.HTML, o.PDF, o.Text)...)
+	if o.sharesDir != "" {
+		list = append(list, harden.Access{Path: o.sharesDir, Write: o.shares != ""})
+	}
 	if o.ScanCamera != "" {
 		list = append(list, harden.Access{Path: o.ScanCamera, Write: true})
 	}

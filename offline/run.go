@@ -39,6 +39,11 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   policy show | policy set --preset strict|compat
   journal show | journal verify [FILE] [--head HEX]    FILE: a copy made with --format raw; --head: one written down before
   journal export --format csv|json|raw [--out FILE]
+  backup --out FILE [--new-passphrase | --new-passphrase-file FILE]    a copy of the keystore, under its passphrase or another
+  backup --out FILE --shares 2of3|2:2of3,3of5 [--share-qr | --shares-dir DIR]    under a key that is shared (SLIP-39)
+  backup verify FILE [--shares | --shares-dir DIR]     the drill: opens it, says what is in it, changes nothing
+  restore FILE [--shares | --shares-dir DIR] [--new-passphrase-file FILE]    a new home, with a new device key
+  passphrase [--new-passphrase-file FILE]       change it; older copies open with the old one
   selftest | version
 
 Everywhere: --home DIR, --json, --passphrase-file FILE, and for rehearsals --allow-network-interfaces, --allow-swap.
@@ -67,6 +72,7 @@ type app struct {
 // options are the flags of all commands; each command takes those it knows.
 type options struct {
 	link.Ends
+	copying
 	operatorOptions
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
 	json, allowNetwork, allowSwap, testnet, replace, dice                              bool
@@ -83,7 +89,7 @@ func everywhere(more ...string) []string {
 }
 
 func commands() []cli.Command[*app] {
-	return []cli.Command[*app]{
+	return append(backupCommands(), []cli.Command[*app]{
 		{Name: "init", Flags: everywhere(), Do: (*app).initHome},
 		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice"), Do: (*app).walletNew},
 		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id"), Do: (*app).walletImport},
@@ -104,7 +110,7 @@ func commands() []cli.Command[*app] {
 		{Name: "journal export", Flags: everywhere("format", "out"), Do: (*app).journalExport},
 		{Name: "selftest", Flags: everywhere(), Do: (*app).selftest},
 		{Name: "version", Flags: everywhere(), Do: (*app).version},
-	}
+	}...)
 }
 
 // run is the whole program, for tests too; wall shuts the process in.
@@ -153,7 +159,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
-	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name):
+	case o.Ends.Define(fs, name), o.copying.define(fs, name), o.operatorOptions.define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:
