@@ -28,6 +28,8 @@ type entryJSON struct {
 	Out    uint64       `json:"out,omitempty"`
 	Items  []itemResult `json:"items,omitempty"`
 	Waived []string     `json:"waived,omitempty"` // what was overlooked when it was decided
+
+	Approved []string `json:"approved,omitempty"` // the operators who approved it
 }
 
 // journalShow needs no passphrase: the journal holds no secret.
@@ -42,6 +44,9 @@ func (a *app) journalShow() error {
 	entries := make([]entryJSON, len(j.Entries()))
 	for i, e := range j.Entries() {
 		x := entryJSON{Number: e.Number, Time: time.Unix(e.Time, 0).UTC().Format(time.RFC3339), Kind: e.Kind.String(), Text: e.Text, Data: hex.EncodeToString(e.Data)}
+		for _, p := range e.Approved {
+			x.Approved = append(x.Approved, p.Name+" "+p.Key)
+		}
 		if e.Out != nil {
 			x.Out = e.Out.Sequence
 		}
@@ -58,6 +63,9 @@ func (a *app) journalShow() error {
 			line := fmt.Sprintf("%6d  %s  %-8s %s", x.Number, x.Time, x.Kind, quote.Line(strings.TrimSpace(x.Text+" "+x.Bundle+x.Data)))
 			if _, err := fmt.Fprintln(w, line); err != nil {
 				return err
+			}
+			for _, p := range x.Approved {
+				fmt.Fprintf(w, "        approved by %s\n", quote.Line(p))
 			}
 			if len(x.Waived) > 0 {
 				fmt.Fprintf(w, "        WARNING: %s\n", strings.Join(x.Waived, " and "))
