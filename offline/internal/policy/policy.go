@@ -7,6 +7,7 @@
 package policy
 
 import (
+	"fmt"
 	"math/big"
 	"slices"
 
@@ -22,6 +23,8 @@ type Verdict struct {
 	Rule   string // the rule in words
 	Reason string // what in the transaction broke it
 	Needs  []Need // approvals without which it is not signed
+	By     string // policy, version and rules, for the receipt: "treasury 4: customers"
+	Spends []Spend
 }
 
 // Need is how many operators of a role must approve.
@@ -45,20 +48,22 @@ const RolePolicy = "policy"
 type Policy struct {
 	Name      string
 	Version   uint64 // 0 for a preset
+	Preset    string // what holds beside the rules
 	Operators []Operator
 	Change    int // operators of RolePolicy who must approve the next document
 
-	opaque   bool // unexplained parts may be signed
-	unproven bool // claimed amounts may be signed
+	opaque   bool   // unexplained parts may be signed
+	unproven bool   // claimed amounts may be signed
+	rules    *rules // nil for a preset
 }
 
 // Preset gives a policy by name: "strict" or "compat".
 func Preset(name string) (Policy, error) {
 	switch name {
 	case "strict":
-		return Policy{Name: name}, nil
+		return Policy{Name: name, Preset: name}, nil
 	case "compat":
-		return Policy{Name: name, opaque: true, unproven: true}, nil
+		return Policy{Name: name, Preset: name, opaque: true, unproven: true}, nil
 	}
 	return Policy{}, fault.New("policy.preset", "use strict or compat", "no preset is called %q", name)
 }
@@ -66,9 +71,8 @@ func Preset(name string) (Policy, error) {
 // FeePercent is the most that a fee may be of the native value moved.
 const FeePercent = 10
 
-// Lines explains the policy in plain English, one rule a line.
-func (p Policy) Lines() []string {
-	lines := []string{"policy " + p.Name}
+// builtIn explains what holds under every policy, one rule a line.
+func (p Policy) builtIn() (lines []string) {
 	if p.opaque {
 		lines = append(lines, "WARNING: parts that cannot be explained are signed all the same")
 	} else {
@@ -88,29 +92,48 @@ func (p Policy) Lines() []string {
 		"a fee above the network's cap is refused")
 }
 
-// Judge applies the rules to one review. own tells effects that go back to the
+// bounds are the limits that a rule can move.
+type bounds struct {
+	opaque, unproven bool
+	feeCap           *big.Int
+	percent          int64 // of the native value moved
+}
+
+// Judge applies a preset to one review. own tells effects that go back to the
 // wallet that pays: they do not count as value moved.
 func (p Policy) Judge(r chain.Review, n chain.Network, own func(i int) bool) Verdict {
+	if v := listed(r, n); !v.Allow {
+		return v
+	}
+	return p.judge(r, n, own, bounds{p.opaque, p.unproven, n.FeeCap, FeePercent})
+}
+
+func listed(r chain.Review, n chain.Network) Verdict {
 	if n.ID == "" || r.Network != n.ID || n.FeeCap == nil {
 		return deny("policy.network", "only listed networks", "network "+string(r.Network)+" is not in the list")
 	}
-	if len(r.Opaque) > 0 && !p.opaque {
+	if r.Fee.Amount == nil || r.Fee.Amount.Sign() < 0 {
+		return deny("policy.fee", "every transaction states its fee", "the codec gave no fee")
+	}
+	return Verdict{Allow: true}
+}
+
+// judge is what holds under every policy, within bounds.
+func (p Policy) judge(r chain.Review, n chain.Network, own func(i int) bool, b bounds) Verdict {
+	if len(r.Opaque) > 0 && !b.opaque {
 		o := r.Opaque[0]
 		return deny("policy.opaque", "what cannot be explained is not signed", o.Code+": "+o.What)
 	}
-	if r.Unproven && !p.unproven {
+	if r.Unproven && !b.unproven {
 		return deny("policy.unproven", "amounts are proven by the full previous transactions", "an input amount is claimed, not proven")
 	}
 	if r.Deadline.Kind == 0 {
 		return deny("policy.deadline", "every transaction says how it ends", "the codec gave no deadline")
 	}
-	if r.Fee.Amount == nil || r.Fee.Amount.Sign() < 0 {
-		return deny("policy.fee", "every transaction states its fee", "the codec gave no fee")
+	if r.Fee.Amount.Cmp(b.feeCap) > 0 {
+		return deny("policy.fee-cap", "fee at most "+chain.Units(b.feeCap, n.Asset), "the fee can reach "+chain.Units(r.Fee.Amount, n.Asset))
 	}
-	if r.Fee.Amount.Cmp(n.FeeCap) > 0 {
-		return deny("policy.fee-cap", "fee at most "+chain.Units(n.FeeCap, n.Asset), "the fee can reach "+chain.Units(r.Fee.Amount, n.Asset))
-	}
-	if v := p.judgeShare(r, n, own); !v.Allow {
+	if v := judgeShare(r, n, own, b); !v.Allow {
 		return v
 	}
 	for _, w := range r.Warnings {
@@ -124,17 +147,17 @@ func (p Policy) Judge(r chain.Review, n chain.Network, own func(i int) bool) Ver
 // judgeShare compares the fee with the native value moved. A token transfer
 // moves none: its fee is held by the cap alone. What moves nothing at all (a
 // nonce filled, a memo) may cost a hundredth of the cap.
-func (p Policy) judgeShare(r chain.Review, n chain.Network, own func(i int) bool) Verdict {
+func judgeShare(r chain.Review, n chain.Network, own func(i int) bool, b bounds) Verdict {
 	base := Moved(r, own)
 	if base.Sign() > 0 {
-		if new(big.Int).Mul(r.Fee.Amount, big.NewInt(100)).Cmp(new(big.Int).Mul(base, big.NewInt(FeePercent))) > 0 {
-			return deny("policy.fee-percent", "fee at most 10 % of the native value moved",
+		if new(big.Int).Mul(r.Fee.Amount, big.NewInt(100)).Cmp(new(big.Int).Mul(base, big.NewInt(b.percent))) > 0 {
+			return deny("policy.fee-percent", fmt.Sprintf("fee at most %d %% of the native value moved", b.percent),
 				"the fee can reach "+chain.Units(r.Fee.Amount, n.Asset)+" for "+chain.Units(base, n.Asset))
 		}
 		return Verdict{Allow: true}
 	}
 	tokens := slices.ContainsFunc(r.Effects, func(e chain.Effect) bool { return e.Asset.ID != string(r.Network) })
-	if most := new(big.Int).Div(n.FeeCap, big.NewInt(100)); !tokens && len(r.Opaque) == 0 && r.Fee.Amount.Cmp(most) > 0 {
+	if most := new(big.Int).Div(b.feeCap, big.NewInt(100)); !tokens && len(r.Opaque) == 0 && r.Fee.Amount.Cmp(most) > 0 {
 		return deny("policy.fee-percent", "a transaction that moves nothing costs at most "+chain.Units(most, n.Asset),
 			"the fee can reach "+chain.Units(r.Fee.Amount, n.Asset)+" and nothing is moved")
 	}
@@ -144,8 +167,12 @@ func (p Policy) judgeShare(r chain.Review, n chain.Network, own func(i int) bool
 // fatal lists the warnings that refuse: value that goes where nobody can use it,
 // and a signing key that becomes an account which somebody else controls.
 func fatal(code string) bool {
-	return slices.Contains([]string{"evm.zero-address", "evm.zero-token", "evm.to-token", "solana.key-account"}, code)
+	return slices.Contains([]string{"evm.zero-address", "evm.zero-token", "evm.to-token", "solana.key-account", LookAlike}, code)
 }
+
+// LookAlike is the code of the warning that an address only looks like one of the
+// address book.
+const LookAlike = "book.look-alike"
 
 // Moved is the native value that goes to others, or, when all of it comes back,
 // all of it: what a fee is compared with.

@@ -1,0 +1,131 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"coldsign/shared/chain"
+)
+
+// Lines explains the policy in plain English, one rule a line and what belongs to it
+// indented below.
+func (p Policy) Lines() []string {
+	if p.rules == nil {
+		return append([]string{"policy " + p.Name}, p.builtIn()...)
+	}
+	lines := []string{fmt.Sprintf("policy %s, version %d: the first rule that fits decides, and what no rule fits is refused", p.Name, p.Version)}
+	for i := range p.rules.list {
+		r := &p.rules.list[i]
+		lines = append(lines, fmt.Sprintf("%d. %s: %s", i+1, r.Name, r.scope()))
+		for _, s := range r.terms() {
+			lines = append(lines, "   "+s)
+		}
+		if j := p.rules.before(i); j >= 0 {
+			lines = append(lines, fmt.Sprintf("   WARNING: never decides, rule %d fits all that it fits", j+1))
+		}
+	}
+	if len(p.Operators) == 0 {
+		lines = append(lines, "WARNING: no operators: whoever has the passphrase can put other rules in force")
+	} else {
+		lines = append(lines, fmt.Sprintf("new rules, address books and token registries need %d of role %s", p.Change, RolePolicy))
+	}
+	for _, o := range p.Operators {
+		lines = append(lines, fmt.Sprintf("operator %s: %s; key %s", o.Name, strings.Join(o.Roles, ", "), o.Key))
+	}
+	lines = append(lines, "beside the rules, as preset "+p.Preset+" has it, unless a rule says otherwise:")
+	for _, s := range p.builtIn() {
+		lines = append(lines, "   "+s)
+	}
+	return lines
+}
+
+func (r *rule) scope() string {
+	who := "wallets " + strings.Join(r.Wallets, ", ")
+	if r.Wallets[0] == "any" {
+		who = "any wallet"
+	}
+	what := "anything"
+	switch {
+	case r.asset.ID == r.network.Asset.ID:
+		what = fmt.Sprintf("%s on %s %s (%s)", r.asset.Symbol, r.network.Chain, r.network.Name, r.network.ID)
+	case r.asset.Decimals >= 0:
+		what = r.asset.Symbol + ", which is token " + r.asset.ID
+	case r.network.ID != "":
+		what = "token " + r.asset.ID
+	}
+	to := make([]string, len(r.To))
+	for i, name := range r.To {
+		if tag, ok := strings.CutPrefix(name, "tag:"); ok {
+			name = "whoever is tagged " + tag
+		}
+		to[i] = name
+	}
+	where := strings.Join(to, ", ")
+	if r.To[0] == "any" {
+		where = "ANY ADDRESS"
+	}
+	return fmt.Sprintf("%s may send %s to %s", who, what, where)
+}
+
+// terms tells on what terms.
+func (r *rule) terms() (lines []string) {
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if r.transaction == nil {
+		say("WARNING: without a limit for one transaction")
+	} else {
+		say("at most %s in one transaction", chain.Units(r.transaction, r.asset))
+	}
+	if r.bundle != nil {
+		say("at most %s in one bundle, fees counted", chain.Units(r.bundle, r.asset))
+	}
+	if r.period != nil {
+		say("at most %s in any %d hours, fees counted, by what was signed and both clocks", chain.Units(r.period, r.asset), r.hours)
+	}
+	for _, t := range r.approvals {
+		if t.above.Sign() < 0 {
+			say("always %d of role %s approve", t.Count, t.Role)
+		} else {
+			say("above %s %d of role %s approve", chain.Units(t.above, r.asset), t.Count, t.Role)
+		}
+	}
+	if r.percent != FeePercent {
+		say("fee at most %d %% of the coins moved", r.percent)
+	}
+	if r.maxFee != nil {
+		say("fee at most %s, whatever the network's cap", chain.Units(r.maxFee, r.network.Asset))
+	}
+	if r.maxRate != nil {
+		say("fee rate at most %s", r.MaxFeeRate)
+	}
+	if r.maxPriority != nil {
+		say("priority fee at most %s", r.MaxPriority)
+	}
+	if slices.Contains(r.Calls, "any") {
+		say("WARNING: any call that cannot be explained may be made there")
+	} else if len(r.Calls) > 0 {
+		say("WARNING: the calls %s may be made there, unexplained", strings.Join(r.Calls, ", "))
+	}
+	if r.unproven {
+		say("WARNING: input amounts that are only claimed are believed")
+	}
+	if r.until != nil {
+		say("only what is valid until %s", strings.Join(r.Until, " or "))
+	}
+	return lines
+}
+
+// before finds a rule above i that fits all that i fits; -1 for none.
+func (r *rules) before(i int) int {
+	covers := func(j int, m map[string]set, all set, keys []string) bool {
+		has := func(s set) bool { return s.word(j/64)>>(j%64)&1 != 0 }
+		return has(all) || !slices.ContainsFunc(keys, func(key string) bool { return !has(m[key]) })
+	}
+	x := &r.list[i]
+	for j := range i {
+		if covers(j, r.assets, r.any.asset, []string{x.asset.ID}) && covers(j, r.to, r.any.to, x.To) && covers(j, r.wallets, r.any.wallet, x.ids) {
+			return j
+		}
+	}
+	return -1
+}
