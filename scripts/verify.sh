@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Anyone can check a release with this: the modules are those of go.sum, a build in
 # another folder, with cold caches and modules fetched anew, gives the same bytes as
-# dist (which is made if it is not there), the audit finds no way to talk in the offline binaries, and it does
-# find each of the planted ones.
+# dist, which is made here; the audit finds no way to talk in the offline binaries,
+# and it does find each of the planted ones. Compare a download with dist/SHA256SUMS.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 go mod verify

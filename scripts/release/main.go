@@ -61,7 +61,7 @@ func run(out string, w io.Writer) error {
 		return err
 	}
 	if got, _, _ := strings.Cut(strings.TrimSpace(string(have)), "-"); got != want {
-		fmt.Fprintf(w, "note: this is %s; the published hashes are those of %s\n", got, want)
+		fmt.Fprintf(os.Stderr, "note: this is %s; the published hashes are those of %s\n", got, want)
 	}
 	if err := os.RemoveAll(out); err != nil {
 		return err

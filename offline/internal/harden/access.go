@@ -33,7 +33,8 @@ func Writes(files ...string) (list []Access) {
 	return list
 }
 
-// always is what every command reads: the clock's zone, and what the kernel tells.
+// always is what every command reads: the clock's zone, and what the kernel tells
+// of this process and of the network.
 func always() []Access {
-	return append(Reads("/proc", "/etc/localtime", "/usr/share/zoneinfo"), Access{Path: os.DevNull, Write: true}, Access{Path: "/dev/tty", Write: true})
+	return append(Reads("/proc", "/sys/class", "/sys/devices", "/etc/localtime", "/usr/share/zoneinfo"), Access{Path: os.DevNull, Write: true}, Access{Path: "/dev/tty", Write: true})
 }

@@ -138,7 +138,7 @@ func radios(sys string) (on []string) {
 	switches, _ := filepath.Glob(filepath.Join(sys, "class", "rfkill", "*"))
 	for _, dir := range switches {
 		state, err := os.ReadFile(filepath.Join(dir, "state"))
-		if err != nil || strings.TrimSpace(string(state)) != "1" { // RFKILL_STATE_UNBLOCKED
+		if s := strings.TrimSpace(string(state)); err == nil && (s == "0" || s == "2") { // RFKILL_STATE_SOFT_BLOCKED, HARD
 			continue
 		}
 		kind, _ := os.ReadFile(filepath.Join(dir, "type"))

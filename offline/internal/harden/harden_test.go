@@ -82,6 +82,7 @@ func TestCheck(t *testing.T) {
 		{"a quiet machine", with(nil), proc, ""},
 		{"an interface", with(map[string]string{"class/net/eth0/flags": "0x1003"}), proc, "network.interface"},
 		{"a radio", with(map[string]string{"class/rfkill/rfkill0/state": "1\n", "class/rfkill/rfkill0/type": "bluetooth\n"}), proc, "network.radio"},
+		{"a radio of unknown state", with(map[string]string{"class/rfkill/rfkill0/type": "wlan\n"}), proc, "network.radio"},
 		{"a radio that is blocked", with(map[string]string{"class/rfkill/rfkill0/state": "0\n", "class/rfkill/rfkill1/state": "2\n"}), proc, ""},
 		{"no sysfs", t.TempDir(), proc, "network.unknown-state"},
 		{"no procfs", with(nil), t.TempDir(), "network.unknown-state"},
@@ -104,7 +105,10 @@ func TestSwap(t *testing.T) {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
-	if len(Swap(t.TempDir())) != 0 {
-		t.Error("swap without a list")
+	if len(Swap(t.TempDir())) != 1 {
+		t.Error("what cannot be seen counts as none")
+	}
+	if len(Swap(tree(t, map[string]string{"meminfo": ""}))) != 0 {
+		t.Error("a kernel without swap has some")
 	}
 }

@@ -17,8 +17,6 @@ const (
 	jumpEqual = 0x15 // BPF_JMP | BPF_JEQ | BPF_K
 	jumpAbove = 0x35 // BPF_JMP | BPF_JGE | BPF_K
 	jumpBits  = 0x45 // BPF_JMP | BPF_JSET | BPF_K
-	shift     = 0x74 // BPF_ALU | BPF_RSH | BPF_K
-	and       = 0x54 // BPF_ALU | BPF_AND | BPF_K
 	give      = 0x06 // BPF_RET | BPF_K
 
 	allow       = 0x7fff0000 // SECCOMP_RET_ALLOW
@@ -48,15 +46,17 @@ const (
 	cloneThread = 0x00010000 // CLONE_THREAD: a thread of ours, no new process
 	setVMA      = 0x53564d41 // PR_SET_VMA: the runtime names its memory
 	protExec    = 4          // PROT_EXEC: no new code
-	videoType   = 'V'        // ioctl type of V4L2
 )
 
-// terminal are the ioctls of a console: read and set its modes, drop what was
-// typed ahead, ask its size. TIOCSTI, which types for the user, is none of them.
-func terminal() []uint32 {
+// controls are the ioctls that pass. Of a console: read and set its modes, drop what
+// was typed ahead, ask its size; TIOCSTI, which types for the user, is none of them.
+// Of a camera (V4L2): what package camera asks, of the type that consoles have too.
+func controls() []uint32 {
 	return []uint32{
 		0x5401, 0x5402, 0x5403, 0x5404, // TCGETS, TCSETS, TCSETSW, TCSETSF
 		0x540b, 0x5413, // TCFLSH, TIOCGWINSZ
+		0x80685600, 0xc0d05605, 0xc0145608, 0xc0585609, // VIDIOC_QUERYCAP, S_FMT, REQBUFS, QUERYBUF
+		0xc058560f, 0xc0585611, 0x40045612, 0x40045613, 0xc0cc5616, // QBUF, DQBUF, STREAMON, STREAMOFF, S_PARM
 	}
 }
 
@@ -79,11 +79,9 @@ func (t table) filter(pid uint32) []instruction {
 	p = append(p, when(t.tgkill, argument(0), instruction{Code: jumpEqual, Jf: 1, K: pid})...)
 	p = append(p, when(t.mmap, argument(2), instruction{Code: jumpBits, Jt: 1, K: protExec})...)
 	p = append(p, when(t.mprotect, argument(2), instruction{Code: jumpBits, Jt: 1, K: protExec})...)
-	for _, command := range terminal() {
+	for _, command := range controls() {
 		p = append(p, when(t.ioctl, argument(1), instruction{Code: jumpEqual, Jf: 1, K: command})...)
 	}
-	p = append(p, when(t.ioctl, argument(1), instruction{Code: shift, K: 8}, instruction{Code: and, K: 0xff},
-		instruction{Code: jumpEqual, Jf: 1, K: videoType})...)
 	return append(p, instruction{Code: give, K: killProcess})
 }
 

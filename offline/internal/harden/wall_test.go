@@ -9,12 +9,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"coldsign/shared/frame/camera"
 )
 
 // TestMain is also the process behind the wall that the tests start: the wall can
@@ -190,5 +193,26 @@ func TestAttributes(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	if got := fmt.Sprint(Reads("", "-", "a"), Writes("", "-", "b", "c/d", "/e/")); got != "[{a false}] [{. true} {c true} {/ true}]" {
 		t.Error(got)
+	}
+}
+
+// What the camera asks passes, and nothing else of its type.
+func TestCameraPasses(t *testing.T) {
+	asked := camera.Controls()
+	if len(asked) < 9 {
+		t.Fatalf("%d requests", len(asked))
+	}
+	for arch, table := range machines() {
+		p := table.filter(1)
+		for _, n := range asked {
+			if judge(t, p, data{number: table.ioctl, arch: table.arch, args: [6]uint64{3, uint64(n)}}) != allow {
+				t.Errorf("%s: request %#x of the camera kills", arch, n)
+			}
+		}
+		for n := range uint64(0x10000) {
+			if judge(t, p, data{number: table.ioctl, arch: table.arch, args: [6]uint64{3, n}}) == allow && !slices.Contains(controls(), uint32(n)) {
+				t.Errorf("%s: request %#x passes", arch, n)
+			}
+		}
 	}
 }

@@ -86,6 +86,6 @@ func (c *chunk) close() {
 }
 
 func refused(size int, err error) error {
-	return fault.New("memory.lock", "raise the limit (ulimit -l, RLIMIT_MEMLOCK); 8192 KiB, the usual one, is enough for some 25,000 wallets",
+	return fault.New("memory.lock", "raise the limit (ulimit -l, RLIMIT_MEMLOCK) and run it again",
 		"cannot lock %d KiB of memory for keys: %w", size>>10, err)
 }

@@ -119,6 +119,24 @@ func ioctl(fd int, request uint, arg unsafe.Pointer) error {
 
 func request(dir, nr, size uint) uint { return dir<<30 | size<<16 | 'V'<<8 | nr }
 
+// Controls gives the ioctl requests that a camera is driven by, for who lets through
+// no others.
+func Controls() []uint32 {
+	var list []uint32
+	for _, r := range []struct {
+		dir, nr uint
+		size    uintptr
+	}{
+		{dirRead, nrQuerycap, unsafe.Sizeof(capability{})}, {dirRead | dirWrite, nrSetFormat, unsafe.Sizeof(pixFormat{})},
+		{dirRead | dirWrite, nrSetParm, unsafe.Sizeof(streamParm{})}, {dirRead | dirWrite, nrRequestBuffers, unsafe.Sizeof(requestBuffers{})},
+		{dirRead | dirWrite, nrQueryBuffer, unsafe.Sizeof(buffer{})}, {dirRead | dirWrite, nrQueue, unsafe.Sizeof(buffer{})},
+		{dirRead | dirWrite, nrDequeue, unsafe.Sizeof(buffer{})}, {dirWrite, nrStreamOn, unsafe.Sizeof(uint32(0))}, {dirWrite, nrStreamOff, unsafe.Sizeof(uint32(0))},
+	} {
+		list = append(list, uint32(request(r.dir, r.nr, uint(r.size))))
+	}
+	return list
+}
+
 func call[T any](d *v4l2, dir, nr uint, arg *T) error {
 	return d.ioctl(d.fd, request(dir, nr, uint(unsafe.Sizeof(*arg))), unsafe.Pointer(arg))
 }

@@ -89,7 +89,7 @@ func (e *Ends) inTerminal(ctx context.Context, s Streams, m frame.Message, p sho
 	}
 	f, ok := out.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || s.In == nil || !term.IsTerminal(int(s.In.Fd())) {
-		return e.printed(s.Out, m, p)
+		return e.printed(s.Out, s.Warning, m, p)
 	}
 	player := &screen.Player{
 		In: s.In, Out: f, Graphics: screen.Graphics(s.Env), PerSecond: int(p.PerSecond), Version: p.Version,
@@ -103,12 +103,17 @@ func (e *Ends) inTerminal(ctx context.Context, s Streams, m frame.Message, p sho
 			return st.Frame, st.Pass, st.Version, nil
 		},
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	return player.Play(ctx)
 }
 
-func (e *Ends) printed(w io.Writer, m frame.Message, p show.Profile) error {
+func (e *Ends) printed(w io.Writer, warning string, m frame.Message, p show.Profile) error {
+	if warning != "" {
+		if _, err := fmt.Fprintln(w, "WARNING: "+warning); err != nil {
+			return err
+		}
+	}
 	st, err := e.stream(m, p, p.Version)
 	if err != nil {
 		return err
