@@ -3,11 +3,17 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"aead.dev/minisign"
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/crypto/blake2b"
+	"golang.org/x/crypto/scrypt"
 
 	"coldsign/offline/internal/approve"
 	"coldsign/offline/internal/policy"
@@ -20,6 +26,50 @@ func person(name string) (secret minisign.PrivateKey, public string, err error) 
 	seed := sha256.Sum256([]byte(name))
 	pub, secret, err := minisign.GenerateKey(bytes.NewReader(seed[:]))
 	return secret, pub.String(), err
+}
+
+// operatorKeys makes the key files of operators.
+func operatorKeys(ts *testscript.TestScript, _ bool, names []string) {
+	for _, n := range names {
+		secret, public, err := person(n)
+		ts.Check(err)
+		open, err := secret.MarshalText()
+		ts.Check(err)
+		sealed, err := sealedKey(open, password)
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(n+".key"), append(open, '\n'), 0o600))
+		ts.Check(os.WriteFile(ts.MkAbs(n+".sealed"), sealed, 0o600))
+		ts.Setenv(n, public)
+	}
+}
+
+// sealedKey seals a minisign key at a cost that tests can bear: scrypt with N = 32.
+func sealedKey(open []byte, passphrase string) ([]byte, error) {
+	comment, line, _ := bytes.Cut(open, []byte("\n"))
+	raw, err := base64.StdEncoding.DecodeString(string(line))
+	if err != nil {
+		return nil, err
+	}
+	copy(raw[2:], "Sc")
+	binary.LittleEndian.PutUint64(raw[38:], 1<<15)
+	binary.LittleEndian.PutUint64(raw[46:], 1<<15)
+	stream, err := scrypt.Key([]byte(passphrase), raw[6:38], 32, 8, 32, 104)
+	if err != nil {
+		return nil, err
+	}
+	sum := blake2b.Sum256(append([]byte("Ed"), raw[54:126]...))
+	copy(raw[126:], sum[:])
+	for i := range stream {
+		raw[54+i] ^= stream[i]
+	}
+	return fmt.Appendf(nil, "%s\n%s\n", comment, base64.StdEncoding.EncodeToString(raw)), nil
+}
+
+func fill(ts *testscript.TestScript, _ bool, files []string) {
+	for _, f := range files {
+		text := os.Expand(ts.ReadFile(f), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(f), []byte(text), 0o600))
+	}
 }
 
 // pending gives a session and the batch of a bundle that asks for the items.

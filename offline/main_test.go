@@ -80,6 +80,7 @@ type order struct {
 	expires   int64
 	recipient bundle.DeviceID // instead of to's
 	head      bundle.Head     // that the online half was told
+	by        string          // who asked
 	items     []string        // "N[:MILLIETHER[:DATA]]": request number N pays friend
 }
 
@@ -101,6 +102,7 @@ func (o order) seal() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.Requester = o.by
 		item, err := bundle.EncodeItem(r)
 		if err != nil {
 			return nil, err
@@ -156,7 +158,7 @@ func signer() ([]bundle.KeyRef, error) {
 // standIn is the other half as scripts call it:
 //
 //	online pair OUT [DEVICE [HALF]]
-//	online requests OUT SEQUENCE ITEM... [from=DEVICE] [prev=FILE] [expires=UNIX] [for=DEVICE] [head=ANSWER]
+//	online requests OUT SEQUENCE ITEM... [from=DEVICE] [prev=FILE] [expires=UNIX] [for=DEVICE] [by=NAME] [head=ANSWER]
 //	online words       the six words of its pairing with offline.cbor
 //	online open FILE   what an answer says
 func standIn(args []string) error {
@@ -242,6 +244,8 @@ func standInRequests(pairing []byte, args []string) error {
 			o.recipient = bundle.IDOf(newDevice(byte(n)).Public())
 		case "expires":
 			o.expires = n
+		case "by":
+			o.by = value
 		case "head":
 			answer, err := os.ReadFile(value)
 			if err != nil {
@@ -415,6 +419,10 @@ func TestScripts(t *testing.T) {
 			"refuse": func(ts *testscript.TestScript, _ bool, args []string) { ends(ts, 1, args[0], args[1:]) },
 			"usage":  func(ts *testscript.TestScript, _ bool, args []string) { ends(ts, 2, "usage", args) },
 			"digest": digestOf,
+			// operators NAME...: NAME.key for the stock minisign, NAME.sealed for us, $NAME its public key.
+			"operators": operatorKeys,
+			// fill FILE...: puts the environment in the place of $NAME.
+			"fill": fill,
 			// quicken HOME: after a command that saved, so that those after it are quick.
 			"quicken": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(quicken(ts.MkAbs(args[0]))) },
 		},

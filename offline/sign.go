@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -165,6 +166,9 @@ func (s *session) asked(batch *review.Batch, shown []byte) (approve.Approval, er
 	}
 	if err := s.refuseNamed(batch); err != nil {
 		return approve.Approval{}, err
+	}
+	if !slices.ContainsFunc(batch.Items, func(it review.Item) bool { return !it.Repeat }) {
+		return approve.About(batch.Digest), nil // decided before: the same answer again needs nobody
 	}
 	a, err := s.quorum(want)
 	if err != nil {
