@@ -2,9 +2,9 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -122,33 +122,25 @@ func asJSON(list []row) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// asCSV gives a line of names and one for each row.
+// asCSV gives a line of names and one for each row (RFC 4180, with plain newlines).
 func asCSV(list []row) ([]byte, error) {
 	var b bytes.Buffer
-	w := csv.NewWriter(&b)
 	t := reflect.TypeFor[row]()
-	record := make([]string, t.NumField())
-	for i := range record {
-		record[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	cells := make([]string, t.NumField())
+	for i := range cells {
+		cells[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
 	}
-	if err := w.Write(record); err != nil {
-		return nil, err
-	}
+	b.WriteString(strings.Join(cells, ",") + "\n")
 	for _, r := range list {
-		v := reflect.ValueOf(r)
-		for i := range record {
-			record[i] = v.Field(i).String()
-			if v.Field(i).CanUint() {
-				record[i] = strconv.FormatUint(v.Field(i).Uint(), 10)
+		for i := range cells {
+			cells[i] = cell(fmt.Sprint(reflect.ValueOf(r).Field(i)))
+			if strings.ContainsAny(cells[i], `",`) {
+				cells[i] = `"` + strings.ReplaceAll(cells[i], `"`, `""`) + `"`
 			}
-			record[i] = cell(record[i])
 		}
-		if err := w.Write(record); err != nil {
-			return nil, err
-		}
+		b.WriteString(strings.Join(cells, ",") + "\n")
 	}
-	w.Flush()
-	return b.Bytes(), w.Error()
+	return b.Bytes(), nil
 }
 
 // cell makes text safe in a spreadsheet: printable ASCII on one line, which no
