@@ -55,8 +55,10 @@ func (r Receipt) check() error {
 		return badItem("it is refused and has signatures")
 	case r.Status != Signed && !spelled(r.Code, 1, 64, lower+digits+".-"):
 		return badItem("%s is not a code", quote.String(r.Code))
-	case r.Waived&^(WaivedNetwork|WaivedSwap) != 0:
+	case r.Waived&^(WaivedNetwork|WaivedSwap|WaivedClock) != 0:
 		return badItem("it waives %#x, which is unknown", uint8(r.Waived))
+	case len(r.Policy) > MaxPolicy || !quote.Plain(r.Policy):
+		return badItem("the policy's name is longer than %d bytes or is not printable ASCII", MaxPolicy)
 	case len(r.Reason) > MaxReason || !quote.Plain(r.Reason):
 		return badItem("the reason is longer than %d bytes or is not printable ASCII", MaxReason)
 	}

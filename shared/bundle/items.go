@@ -54,6 +54,7 @@ type Receipt struct {
 	Code       string   `cbor:"5,keyasint,omitempty"` // of a refusal: stable
 	Reason     string   `cbor:"6,keyasint,omitempty"` // of a refusal: one printable line
 	Waived     Waived   `cbor:"7,keyasint,omitempty"` // what the offline half was told to overlook
+	Policy     string   `cbor:"8,keyasint,omitempty"` // policy, its version and the rules that decided: "treasury 4: customers"
 }
 
 // Waived is what an offline half was told to overlook when it decided: a set of
@@ -64,6 +65,7 @@ type Waived uint8
 const (
 	WaivedNetwork Waived = 1 // a network interface or a radio was on
 	WaivedSwap    Waived = 2 // memory might be written to a disk
+	WaivedClock   Waived = 4 // its clock was behind the journal
 )
 
 // Words says what was overlooked.
@@ -73,6 +75,9 @@ func (w Waived) Words() (words []string) {
 	}
 	if w&WaivedSwap != 0 {
 		words = append(words, "swap was on")
+	}
+	if w&WaivedClock != 0 {
+		words = append(words, "its clock had been set back")
 	}
 	return words
 }

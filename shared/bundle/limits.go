@@ -14,6 +14,7 @@ const (
 	MaxNote       = 4096         // bytes of a note, UTF-8
 	MaxRequester  = 64           // bytes of a requester's name, printable ASCII
 	MaxReason     = 1024         // bytes of a reason, printable ASCII
+	MaxPolicy     = 256          // bytes of a policy's and its rules' names, printable ASCII
 	MaxPairing    = 1024         // bytes of a pairing file: it is read before its key is known
 	MaxSequence   = 1<<63 - 1    // fits a signed column
 	MaxTime       = 253402300799 // 9999-12-31T23:59:59Z, Unix seconds: still prints as a date

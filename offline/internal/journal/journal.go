@@ -98,6 +98,18 @@ type Signing struct {
 	Decisions []Decision `cbor:"3,keyasint"`
 
 	Waived bundle.Waived `cbor:"4,keyasint,omitempty"` // stands in each receipt
+
+	Created int64    `cbor:"5,keyasint,omitempty"` // when the online half says it made the bundle
+	By      []string `cbor:"6,keyasint,omitempty"` // for each decision, the policy and rules that stand in its receipt; none or as many
+	Spent   []Spend  `cbor:"7,keyasint,omitempty"` // by what was signed, of rules with a period
+}
+
+// Spend is what the signed requests of one entry took of a rule's period.
+type Spend struct {
+	_      struct{} `cbor:",toarray"`
+	Rule   string
+	Asset  string
+	Amount []byte // base units, big-endian, without leading zeros
 }
 
 // Decision is the fate of one request.
@@ -108,6 +120,8 @@ type Decision struct {
 	Status bundle.Status
 	Code   string
 	Reason string
+
+	By string `cbor:"-"` // of Signing.By
 }
 
 // Journal is an open journal.
@@ -415,6 +429,14 @@ func decode(body []byte) (Entry, error) {
 	}
 	if again, err := encode(e); err != nil || !bytes.Equal(again, body) {
 		return Entry{}, fault.New("journal.entry", "", "an entry is not in canonical form")
+	}
+	if s := e.Sign; s != nil && len(s.By) > 0 {
+		if len(s.By) != len(s.Decisions) {
+			return Entry{}, fault.New("journal.entry", "", "an entry names %d policies for %d decisions", len(s.By), len(s.Decisions))
+		}
+		for i := range s.By {
+			s.Decisions[i].By = s.By[i]
+		}
 	}
 	return e, nil
 }

@@ -15,6 +15,7 @@ type Case struct {
 	Review  chain.Review
 	Network chain.Network
 	Wallets []string         // signature ids of the wallets that sign
+	Late    bool             // the requester's deadline has passed
 	Own     func(i int) bool // effect i goes back to the wallet that pays; nil: none does
 }
 
@@ -87,6 +88,9 @@ type taken struct {
 func (t *Court) Judge(c Case) Verdict {
 	if t.p.rules == nil {
 		v := t.p.Judge(c.Review, c.Network, c.Own)
+		if v.Allow && c.Late {
+			v = late()
+		}
 		v.By = t.p.Name
 		return v
 	}
@@ -100,6 +104,9 @@ func (t *Court) Judge(c Case) Verdict {
 	}
 	if v.Allow {
 		v = t.limits(takes, c)
+	}
+	if v.Allow && c.Late {
+		v = late()
 	}
 	v.By = t.by(takes)
 	if !v.Allow {
@@ -116,6 +123,10 @@ func (t *Court) Judge(c Case) Verdict {
 		}
 	}
 	return v
+}
+
+func late() Verdict {
+	return Verdict{Later: true, Code: "request.expired", Rule: "no request after its deadline", Reason: "the requester's deadline has passed by this machine's clock"}
 }
 
 // by names the policy and the rules that decided, for the receipt.

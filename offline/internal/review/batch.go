@@ -8,10 +8,13 @@
 package review
 
 import (
+	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	"coldsign/offline/internal/book"
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
 	"coldsign/offline/internal/policy"
@@ -42,7 +45,11 @@ type Reviewer struct {
 	Keys     Keys
 	Ledger   Ledger
 	Policy   policy.Policy
-	Now      int64 // Unix seconds by this machine's clock
+	Book     *book.Book    // names of addresses; nil for none
+	Tokens   *book.Tokens  // symbols and decimals; nil where none are in force
+	Past     []policy.Past // what was signed before
+	Created  int64         // the latest time that an online half has told: for requests that tell none
+	Now      int64         // Unix seconds by this machine's clock
 
 	addresses sync.Map // addressKey -> []string
 }
@@ -55,6 +62,7 @@ type Item struct {
 	Network chain.Network
 	Review  chain.Review
 	Own     []string // for each effect, the wallet that gets it back, or ""
+	Known   []string // for each effect, the address book's name for who gets it, or ""
 	Signers []string // the keys that sign, in words
 	Verdict policy.Verdict
 	Repeat  bool // decided before, with this very digest
@@ -113,7 +121,42 @@ func (v *Reviewer) Batch(b Requests) (*Batch, error) {
 		}
 		seen[id] = i
 	}
+	v.judge(batch)
 	return batch, nil
+}
+
+// judge asks the policy for every item that was not decided before, in order: what
+// one takes of a limit, the next cannot.
+func (v *Reviewer) judge(b *Batch) {
+	created := b.Header.Created
+	if created == 0 {
+		created = v.Created
+	}
+	court := v.Policy.Court(v.Book, v.Past, policy.Clock{Now: v.Now, Created: created})
+	for i := range b.Items {
+		it := &b.Items[i]
+		d := it.Request.Deadline
+		switch {
+		case it.Repeat:
+			continue
+		case it.Verdict.Code != "":
+		default:
+			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.wallets(), Late: d != 0 && v.Now > d, Own: func(i int) bool { return it.Own[i] != "" }})
+		}
+		if it.Verdict.By == "" {
+			it.Verdict.By = v.Policy.Label()
+		}
+	}
+}
+
+// wallets are those that sign.
+func (it *Item) wallets() (ids []string) {
+	for _, ref := range it.Request.Keys {
+		if id := ref.SignatureID.String(); ref.Sign && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // Parallel calls f for 0 to n-1 on all cores, chunk by chunk, and waits. When f
@@ -147,8 +190,8 @@ func Parallel(n, chunk int, f func(i int)) {
 	}
 }
 
-// item explains one request and judges it. A codec that breaks on one spoils
-// that one alone.
+// item explains one request, and judges it if the policy has no say. A codec that
+// breaks on one spoils that one alone.
 func (v *Reviewer) item(req bundle.Request, digest [32]byte) (it Item) {
 	it = Item{Request: req, Digest: digest}
 	err := v.guarded(&it)
@@ -164,7 +207,7 @@ func (v *Reviewer) item(req bundle.Request, digest [32]byte) (it Item) {
 			it.Verdict = policy.Verdict{Later: true, Code: fault.Code(err), Rule: "decided before", Reason: "signed before, but not now: " + err.Error()}
 		default:
 			it.Repeat = true
-			it.Verdict = policy.Verdict{Allow: old.Status == bundle.Signed, Code: old.Code, Rule: "decided before", Reason: old.Reason}
+			it.Verdict = policy.Verdict{Allow: old.Status == bundle.Signed, Code: old.Code, Rule: "decided before", Reason: old.Reason, By: old.By}
 		}
 		return it
 	}
@@ -172,11 +215,6 @@ func (v *Reviewer) item(req bundle.Request, digest [32]byte) (it Item) {
 		// A wallet can still be imported: that is no decision about the payment.
 		later := fault.Is(err, "wallet.missing")
 		it.Verdict = policy.Verdict{Later: later, Code: fault.Code(err), Rule: "only what can be read and is ours", Reason: err.Error()}
-		return it
-	}
-	it.Verdict = v.Policy.Judge(it.Review, it.Network, func(i int) bool { return it.Own[i] != "" })
-	if d := it.Request.Deadline; it.Verdict.Allow && d != 0 && v.Now > d {
-		it.Verdict = policy.Verdict{Later: true, Code: "request.expired", Rule: "no request after its deadline", Reason: "the requester's deadline has passed by this machine's clock"}
 	}
 	return it
 }
@@ -224,6 +262,35 @@ func (v *Reviewer) explain(it *Item) error {
 	}
 	it.tx, it.Review = tx, tx.Review()
 	it.Own = v.own(it, keys, ch)
+	return v.name(it)
+}
+
+// name says what the operators' files know of assets and addresses.
+func (v *Reviewer) name(it *Item) error {
+	r := &it.Review
+	r.Effects, r.Warnings = slices.Clone(r.Effects), slices.Clone(r.Warnings)
+	it.Known = make([]string, len(r.Effects))
+	for i := range r.Effects {
+		e := &r.Effects[i]
+		if e.Asset.ID != string(r.Network) && v.Tokens != nil {
+			t, known := v.Tokens.At(e.Asset.ID)
+			switch {
+			case known && e.Asset.Decimals >= 0 && e.Asset.Decimals != t.Decimals:
+				return fault.New("tokens.decimals", "", "it says that %s has %d decimals, and the registry says %d", e.Asset.ID, e.Asset.Decimals, t.Decimals)
+			case known:
+				e.Asset.Symbol, e.Asset.Decimals = t.Symbol, t.Decimals
+			case e.Asset.Symbol == "":
+				e.Asset.Decimals = -1
+			}
+		}
+		for _, a := range []string{e.To, e.Owner} {
+			if entry, ok := v.Book.At(r.Network, a); ok {
+				it.Known[i] = entry.Name
+			} else if entry, ok := v.Book.Alike(r.Network, a); ok && it.Own[i] == "" {
+				r.Warnings = append(r.Warnings, chain.Warning{Code: policy.LookAlike, Text: fmt.Sprintf("NOT %s: %s only looks like its address, %s", entry.Name, a, entry.Address)})
+			}
+		}
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package review
 import (
 	"encoding/hex"
 
+	"coldsign/offline/internal/policy"
 	"coldsign/shared/chain"
 )
 
@@ -52,6 +53,15 @@ type VerdictJSON struct {
 	Code   string `json:"code,omitempty"`
 	Rule   string `json:"rule"`
 	Reason string `json:"reason,omitempty"`
+
+	Policy string     `json:"policy,omitempty"` // and its version and rules: what the receipt says
+	Needs  []NeedJSON `json:"needs,omitempty"`
+}
+
+// NeedJSON is how many operators of a role must approve.
+type NeedJSON struct {
+	Count int    `json:"count"`
+	Role  string `json:"role"`
 }
 
 // AmountJSON is an amount of an asset.
@@ -70,6 +80,7 @@ type EffectJSON struct {
 	Owner  string `json:"owner,omitempty"`
 	Note   string `json:"note,omitempty"`
 	Change string `json:"change,omitempty"` // our wallet that gets it back, proven
+	Known  string `json:"known,omitempty"`  // the address book's name for who gets it
 }
 
 // TotalJSON sums one asset.
@@ -107,7 +118,7 @@ func (it *Item) json() ItemJSON {
 	j := ItemJSON{
 		ID: it.Request.ID.String(), Digest: hex.EncodeToString(it.Digest[:]), Chain: it.Chain,
 		Network: string(it.Request.Network), Repeat: it.Repeat,
-		Verdict: VerdictJSON{v.Allow, v.Later, v.Code, v.Rule, v.Reason}, Effects: []EffectJSON{},
+		Verdict: verdict(v), Effects: []EffectJSON{},
 		Signers: nonNil(it.Signers), Note: it.Request.Note, Requester: it.Request.Requester,
 		Warnings: nonNil(it.Review.Warnings), Opaque: nonNil(it.Review.Opaque), Details: nonNil(it.Review.Details),
 	}
@@ -120,8 +131,16 @@ func (it *Item) json() ItemJSON {
 	for i, e := range r.Effects {
 		j.Effects = append(j.Effects, EffectJSON{
 			AmountJSON: AmountJSON{e.Asset.ID, e.Amount.String(), chain.Units(e.Amount, e.Asset)},
-			Kind:       e.Kind.String(), From: e.From, To: e.To, Owner: e.Owner, Note: e.Note, Change: it.Own[i],
+			Kind:       e.Kind.String(), From: e.From, To: e.To, Owner: e.Owner, Note: e.Note, Change: it.Own[i], Known: it.Known[i],
 		})
+	}
+	return j
+}
+
+func verdict(v policy.Verdict) VerdictJSON {
+	j := VerdictJSON{v.Allow, v.Later, v.Code, v.Rule, v.Reason, v.By, nil}
+	for _, n := range v.Needs {
+		j.Needs = append(j.Needs, NeedJSON(n))
 	}
 	return j
 }

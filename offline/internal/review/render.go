@@ -132,6 +132,9 @@ func (p *printer) item(i, n int, it *Item) {
 	}
 	if it.Verdict.Allow {
 		p.line("  verdict   allowed: %s", it.Verdict.Rule)
+		for _, n := range it.Verdict.Needs {
+			p.line("  approval  by %d of role %s", n.Count, n.Role)
+		}
 	}
 	p.line("")
 }
@@ -150,6 +153,12 @@ func (p *printer) effects(it *Item) {
 			p.line("    from    %s", Groups(e.From))
 		}
 		p.line("    to      %s", Groups(e.To))
+		if it.Known[j] != "" {
+			p.line("    known   as %s in the address book", quote.String(it.Known[j]))
+		}
+		if e.Asset.Symbol != "" && e.Asset.ID != string(it.Review.Network) {
+			p.line("    token   %s", e.Asset.ID)
+		}
 		if e.Owner != "" {
 			p.line("    owner   %s", Groups(e.Owner))
 		}

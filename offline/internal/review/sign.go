@@ -46,7 +46,7 @@ func signChunk(items []Item, receipts []bundle.Receipt) {
 
 // sign makes a receipt whose signatures are still to be verified: the pairs.
 func (it *Item) sign() (bundle.Receipt, []verify.Pair) {
-	r := bundle.Receipt{ID: it.Request.ID, Digest: it.Digest}
+	r := bundle.Receipt{ID: it.Request.ID, Digest: it.Digest, Policy: it.Verdict.By}
 	if !it.Verdict.Allow {
 		return refusal(r, it.Verdict), nil
 	}
@@ -70,7 +70,7 @@ func (it *Item) sign() (bundle.Receipt, []verify.Pair) {
 // Sign makes the receipt of one item. Its signatures are verified by the same
 // code that will seal the transaction online.
 func (it *Item) Sign() bundle.Receipt {
-	r := bundle.Receipt{ID: it.Request.ID, Digest: it.Digest}
+	r := bundle.Receipt{ID: it.Request.ID, Digest: it.Digest, Policy: it.Verdict.By}
 	if !it.Verdict.Allow {
 		return refusal(r, it.Verdict)
 	}
@@ -117,7 +117,7 @@ func (b *Batch) Defer(code, reason string) {
 		if b.Items[i].Repeat {
 			continue
 		}
-		b.Items[i].Verdict = policy.Verdict{Later: true, Code: code, Rule: "nothing is decided too late", Reason: reason}
+		b.Items[i].Verdict = policy.Verdict{Later: true, Code: code, Rule: "nothing is decided too late", Reason: reason, By: b.Items[i].Verdict.By}
 	}
 }
 
@@ -137,7 +137,7 @@ func (b *Batch) Shown() []byte {
 	h := sha256.New()
 	for i := range b.Items {
 		v := b.Items[i].Verdict
-		fmt.Fprintf(h, "%t %t %s\n", v.Allow, v.Later, v.Code)
+		fmt.Fprintf(h, "%t %t %s %q %v\n", v.Allow, v.Later, v.Code, v.By, v.Needs)
 	}
 	return h.Sum(b.Digest[:len(b.Digest):len(b.Digest)])
 }

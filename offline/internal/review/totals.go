@@ -104,6 +104,6 @@ func printable(s string) string {
 // Decided puts an earlier decision in the place of today's verdict.
 func (it *Item) Decided(d journal.Decision) {
 	it.Repeat = true
-	it.Verdict.Later = d.Status == bundle.Deferred
+	it.Verdict.Later, it.Verdict.By = d.Status == bundle.Deferred, d.By
 	it.Verdict.Allow, it.Verdict.Code, it.Verdict.Reason = d.Status == bundle.Signed && it.tx != nil, d.Code, d.Reason
 }
