@@ -1,12 +1,12 @@
 package policy
 
 import (
-	"encoding/base64"
 	"fmt"
 	"math/big"
 	"slices"
 	"strings"
 
+	"coldsign/offline/internal/approve"
 	"coldsign/offline/internal/book"
 	"coldsign/offline/internal/document"
 	"coldsign/shared/bundle"
@@ -101,16 +101,13 @@ func (p *Policy) checkOperators() (i int, key string, err error) {
 		return 0, "", document.At(0, "%d operators, and %d are allowed", len(p.Operators), maxWords)
 	}
 	for i, o := range p.Operators {
-		same := func(key func(Operator) string) bool {
-			return slices.ContainsFunc(p.Operators[:i], func(other Operator) bool { return key(other) == key(o) })
-		}
-		b, err := base64.StdEncoding.DecodeString(o.Key)
+		k, err := approve.ParseKey(o.Key)
 		switch {
-		case !word(o.Name) || same(func(o Operator) string { return strings.ToLower(o.Name) }):
+		case !word(o.Name) || slices.ContainsFunc(p.Operators[:i], func(other Operator) bool { return approve.SameName(other.Name, o.Name) }):
 			return i, "name", document.At(0, "an operator has a name of their own")
-		case err != nil || len(b) != 42 || string(b[:2]) != "Ed":
+		case err != nil:
 			return i, "key", document.At(0, "key = \"RW...\" is the second line of a minisign public key file")
-		case same(func(o Operator) string { return o.Key }):
+		case slices.ContainsFunc(p.Operators[:i], func(o Operator) bool { other, err := approve.ParseKey(o.Key); return err != nil || other.Same(k) }):
 			return i, "key", document.At(0, "two operators cannot have one key")
 		case len(o.Roles) == 0 || len(o.Roles) > maxWords:
 			return i, "roles", document.At(0, "roles = [\"approver\"] or more are missing")
