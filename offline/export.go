@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -28,7 +29,7 @@ type row struct {
 	Status    string `json:"status,omitempty"`
 	Code      string `json:"code,omitempty"`
 	Reason    string `json:"reason,omitempty"`
-	Policy    string `json:"policy,omitempty"` // that was in force when it was decided
+	Policy    string `json:"policy,omitempty"` // that decided it, and its rule where one is named
 	Approvers string `json:"approvers,omitempty"`
 	Waived    string `json:"waived,omitempty"`
 	Bundle    string `json:"bundle,omitempty"` // SHA-256 of the requests
@@ -101,9 +102,10 @@ func rows(j *journal.Journal) (list []row) {
 			list = append(list, r)
 			continue
 		}
-		r.Policy, r.Waived, r.Bundle = policy, strings.Join(e.Sign.Waived.Words(), ", "), hex.EncodeToString(e.Sign.Bundle[:])
+		r.Waived, r.Bundle = strings.Join(e.Sign.Waived.Words(), ", "), hex.EncodeToString(e.Sign.Bundle[:])
 		for _, d := range e.Sign.Decisions {
 			r.ID, r.Digest, r.Status, r.Code, r.Reason = d.ID.String(), hex.EncodeToString(d.Digest[:]), d.Status.String(), d.Code, d.Reason
+			r.Policy = cmp.Or(d.By, policy)
 			list = append(list, r)
 		}
 	}

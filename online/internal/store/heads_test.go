@@ -1,0 +1,58 @@
+package store
+
+import (
+	"crypto/ed25519"
+	"path/filepath"
+	"testing"
+
+	"coldsign/shared/bundle"
+)
+
+// The database itself takes no head that does not follow, whatever the program does,
+// and the stop of a half that went back is there when it is opened again.
+func TestHeadsOnlyRise(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kms.db")
+	s, err := Open(t.Context(), path, fixed)
+	ok(t, err)
+	peer := make(ed25519.PublicKey, 32)
+	peer[0] = 1
+	own := make(ed25519.PublicKey, 32)
+	own[0] = 2
+	ok(t, s.SetPeer(t.Context(), peer, own, false))
+	if h, err := s.JournalHead(t.Context()); err != nil || h != (bundle.Head{}) {
+		t.Errorf("%v %v", h, err)
+	}
+	tell := func(bundleNumber, number int) error {
+		if _, err := s.db.Exec("INSERT OR IGNORE INTO bundles (n, epoch, direction, sequence, digest, raw, at) VALUES (?, 1, 'in', ?, ?, x'00', 0)",
+			bundleNumber, bundleNumber, append(make([]byte, 31), byte(bundleNumber))); err != nil {
+			return err
+		}
+		_, err := s.db.Exec("INSERT INTO heads (bundle, peer, number, hash) VALUES (?, ?, ?, ?)", bundleNumber, []byte(peer), number, make([]byte, 32))
+		return err
+	}
+	ok(t, tell(1, 5))
+	for _, number := range []int{0, 1, 4, 5} {
+		if tell(2, number) == nil {
+			t.Errorf("head %d was taken after 5", number)
+		}
+	}
+	ok(t, tell(2, 6))
+	if h, err := s.JournalHead(t.Context()); err != nil || h.Number != 6 {
+		t.Errorf("%v %v", h, err)
+	}
+
+	_, err = s.Judge(t.Context(), []byte("raw"), bundle.Header{Kind: bundle.Keys, Sender: bundle.IDOf(peer), Sequence: 3, Previous: [32]byte{31: 2}}, [32]byte{3})
+	code(t, err, "import.rollback")
+	ok(t, s.Close())
+	s = openAt(t, path)
+	_, err = s.Bundle(t.Context(), 1)
+	code(t, err, "pair.stopped")
+	var raw string
+	ok(t, s.db.QueryRow("SELECT raw FROM rollbacks WHERE over = 0").Scan(&raw))
+	if raw != "raw" {
+		t.Errorf("kept %q", raw)
+	}
+	ok(t, s.SetPeer(t.Context(), peer, own, false))
+	_, err = s.Bundle(t.Context(), 1)
+	code(t, err, "export.missing")
+}
