@@ -33,6 +33,15 @@ func person(t *testing.T, n byte, name string, roles ...string) (Operator, minis
 	return Operator{name, key, roles}, secret
 }
 
+func secretOf(t *testing.T, seed []byte) minisign.PrivateKey {
+	t.Helper()
+	_, secret, err := minisign.GenerateKey(bytes.NewReader(seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
 // sealed is a secret key file at a cost that tests can bear: scrypt with N = 32.
 func sealed(t *testing.T, secret minisign.PrivateKey, passphrase string) []byte {
 	t.Helper()
