@@ -79,7 +79,7 @@ func (b *Batch) Counts() (sign, refuse int) {
 // was decided before: a signature may be out, and a refusal would invite a
 // second payment.
 func (it *Item) Refuse() bool {
-	if it.Repeat || it.out {
+	if it.Final() {
 		return false
 	}
 	it.Verdict.Later = false

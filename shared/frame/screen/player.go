@@ -65,12 +65,12 @@ func (p *Player) Play(ctx context.Context) (err error) {
 	if _, err := io.WriteString(p.Out, enter); err != nil {
 		return err
 	}
-	return p.run(ctx, func(d time.Duration) ([]byte, error) { return typed(p.In, d) })
+	return p.run(ctx, func(d time.Duration) ([]byte, error) { return Typed(p.In, d) })
 }
 
-// typed waits for keys. It polls, since a read that is under way when the player
+// Typed waits for keys, and gives none when the time is over. It polls, since a read that is under way when the player
 // ends would take the first key of what comes after.
-func typed(in *os.File, d time.Duration) ([]byte, error) {
+func Typed(in *os.File, d time.Duration) ([]byte, error) {
 	fds := []unix.PollFd{{Fd: int32(in.Fd()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, int((d+time.Millisecond-1)/time.Millisecond))
 	if n == 0 || errors.Is(err, unix.EINTR) {
@@ -83,8 +83,8 @@ func typed(in *os.File, d time.Duration) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New("show.terminal", "", "cannot read keys from the terminal: %w", err)
 	}
-	if n == 1 && b[0] == esc { // alone, or the start of an arrow on a slow line
-		more, err := typed(in, follow)
+	if n == 1 && rune(b[0]) == Esc { // alone, or the start of an arrow on a slow line
+		more, err := Typed(in, follow)
 		return append(b[:1], more...), err
 	}
 	return b[:n], nil
@@ -136,7 +136,7 @@ func (p *Player) run(ctx context.Context, wait func(time.Duration) ([]byte, erro
 			}
 			for len(keys) > 0 {
 				var k rune
-				if k, keys = key(keys); k == 'q' || k == esc || k == ctrlC {
+				if k, keys = Key(keys); k == 'q' || k == Esc || k == CtrlC {
 					return nil
 				}
 				acted = s.act(k) || acted

@@ -238,7 +238,7 @@ func TestKeyInParts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got, err := typed(in, time.Millisecond); string(got) != c.want || err != nil {
+		if got, err := Typed(in, time.Millisecond); string(got) != c.want || err != nil {
 			t.Errorf("%q reads %q: %v", c.parts, got, err)
 		}
 	}
@@ -255,7 +255,7 @@ func TestSignal(t *testing.T) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		thread <- unix.Gettid()
-		b, err := typed(slave, time.Minute)
+		b, err := Typed(slave, time.Minute)
 		if len(b) > 0 {
 			err = fmt.Errorf("reads %q", b)
 		}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package desk
+
+import "errors"
+
+func flush(int) error { return errors.ErrUnsupported }

@@ -1,0 +1,90 @@
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"coldsign/shared/fault"
+	"coldsign/shared/frame/screen"
+)
+
+const (
+	// The alternate screen, and back.
+	enter = "\x1b[?1049h\x1b[2J"
+	leave = "\x1b[0m\x1b[?25h\x1b[?1049l"
+
+	glance = 200 * time.Millisecond // for how long a change of size may go unseen
+)
+
+// Play lets a person at a terminal review, and gives the terminal back however it
+// ends. What was typed ahead is dropped, at the start and before the words.
+func Play(d *Desk, in *os.File, out io.Writer) (o Outcome, err error) {
+	fd := int(in.Fd())
+	before, err := term.MakeRaw(fd)
+	if err != nil {
+		return o, fault.New("console.terminal", "", "there is no terminal to review on: %w", err)
+	}
+	defer func() {
+		_, wrote := io.WriteString(out, leave)
+		err = errors.Join(err, wrote, term.Restore(fd, before))
+	}()
+	if err := drop(fd); err != nil {
+		return o, err
+	}
+	if _, err := io.WriteString(out, enter); err != nil {
+		return o, err
+	}
+	var drawn string
+	for !d.Over() {
+		columns, rows, err := term.GetSize(fd)
+		if err != nil {
+			return o, fault.New("console.terminal", "", "cannot tell the size of the terminal: %w", err)
+		}
+		if page := render(d.Screen(columns, rows)); page != drawn {
+			if _, err := io.WriteString(out, page); err != nil {
+				return o, err
+			}
+			drawn = page
+		}
+		keys, err := screen.Typed(in, glance)
+		if err != nil {
+			return o, err
+		}
+		was := d.mode
+		for len(keys) > 0 && d.mode == was && !d.Over() {
+			var k rune
+			k, keys = screen.Key(keys)
+			d.Key(k)
+		}
+		// What came before a question is no answer to it.
+		if d.mode != was && (d.mode == words || d.mode == reason) {
+			if err := drop(fd); err != nil {
+				return o, err
+			}
+		}
+	}
+	return d.Outcome(), nil
+}
+
+func drop(fd int) error {
+	if err := flush(fd); err != nil {
+		return fault.New("console.terminal", "", "cannot discard what was typed ahead: %w", err)
+	}
+	return nil
+}
+
+// render writes every line anew, from the top: nothing of an older page stays.
+func render(lines []string) string {
+	var b strings.Builder
+	b.WriteString("\x1b[?25l")
+	for i, line := range lines {
+		fmt.Fprintf(&b, "\x1b[%d;1H\x1b[K%s", i+1, line)
+	}
+	return b.String()
+}
