@@ -290,7 +290,7 @@ func (s *session) signForeign(m frame.Message) error {
 		return err
 	}
 	shown := batch.Shown()
-	a, err := s.asked(batch, shown)
+	a, err := s.approvalOf(batch, shown)
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func (a *app) sign() error {
 			return err
 		}
 		shown := batch.Shown()
-		a, err := s.asked(batch, shown)
+		a, err := s.approvalOf(batch, shown)
 		if err != nil {
 			return err
 		}
@@ -158,8 +158,8 @@ func (a *app) sign() error {
 	})
 }
 
-// asked takes the approvals of a batch as it was shown, and marks what is refused.
-func (s *session) asked(batch *review.Batch, shown []byte) (approve.Approval, error) {
+// approvalOf takes the approvals of a batch as it was shown, and marks what is refused.
+func (s *session) approvalOf(batch *review.Batch, shown []byte) (approve.Approval, error) {
 	want, err := s.statement(batch, shown)
 	if err != nil {
 		return approve.Approval{}, err
