@@ -417,3 +417,14 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPlan(f *testing.F) {
+	for _, text := range []string{"2of3", "2:2of3,3of5", "1:1of1,1of1", "16of16", "2:", "of"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if p, err := ParsePlan(text); err == nil && (p.String() != text || !p.valid()) {
+			t.Errorf("%q is read as %q", text, p.String())
+		}
+	})
+}
