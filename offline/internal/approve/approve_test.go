@@ -3,7 +3,9 @@ package approve
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -40,6 +42,21 @@ expires 1767229200 2026-01-01T01:00:00Z
 	if got := string(about().Text()); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	doc, err := os.ReadFile("FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := Statement{
+		Device: "8d4f0123456789abcdef0123456789ab", Bundle: hash(t, "e91f8f28793cfa1c83704169a4cf7d403604c21761eb290f479a7da2b0f14726"),
+		Words: "trouble wise skate venue soul atom assist amused", Sequence: 7,
+		Verdicts: hash(t, "0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f"), Policy: "treasury", Version: 4,
+		Rules: hash(t, "084fed08b978af4d7d196a7446a86b58009e636b611db16211b65a9aadff29c5"), Expires: now + 3600,
+		Totals: []string{"TOTALS of the 2 requests that would be signed (0 refused)", "  sepETH (eip155:11155111)",
+			"    leaves   1 sepETH (1000000000000000000 base units) in 2 payments to 1 recipient", "    fees     at most 0.00126 sepETH (1260000000000000 base units)"},
+	}
+	if text := "    " + strings.ReplaceAll(strings.TrimSpace(string(example.Text())), "\n", "\n    ") + "\n\n"; !strings.Contains(string(doc), text) {
+		t.Errorf("FORMAT.md does not hold\n%s", text)
+	}
 	many := about()
 	many.Totals = repeated(100_000, "  !! \x1b[2J "+strings.Repeat("long ", 100))
 	text := many.Text()
@@ -47,6 +64,15 @@ expires 1767229200 2026-01-01T01:00:00Z
 		t.Errorf("%d bytes for many totals", len(text))
 	}
 	wants(t, many.Check(text, now), "")
+}
+
+func hash(t *testing.T, text string) [32]byte {
+	t.Helper()
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return [32]byte(b)
 }
 
 func repeated(n int, s string) []string {
