@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -108,6 +109,13 @@ func TestCeremonyReachesNowhere(t *testing.T) {
 	c.must("resend", "2", "--out", "again.cbor")
 	c.must("journal", "verify")
 	c.must("journal", "show")
+	c.must("backup", "--out", "backup.age")
+	c.must("backup", "verify", "backup.age")
+	c.must("backup", "--out", "shared.age", "--shares", "2of3", "--shares-dir", "shares")
+	c.must("passphrase", "--new-passphrase-file", "passphrase")
+	ok(t, os.Rename(c.Path("offline"), c.Path("lost")))
+	c.must("restore", "shared.age", "--shares-dir", "shares")
+	ok(t, errors.Join(os.RemoveAll(c.Path("offline")), os.Rename(c.Path("lost"), c.Path("offline"))))
 	c.must("selftest")
 	c.must("version")
 	took, err := c.Import(ctx, "answers.cbor")
