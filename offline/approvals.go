@@ -12,9 +12,6 @@ import (
 	"coldsign/shared/fault"
 )
 
-// policy gives the rules in force.
-func (s *session) policy() (policy.Policy, error) { return policy.Preset(s.ks.Preset()) }
-
 // operators gives the people of a policy.
 func operators(p policy.Policy) ([]approve.Operator, error) {
 	list := make([]approve.Operator, len(p.Operators))

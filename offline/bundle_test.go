@@ -273,7 +273,7 @@ func TestAnswerWithoutHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	place.Digest = sha256.Sum256(old)
-	if _, err := s.record(journal.Entry{Kind: journal.Decided, Out: place, Sign: s.decisions(b.Digest(), 1, receipts)}); err != nil {
+	if _, err := s.record(journal.Entry{Kind: journal.Decided, Out: place, Sign: s.decisions(batch, receipts)}); err != nil {
 		t.Fatal(err)
 	}
 	b, e, repeat, err := s.received(file(t, in))

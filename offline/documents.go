@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
@@ -29,27 +31,55 @@ func (s *session) document(kind string) ([]byte, error) {
 		return nil, nil
 	}
 	raw, err := durable.Read(s.documentPath(d), maxDocument)
-	if err == nil && sha256.Sum256(raw) != d.Digest {
-		err = fault.New("document.changed", "copy it back from a backup", "the %s in %q is not the one that was put in force", kind, s.documentPath(d))
+	if fault.Is(err, "file.missing") || err == nil && sha256.Sum256(raw) != d.Digest {
+		err = fault.New("document.changed", "put it back: \"coldsign-offline "+d.Kind+" set FILE\" takes the very same file", "the %s in %q is not the one that was put in force", kind, s.documentPath(d))
 	}
 	return raw, err
 }
 
-// setDocument puts a document in force: its file first, then the keystore that
-// names it; the one before goes last. The caller writes the journal before.
-func (s *session) setDocument(d keystore.Document, raw []byte) error {
-	old, had := s.ks.Document(d.Kind)
-	d.Digest = sha256.Sum256(raw)
-	if err := s.ks.SetDocument(d); err != nil {
-		return err
-	}
+// keepDocument stores the file of a document.
+func (s *session) keepDocument(d keystore.Document, raw []byte) error {
 	if err := os.MkdirAll(filepath.Dir(s.documentPath(d)), 0o700); err != nil {
 		return fault.New("file.write", "", "cannot make a folder in the home")
 	}
 	if err := durable.SyncDir(s.opt.home); err != nil {
 		return err
 	}
-	if err := durable.Write(s.documentPath(d), raw); err != nil {
+	return durable.Write(s.documentPath(d), raw)
+}
+
+// putBack stores the very file that is in force once more: a restored home knows which
+// it was, but does not have it. Nobody needs to agree again.
+func (s *session) putBack(kind string, raw []byte) (bool, error) {
+	d, ok := s.ks.Document(kind)
+	if !ok || d.Digest != sha256.Sum256(raw) {
+		return false, nil
+	}
+	if err := s.keepDocument(d, raw); err != nil {
+		return true, err
+	}
+	return true, s.say(map[string]any{"kind": kind, "version": d.Version, "digest": hex.EncodeToString(d.Digest[:])},
+		"%s, version %d: this is the one in force\n", kind, d.Version)
+}
+
+// setDocument puts a document in force, if those agree whom the policy in force asks:
+// the journal first, then its file, then the keystore that names it; the one before
+// goes last. with changes the keystore in the same save.
+func (s *session) setDocument(kind string, version uint64, raw []byte, with func()) error {
+	approved, err := s.changeable(raw)
+	if err != nil {
+		return err
+	}
+	old, had := s.ks.Document(kind)
+	d := keystore.Document{Kind: kind, Version: version, Digest: sha256.Sum256(raw)}
+	if err := s.ks.SetDocument(d); err != nil {
+		return err
+	}
+	with()
+	if _, err := s.record(journal.Entry{Kind: journal.Policy, Text: fmt.Sprintf("%s %d", kind, version), Data: d.Digest[:], Approved: approved}); err != nil {
+		return err
+	}
+	if err := s.keepDocument(d, raw); err != nil {
 		return err
 	}
 	if err := s.ks.Save(); err != nil {

@@ -306,7 +306,7 @@ func (s *session) signForeign(m frame.Message) error {
 		return err
 	}
 	receipts := batch.Sign(s.waived)
-	signing := s.decisions(batch.Digest, 0, receipts)
+	signing := s.decisions(batch, receipts)
 	if !repeat {
 		if _, err := s.record(journal.Entry{Kind: journal.Foreign, Text: f.asked.Form, Sign: signing, Approved: approvers(a)}); err != nil {
 			return err

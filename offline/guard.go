@@ -69,7 +69,8 @@ func (a *app) enter() error {
 		return err
 	}
 	o := &a.opt
-	list := append(harden.Reads(o.passphraseFile, o.newPassphraseFile, o.in, a.operand(), o.Scan, o.ScanImages), harden.Access{Path: o.home, Write: true})
+	list := append(harden.Reads(o.passphraseFile, o.newPassphraseFile, o.in, o.book, o.tokens, o.Scan, o.ScanImages), harden.Access{Path: o.home, Write: true})
+	list = append(list, harden.Reads(a.args...)...)
 	list = append(list, harden.Reads(o.operatorKey, o.operatorPass)...)
 	for _, file := range o.approval {
 		list = append(list, harden.Reads(file, file+".minisig")...)

@@ -29,6 +29,7 @@ type session struct {
 	ks      *keystore.Keystore
 	j       *journal.Journal
 	release func()
+	laws    *law // what is in force, once it is read
 }
 
 // unlock takes the home's lock and opens keystore and journal.

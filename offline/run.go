@@ -37,6 +37,11 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   operator new --out KEYFILE                    an operator's minisign key pair
   resend N --out FILE                           a bundle to the online half that was lost
   policy show | policy set --preset strict|compat
+  policy check FILE [--book FILE] [--tokens FILE]      what a policy file allows, in plain English
+  policy test FILE BUNDLE                       what it says of a bundle: a dry run
+  policy set FILE [--approval FILE.minisig]...  puts it in force, with the quorum of the one in force
+  book check FILE | book set FILE | book show   the address book; also with --approval
+  tokens check FILE | tokens set FILE | tokens show    symbols and decimals of tokens; also with --approval
   journal show | journal verify [FILE] [--head HEX]    FILE: a copy made with --format raw; --head: one written down before
   journal export --format csv|json|raw [--out FILE]
   backup --out FILE [--new-passphrase | --new-passphrase-file FILE]    a copy of the keystore, under its passphrase or another
@@ -47,6 +52,7 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   selftest | version
 
 Everywhere: --home DIR, --json, --passphrase-file FILE, and for rehearsals --allow-network-interfaces, --allow-swap.
+review and sign take --clock-ok where the clock is right again and was ahead before.
 FILE may be - for standard input or output.
 ` + link.Help + `
 Exit status: 0 done, 1 refused or failed, 2 usage, 3 stopped by a signal or a fault of its own.
@@ -73,6 +79,7 @@ type app struct {
 type options struct {
 	link.Ends
 	copying
+	lawOptions
 	operatorOptions
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
 	json, allowNetwork, allowSwap, testnet, replace, dice                              bool
@@ -89,7 +96,7 @@ func everywhere(more ...string) []string {
 }
 
 func commands() []cli.Command[*app] {
-	return append(backupCommands(), []cli.Command[*app]{
+	return append(append(backupCommands(), registerCommands()...), []cli.Command[*app]{
 		{Name: "init", Flags: everywhere(), Do: (*app).initHome},
 		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice"), Do: (*app).walletNew},
 		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id"), Do: (*app).walletImport},
@@ -98,13 +105,15 @@ func commands() []cli.Command[*app] {
 		{Name: "address", Flags: everywhere("network"), Min: 1, Max: 2, Do: (*app).address},
 		{Name: "pair", Flags: everywhere(link.OutFlags(link.InFlags("in", "confirm", "replace")...)...), Do: (*app).pair},
 		{Name: "keys export", Flags: everywhere(link.OutFlags("id", "type")...), Do: (*app).keysExport},
-		{Name: "review", Flags: everywhere(link.InFlags("network")...), Max: 1, Do: (*app).review},
-		{Name: "sign", Flags: everywhere(link.OutFlags(link.InFlags("approve", "approval", "refuse", "network")...)...), Max: 1, Do: (*app).sign},
-		{Name: "approve", Flags: everywhere(link.InFlags("out", "expires", "approve", "operator-key", "operator-passphrase-file", "network")...), Max: 1, Do: (*app).approveBatch},
+		{Name: "review", Flags: everywhere(link.InFlags("network", "clock-ok")...), Max: 1, Do: (*app).review},
+		{Name: "sign", Flags: everywhere(link.OutFlags(link.InFlags("approve", "approval", "refuse", "network", "clock-ok")...)...), Max: 1, Do: (*app).sign},
+		{Name: "approve", Flags: everywhere(link.InFlags("out", "expires", "approve", "operator-key", "operator-passphrase-file", "network", "clock-ok")...), Max: 1, Do: (*app).approveBatch},
 		{Name: "operator new", Flags: everywhere("out", "operator-passphrase-file"), Do: (*app).operatorNew},
 		{Name: "resend", Flags: everywhere(link.OutFlags()...), Min: 1, Max: 1, Do: (*app).resend},
 		{Name: "policy show", Flags: everywhere(), Do: (*app).policyShow},
-		{Name: "policy set", Flags: everywhere("preset"), Do: (*app).policySet},
+		{Name: "policy set", Flags: everywhere("preset", "approval"), Max: 1, Do: (*app).policySet},
+		{Name: "policy check", Flags: everywhere("book", "tokens"), Min: 1, Max: 1, Do: (*app).policyCheck},
+		{Name: "policy test", Flags: everywhere("network"), Min: 2, Max: 2, Do: (*app).policyTest},
 		{Name: "journal show", Flags: everywhere(), Do: (*app).journalShow},
 		{Name: "journal verify", Flags: everywhere("head"), Max: 1, Do: (*app).journalVerify},
 		{Name: "journal export", Flags: everywhere("format", "out"), Do: (*app).journalExport},
@@ -159,7 +168,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
-	case o.Ends.Define(fs, name), o.copying.define(fs, name), o.operatorOptions.define(fs, name):
+	case o.Ends.Define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name), o.operatorOptions.define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:

@@ -51,14 +51,6 @@ func (s *session) received(m frame.Message) (b *bundle.Bundle, entry journal.Ent
 	return b, entry, false, nil
 }
 
-func (s *session) reviewer() (*review.Reviewer, error) {
-	p, err := s.policy()
-	if err != nil {
-		return nil, err
-	}
-	return &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: s.j, Policy: p, Now: s.now().Unix()}, nil
-}
-
 // batch explains a bundle. One that expired is taken all the same, or it would
 // block those after it, but every request in it is put off.
 func (s *session) batch(b *bundle.Bundle) (*review.Batch, error) {
@@ -257,7 +249,7 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch, a approve.Approv
 	}
 	receipts := batch.Sign(s.waived)
 	place := s.next()
-	signing := s.decisions(b.Digest(), b.Sequence, receipts)
+	signing := s.decisions(batch, receipts)
 	raw, err := s.seal(b, place, s.j.Last(), receipts)
 	if err != nil {
 		return err
@@ -273,10 +265,16 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch, a approve.Approv
 }
 
 // decisions is what the journal keeps of receipts.
-func (s *session) decisions(digest [32]byte, sequence uint64, receipts []bundle.Receipt) *journal.Signing {
-	d := &journal.Signing{Bundle: digest, Sequence: sequence, Decisions: make([]journal.Decision, len(receipts)), Waived: s.waived}
+func (s *session) decisions(batch *review.Batch, receipts []bundle.Receipt) *journal.Signing {
+	n := len(receipts)
+	d := &journal.Signing{Bundle: batch.Digest, Sequence: batch.Header.Sequence, Decisions: make([]journal.Decision, n), Waived: s.waived,
+		Created: batch.Header.Created, By: make([]string, n), Spent: spent(batch, receipts)}
+	if d.Created == 0 {
+		_, d.Created = s.past()
+	}
 	for i, r := range receipts {
-		d.Decisions[i] = journal.Decision{ID: r.ID, Digest: r.Digest, Status: r.Status, Code: r.Code, Reason: r.Reason}
+		d.Decisions[i] = journal.Decision{ID: r.ID, Digest: r.Digest, Status: r.Status, Code: r.Code, Reason: r.Reason, By: r.Policy}
+		d.By[i] = r.Policy
 	}
 	return d
 }

@@ -11,7 +11,6 @@ import (
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
 	"coldsign/offline/internal/memory"
-	"coldsign/offline/internal/policy"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/cli"
@@ -274,38 +273,5 @@ func (a *app) address() error {
 			"signatureId": id.String(), "index": index, "network": n.ID, "address": all[0], "addresses": all,
 			"path": chain.PathString(path), "publicKey": k.Public().String(),
 		}, "%s\n", all[0])
-	})
-}
-
-func (a *app) policyShow() error {
-	return a.with(func(s *session) error {
-		p, err := policy.Preset(s.ks.Preset())
-		if err != nil {
-			return err
-		}
-		lines := p.Lines()
-		for _, ch := range s.chain.All() {
-			for _, n := range ch.Networks {
-				lines = append(lines, fmt.Sprintf("%s %s (%s): fee at most %s", ch.Name, n.Name, n.ID, chain.Units(n.FeeCap, n.Asset)))
-			}
-		}
-		return s.say(map[string]any{"preset": p.Name, "rules": lines}, "%s\n", strings.Join(lines, "\n"))
-	})
-}
-
-func (a *app) policySet() error {
-	p, err := policy.Preset(a.opt.preset)
-	if err != nil {
-		return err
-	}
-	return a.with(func(s *session) error {
-		s.ks.SetPreset(p.Name)
-		if _, err := s.record(journal.Entry{Kind: journal.Policy, Text: p.Name}); err != nil {
-			return err
-		}
-		if err := s.ks.Save(); err != nil {
-			return err
-		}
-		return s.say(map[string]any{"preset": p.Name, "rules": p.Lines()}, "%s\n", strings.Join(p.Lines(), "\n"))
 	})
 }

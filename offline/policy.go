@@ -1,0 +1,401 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"strings"
+
+	"coldsign/offline/internal/book"
+	"coldsign/offline/internal/journal"
+	"coldsign/offline/internal/policy"
+	"coldsign/offline/internal/review"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/cli"
+	"coldsign/shared/durable"
+	"coldsign/shared/fault"
+	"coldsign/shared/frame"
+)
+
+// lawOptions are the flags about operators' files.
+type lawOptions struct {
+	book, tokens string
+	clockOK      bool
+}
+
+func (o *lawOptions) define(fs *flag.FlagSet, name string) bool {
+	switch name {
+	case "book":
+		fs.StringVar(&o.book, name, "", "")
+	case "tokens":
+		fs.StringVar(&o.tokens, name, "", "")
+	case "clock-ok":
+		fs.BoolVar(&o.clockOK, name, false, "")
+	default:
+		return false
+	}
+	return true
+}
+
+// law is what the operators have put in force.
+type law struct {
+	policy policy.Policy
+	policy.World
+}
+
+// law reads the documents in force, once.
+func (s *session) law() (*law, error) {
+	if s.laws != nil {
+		return s.laws, nil
+	}
+	l := &law{World: policy.World{Chains: s.chain.All()}}
+	raw, err := s.document("book")
+	if err == nil && raw != nil {
+		l.Book, err = book.Parse(raw, l.Chains)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if raw, err = s.document("tokens"); err == nil && raw != nil {
+		l.Tokens, err = book.ParseTokens(raw, l.Chains)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if raw, err = s.document("policy"); err == nil && raw != nil {
+		l.policy, err = policy.Parse(raw, l.World)
+	} else if err == nil {
+		l.policy, err = policy.Preset(s.ks.Preset())
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.laws = l
+	return l, nil
+}
+
+// policy gives the rules in force.
+func (s *session) policy() (policy.Policy, error) {
+	l, err := s.law()
+	if err != nil {
+		return policy.Policy{}, err
+	}
+	return l.policy, nil
+}
+
+// reviewer reviews under the rules in force.
+func (s *session) reviewer() (*review.Reviewer, error) {
+	l, err := s.law()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.clock(l.policy); err != nil {
+		return nil, err
+	}
+	return s.under(l.policy, l.World, s.j), nil
+}
+
+func (s *session) under(p policy.Policy, w policy.World, ledger review.Ledger) *review.Reviewer {
+	past, created := s.past()
+	return &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: ledger, Policy: p, Book: w.Book, Tokens: w.Tokens,
+		Past: past, Created: created, Now: s.now().Unix()}
+}
+
+// past is what was signed, and the latest time that an online half has told.
+func (s *session) past() (list []policy.Past, created int64) {
+	for _, e := range s.j.Entries() {
+		if e.Sign == nil {
+			continue
+		}
+		created = max(created, e.Sign.Created)
+		for _, x := range e.Sign.Spent {
+			list = append(list, policy.Past{Time: e.Time, Created: e.Sign.Created,
+				Spend: policy.Spend{Rule: x.Rule, Asset: x.Asset, Amount: new(big.Int).SetBytes(x.Amount)}})
+		}
+	}
+	return list, created
+}
+
+// spent sums what the requests of a batch that were signed now, for the first time,
+// take of rules.
+func spent(batch *review.Batch, receipts []bundle.Receipt) (list []journal.Spend) {
+	type key struct{ rule, asset string }
+	sums := map[key]*big.Int{}
+	var order []key
+	for i, r := range receipts {
+		if r.Status != bundle.Signed || batch.Items[i].Repeat {
+			continue
+		}
+		for _, x := range batch.Items[i].Verdict.Spends {
+			k := key{x.Rule, x.Asset}
+			if sums[k] == nil {
+				sums[k] = new(big.Int)
+				order = append(order, k)
+			}
+			sums[k].Add(sums[k], x.Amount)
+		}
+	}
+	for _, k := range order {
+		list = append(list, journal.Spend{Rule: k.rule, Asset: k.asset, Amount: sums[k].Bytes()})
+	}
+	return list
+}
+
+// clock stops where this machine's clock is behind the journal: what has expired
+// would live again. --clock-ok goes on; every receipt tells, and from that entry on
+// the clock is believed.
+func (s *session) clock(p policy.Policy) error {
+	if p.Version == 0 || s.waived&bundle.WaivedClock != 0 {
+		return nil
+	}
+	var last int64
+	for _, e := range s.j.Entries() {
+		if e.Sign != nil && e.Sign.Waived&bundle.WaivedClock != 0 {
+			last = e.Time
+		}
+		last = max(last, e.Time)
+	}
+	behind := last - s.now().Unix()
+	if behind <= 0 {
+		return nil
+	}
+	if !s.opt.clockOK {
+		return fault.New("clock.back", "set the clock; if it is right now and was wrong before, give --clock-ok", "this machine's clock is %d seconds behind the journal's last entry", behind)
+	}
+	s.waived |= bundle.WaivedClock
+	s.loud = append(s.loud, fmt.Sprintf("WARNING: THE CLOCK IS %d SECONDS BEHIND THE JOURNAL, and --clock-ok says that it is right", behind))
+	return nil
+}
+
+// readDocument reads an operators' file that the command line names.
+func (a *app) readDocument(path string, limit int64) ([]byte, string, error) {
+	raw, err := durable.Read(path, limit)
+	sum := sha256.Sum256(raw)
+	return raw, hex.EncodeToString(sum[:]), err
+}
+
+// inWorld runs f with the address book and the token registry that --book and
+// --tokens name; else with those in force in the home, if there is one.
+func (a *app) inWorld(f func(policy.World) error) error {
+	if _, err := os.Stat(a.opt.home); err == nil && a.opt.book == "" && a.opt.tokens == "" {
+		return a.with(func(s *session) error {
+			l, err := s.law()
+			if err != nil {
+				return err
+			}
+			return f(l.World)
+		})
+	}
+	if err := a.enter(); err != nil {
+		return err
+	}
+	w := policy.World{Chains: a.chain.All()}
+	if a.opt.book != "" {
+		raw, _, err := a.readDocument(a.opt.book, book.MaxFile)
+		if err == nil {
+			w.Book, err = book.Parse(raw, w.Chains)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if a.opt.tokens != "" {
+		raw, _, err := a.readDocument(a.opt.tokens, book.MaxFile)
+		if err == nil {
+			w.Tokens, err = book.ParseTokens(raw, w.Chains)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return f(w)
+}
+
+// policyCheck reads a policy file and says what it allows.
+func (a *app) policyCheck() error {
+	return a.inWorld(func(w policy.World) error {
+		raw, sum, err := a.readDocument(a.operand(), policy.MaxFile)
+		if err != nil {
+			return err
+		}
+		p, err := policy.Parse(raw, w)
+		if err != nil {
+			return err
+		}
+		return a.sayPolicy(p, sum, nil)
+	})
+}
+
+// sayPolicy says what a policy allows.
+func (a *app) sayPolicy(p policy.Policy, sum string, caps []string) error {
+	lines := append(p.Lines(), caps...)
+	doc := map[string]any{"preset": p.Preset, "rules": lines}
+	if p.Version > 0 {
+		doc["name"], doc["version"], doc["digest"] = p.Name, p.Version, sum
+		lines = append(lines, "SHA-256 "+sum)
+	}
+	return a.say(doc, "%s\n", strings.Join(lines, "\n"))
+}
+
+// policyShow says what is in force.
+func (a *app) policyShow() error {
+	return a.with(func(s *session) error {
+		p, err := s.policy()
+		if err != nil {
+			return err
+		}
+		var caps []string
+		for _, ch := range s.chain.All() {
+			for _, n := range ch.Networks {
+				caps = append(caps, fmt.Sprintf("%s %s (%s): fee at most %s", ch.Name, n.Name, n.ID, chain.Units(n.FeeCap, n.Asset)))
+			}
+		}
+		d, _ := s.ks.Document("policy")
+		return s.sayPolicy(p, hex.EncodeToString(d.Digest[:]), caps)
+	})
+}
+
+// policySet puts a policy file or a preset in force.
+func (a *app) policySet() error {
+	if (a.opt.preset == "") == (len(a.args) == 0) {
+		return cli.Usagef("policy set takes a FILE, or --preset strict or compat")
+	}
+	if a.opt.preset != "" {
+		return a.policyPreset()
+	}
+	return a.with(func(s *session) error {
+		raw, sum, err := a.readDocument(a.operand(), policy.MaxFile)
+		if err != nil {
+			return err
+		}
+		if back, err := s.putBack("policy", raw); back || err != nil {
+			return err
+		}
+		l, err := s.law()
+		if err != nil {
+			return err
+		}
+		p, err := policy.Parse(raw, l.World)
+		if err != nil {
+			return err
+		}
+		if err := s.setDocument("policy", p.Version, raw, func() { s.ks.SetPreset(p.Preset) }); err != nil {
+			return err
+		}
+		return s.sayPolicy(p, sum, nil)
+	})
+}
+
+func (a *app) policyPreset() error {
+	p, err := policy.Preset(a.opt.preset)
+	if err != nil {
+		return err
+	}
+	return a.with(func(s *session) error {
+		if now, err := s.policy(); err != nil || now.Version > 0 {
+			if err == nil {
+				err = fault.New("policy.in-force", "put a file of a higher version in force, as the policy says, with preset = \"...\" in it", "policy %s %d is in force", now.Name, now.Version)
+			}
+			return err
+		}
+		s.ks.SetPreset(p.Name)
+		if _, err := s.record(journal.Entry{Kind: journal.Policy, Text: p.Name}); err != nil {
+			return err
+		}
+		if err := s.ks.Save(); err != nil {
+			return err
+		}
+		return s.sayPolicy(p, "", nil)
+	})
+}
+
+// undecided is a ledger of a dry run: nothing was decided before.
+type undecided struct{}
+
+func (undecided) Bound(bundle.ID) (journal.Decision, bool) { return journal.Decision{}, false }
+
+// policyTest judges a bundle by a policy file. Nothing is recorded, and the bundle
+// may have been decided long ago.
+func (a *app) policyTest() error {
+	return a.with(func(s *session) error {
+		l, err := s.law()
+		if err != nil {
+			return err
+		}
+		raw, _, err := a.readDocument(a.args[0], policy.MaxFile)
+		if err != nil {
+			return err
+		}
+		p, err := policy.Parse(raw, l.World)
+		if err != nil {
+			return err
+		}
+		m, err := a.opt.Receive(context.Background(), a.streams(), a.args[1], wanted)
+		if err != nil {
+			return err
+		}
+		asked, err := s.requests(m)
+		if err != nil {
+			return err
+		}
+		batch, err := s.under(p, l.World, undecided{}).Batch(asked)
+		if err != nil {
+			return err
+		}
+		doc := batch.JSON(false, p.Preset)
+		return s.print(map[string]any{"policy": p.Label(), "items": doc.Items, "signable": doc.Signable, "refused": doc.Refused}, func(w io.Writer) error {
+			return verdicts(w, p, batch)
+		})
+	})
+}
+
+// requests reads requests wherever they come from, and whatever their place.
+func (s *session) requests(m frame.Message) (review.Requests, error) {
+	if frame.IsBundle(m) != nil {
+		return s.foreign(m)
+	}
+	peer, err := s.peer()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := m.Bundle()
+	if err != nil {
+		return nil, err
+	}
+	b, err := bundle.Open(raw, peer)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.For(bundle.Requests, bundle.IDOf(s.ks.Device().Public()))
+}
+
+// verdicts prints one line for each request, and below it why.
+func verdicts(w io.Writer, p policy.Policy, batch *review.Batch) error {
+	fmt.Fprintf(w, "policy %s: a dry run, nothing is signed or recorded\n", p.Label())
+	for i := range batch.Items {
+		v := batch.Items[i].Verdict
+		word := "refused"
+		switch {
+		case v.Allow:
+			word = "allowed"
+		case v.Later:
+			word = "put off"
+		}
+		fmt.Fprintf(w, "%s  %s  by %s\n", batch.Items[i].Request.ID, word, v.By)
+		if !v.Allow {
+			fmt.Fprintf(w, "    %s: %s\n", v.Code, v.Reason)
+		}
+		for _, n := range v.Needs {
+			fmt.Fprintf(w, "    needs %d of role %s\n", n.Count, n.Role)
+		}
+	}
+	sign, refuse := batch.Counts()
+	_, err := fmt.Fprintf(w, "would sign %d, refuse %d\n", sign, refuse)
+	return err
+}
