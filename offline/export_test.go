@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"coldsign/offline/internal/journal"
 )
 
 // Whatever stands in a journal, a spreadsheet is given a line of text: no formula,
@@ -61,5 +66,43 @@ func TestExportIsSafe(t *testing.T) {
 		if err := json.Unmarshal([]byte(first), &back); err != nil || strings.Count(string(lines), "\n") != 2 || in != "\xff" && back != r {
 			t.Errorf("%q: %s %v", in, first, err)
 		}
+	}
+}
+
+// What a terminal showed is an entry, whatever the person says then.
+func TestShownOnTerminal(t *testing.T) {
+	for name, c := range map[string]struct {
+		typed, code string
+		kinds       []journal.Kind
+	}{
+		"yes":     {"", "", []journal.Kind{journal.Seen, journal.Decided}},
+		"refused": {"refuse", "sign.refused", []journal.Kind{journal.Seen, journal.Decided}},
+		"stopped": {"no", "approve.stopped", []journal.Kind{journal.Seen}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, words := prepared(t)
+			before, err := journal.Open(filepath.Join(dir, "home"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := at(t, dir, "sign", "r1.cbor", "--out", "a1.cbor")
+			x.reads("passphrase: ")
+			x.types(password + "\n")
+			x.reads(question)
+			x.types(cmp.Or(c.typed, words) + "\n")
+			x.ends(min(len(c.code), 1), c.code)
+			after, err := journal.Open(filepath.Join(dir, "home"), nil)
+			if err != nil || after.Holds(before.Last()) != nil {
+				t.Fatal(err)
+			}
+			var kinds []journal.Kind
+			for _, e := range after.Entries()[before.Last().Number:] {
+				kinds = append(kinds, e.Kind)
+			}
+			if !slices.Equal(kinds, c.kinds) {
+				t.Errorf("entries %v, want %v", kinds, c.kinds)
+			}
+		})
 	}
 }
