@@ -19,8 +19,8 @@ import (
 //	bundle 0f3a...                      SHA-256 of the request bundle
 //	words abandon ability ...           of that digest, as the review shows them
 //	sequence 7
-//	verdicts 77c1...                    SHA-256 of what the policy says of each request
 //	policy treasury version 4 51ab...   name, version and SHA-256 of the policy in force
+//	verdicts 77c1...                    SHA-256 of what the policy says of each request
 //	totals
 //	  TOTALS of the 3 requests ...      as the review shows them
 //	expires 1767312000 2026-01-02T00:00:00Z
@@ -29,10 +29,10 @@ type Statement struct {
 	Bundle   [32]byte
 	Words    string
 	Sequence uint64
-	Verdicts [32]byte
 	Policy   string
 	Version  uint64
 	Rules    [32]byte // SHA-256 of the policy file
+	Verdicts [32]byte
 	Totals   []string
 	Expires  int64 // Unix seconds
 }
@@ -46,8 +46,8 @@ func (s Statement) Text() []byte {
 	line("bundle %x", s.Bundle)
 	line("words %s", s.Words)
 	line("sequence %d", s.Sequence)
-	line("verdicts %x", s.Verdicts)
 	line("policy %s version %d %x", quote.Line(s.Policy), s.Version, s.Rules)
+	line("verdicts %x", s.Verdicts)
 	line("totals")
 	for _, t := range s.Totals[:min(len(s.Totals), maxTotals)] {
 		line("  %.250s", t)
@@ -61,7 +61,7 @@ func (s Statement) Text() []byte {
 
 // Check is nil when text is this very statement but for its end, which must lie
 // ahead of now and no more than MaxLife. What differs first names the error:
-// approve.device, .bundle, .sequence, .verdicts, .policy, .totals, .expired, .format.
+// approve.device, .bundle, .sequence, .policy, .verdicts, .totals, .expired, .format.
 func (s Statement) Check(text []byte, now int64) error {
 	if len(text) > MaxStatement {
 		return badStatement("it is too long")
@@ -99,7 +99,7 @@ func differs(have, want []string) error {
 		word, _, _ := strings.Cut(want[i], " ")
 		switch word {
 		case "device", "bundle", "sequence", "verdicts", "policy":
-			return fault.New("approve."+word, cure, "the approval is about another %s: %s, not %s", word, quote.String(short(have[i])), quote.String(short(want[i])))
+			return fault.New("approve."+word, cure, "the approval is about something else, by its %s: %s, not %s", word, quote.String(short(have[i])), quote.String(short(want[i])))
 		}
 		if strings.HasPrefix(want[i], "  ") {
 			return fault.New("approve.totals", cure, "the approval is about other totals")
