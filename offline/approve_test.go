@@ -5,10 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"aead.dev/minisign"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,6 +19,7 @@ import (
 	"golang.org/x/crypto/scrypt"
 
 	"coldsign/offline/internal/approve"
+	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/policy"
 	"coldsign/offline/internal/review"
 	"coldsign/shared/fault"
@@ -164,5 +168,141 @@ func TestNeeds(t *testing.T) {
 	batch.Items[2].Repeat = true
 	if err := approved(batch, by()); err != nil {
 		t.Error(err)
+	}
+}
+
+// governed puts a policy in force under which a payment needs two of alice, bob and
+// carol, in the home of dir.
+func governed(t *testing.T, dir string) {
+	t.Helper()
+	text := "version = 1\nname = \"treasury\"\npreset = \"strict\"\n[quorum]\nchange = 1\n"
+	for _, n := range []string{"alice", "bob", "carol"} {
+		secret, public, err := person(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open, err := secret.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := sealedKey(open, password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, n+".sealed"), key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text += fmt.Sprintf("[[operator]]\nname = %q\nkey = %q\nroles = [\"approver\", \"policy\"]\n", n, public)
+	}
+	text += "[[rule]]\nname = \"payments\"\nwallets = [\"any\"]\nasset = \"eip155:11155111\"\nto = [\"any\"]\ntransaction = \"any\"\napprovals = [{count = 2, role = \"approver\"}]\n"
+	file, home := filepath.Join(dir, "policy.toml"), filepath.Join(dir, "home")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(filepath.Join(dir, "pass"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	var out, words bytes.Buffer
+	args := []string{"policy", "set", file, "--home", home, "--passphrase-file", in.Name(), "--allow-network-interfaces"}
+	if code := run(args, in, &out, &words, os.Getenv, noWall); code != 0 {
+		t.Fatalf("%d %s", code, words.String())
+	}
+	if err := quicken(home); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestApprovalEnds: by this machine's clock, and by the latest time in the journal,
+// so that a clock set back revives none.
+func TestApprovalEnds(t *testing.T) {
+	s, batch, _ := pending(t, "1")
+	dir := filepath.Dir(s.opt.Out)
+	s.close()
+	governed(t, dir)
+	s = reopened(t, dir)
+	began := time.Now()
+	at := func(d time.Duration) { s.now = func() time.Time { return began.Add(d) } }
+	at(0)
+	shown := batch.Shown()
+	want, err := s.statement(batch, shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Expires = began.Add(time.Hour).Unix()
+	for _, n := range []string{"alice", "bob"} {
+		secret, _, err := person(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, n)
+		if err := errors.Join(os.WriteFile(file, want.Text(), 0o600), os.WriteFile(file+".minisig", minisign.Sign(secret, want.Text()), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		s.opt.approval = append(s.opt.approval, file)
+	}
+	wants := func(code string) {
+		t.Helper()
+		a, err := s.quorum(want)
+		if code == "" && (err != nil || len(a.By()) != 2) || code != "" && !fault.Is(err, code) {
+			t.Errorf("want %q, got %v by %d", code, err, len(a.By()))
+		}
+	}
+	wants("")
+	at(59 * time.Minute)
+	wants("")
+	at(61 * time.Minute)
+	wants("approve.expired")
+	at(0)
+	wants("")
+	at(61 * time.Minute)
+	if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: shown}); err != nil {
+		t.Fatal(err)
+	}
+	at(0)
+	if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: shown}); err != nil {
+		t.Fatal(err)
+	}
+	wants("approve.expired")
+}
+
+// TestApproveHere: an operator at this console reads, agrees with fresh words, and
+// opens the key; what was typed ahead of the question is no approval (ATT-38, 79).
+func TestApproveHere(t *testing.T) {
+	for name, c := range map[string]struct {
+		ahead, typed, pass, code string
+	}{
+		"the words":        {"", "WORDS\n", password + "\n", ""},
+		"typed ahead":      {"WORDS\n" + password + "\n", "no\n", "", "approve.stopped"},
+		"yes":              {"", "yes\n", "", "approve.stopped"},
+		"nothing":          {"", "\n", "", "approve.stopped"},
+		"refuse":           {"", "refuse\n", "", "approve.stopped"},
+		"wrong passphrase": {"", "WORDS\n", password + "x\n", "operator.passphrase"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, words := prepared(t)
+			governed(t, dir)
+			x := at(t, dir, "approve", "r1.cbor", "--out", "s1", "--operator-key", "alice.sealed")
+			x.reads("passphrase: ")
+			x.types(password + "\n" + strings.ReplaceAll(c.ahead, "WORDS", words))
+			x.reads("REQUEST 1 of 1")
+			x.reads("to approve, type")
+			x.reads(question)
+			x.types(strings.ReplaceAll(c.typed, "WORDS", words))
+			if c.pass != "" {
+				x.reads("passphrase of the operator's key: ")
+				x.types(c.pass)
+			}
+			status := 0
+			if c.code != "" {
+				status = 1
+			}
+			x.ends(status, c.code)
+			if exists(dir, "s1.minisig") != (c.code == "") || exists(dir, "s1") != (c.code == "") {
+				t.Errorf("an approval was written: %v", c.code != "")
+			}
+		})
 	}
 }
