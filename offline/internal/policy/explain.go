@@ -54,18 +54,7 @@ func (r *rule) scope() string {
 	case r.network.ID != "":
 		what = "token " + r.asset.ID
 	}
-	to := make([]string, len(r.To))
-	for i, name := range r.To {
-		if tag, ok := strings.CutPrefix(name, "tag:"); ok {
-			name = "whoever is tagged " + tag
-		}
-		to[i] = name
-	}
-	where := strings.Join(to, ", ")
-	if r.To[0] == "any" {
-		where = "ANY ADDRESS"
-	}
-	return fmt.Sprintf("%s may send %s to %s", who, what, where)
+	return fmt.Sprintf("%s may send %s to %s", who, what, strings.Join(r.where, ", "))
 }
 
 // terms tells on what terms.
@@ -80,7 +69,7 @@ func (r *rule) terms() (lines []string) {
 		say("at most %s in one bundle, fees counted", chain.Units(r.bundle, r.asset))
 	}
 	if r.period != nil {
-		say("at most %s in any %d hours, fees counted, by what was signed and both clocks", chain.Units(r.period, r.asset), r.hours)
+		say("at most %s within %d h, fees counted, by what was signed and both clocks", chain.Units(r.period, r.asset), r.hours)
 	}
 	for _, t := range r.approvals {
 		if t.above.Sign() < 0 {

@@ -167,7 +167,7 @@ func (c *compiler) rule(i int, w *written) (key string, err error) {
 	if r.asset, r.network, err = c.asset(w.Asset); err != nil {
 		return "asset", err
 	}
-	if err := c.destinations(w.To); err != nil {
+	if r.where, err = c.destinations(w.To); err != nil {
 		return "to", err
 	}
 	if key, err := c.amounts(&r); err != nil {
@@ -243,22 +243,28 @@ func (c *compiler) asset(text string) (chain.Asset, chain.Network, error) {
 	return a, n, nil
 }
 
-func (c *compiler) destinations(to []string) error {
+// destinations looks names and tags up, and gives them in words.
+func (c *compiler) destinations(to []string) (words []string, err error) {
 	if len(to) == 0 || len(to) > maxList {
-		return document.At(0, "to = [...] is missing or too long")
+		return nil, document.At(0, "to = [...] is missing or too long")
 	}
 	for _, name := range to {
 		_, known := c.Book.Named(name)
 		tag, isTag := strings.CutPrefix(name, "tag:")
 		switch {
 		case name == "any" && len(to) > 1:
-			return document.At(0, "\"any\" stands alone")
-		case name == "any", known, isTag && c.Book.Tagged(tag) > 0:
+			return nil, document.At(0, "\"any\" stands alone")
+		case name == "any":
+			words = append(words, "ANY ADDRESS")
+		case known:
+			words = append(words, name)
+		case isTag && c.Book.Tagged(tag) > 0:
+			words = append(words, fmt.Sprintf("whoever is tagged %s (%d in the book)", tag, c.Book.Tagged(tag)))
 		default:
-			return document.At(0, "%s is no name and no tag of the address book", quote.String(name))
+			return nil, document.At(0, "%s is no name and no tag of the address book", quote.String(name))
 		}
 	}
-	return nil
+	return words, nil
 }
 
 // amounts reads the limits and the thresholds.

@@ -11,6 +11,7 @@ import (
 type rule struct {
 	written
 	ids     []string      // of wallets; "any" for any
+	where   []string      // destinations in words
 	asset   chain.Asset   // ID "any" for any
 	network chain.Network // zero for any
 
