@@ -72,6 +72,7 @@ func (a *app) enter() error {
 	list := append(harden.Reads(o.passphraseFile, o.newPassphraseFile, o.in, o.book, o.tokens, o.Scan, o.ScanImages), harden.Access{Path: o.home, Write: true})
 	list = append(list, harden.Reads(a.args...)...)
 	list = append(list, harden.Reads(o.operatorKey, o.operatorPass)...)
+	list = append(list, harden.Reads(o.tatum, o.tatumPass, o.geth, o.keypair)...)
 	for _, file := range o.approval {
 		list = append(list, harden.Reads(file, file+".minisig")...)
 	}

@@ -30,6 +30,8 @@ type session struct {
 	j       *journal.Journal
 	release func()
 	laws    *law // what is in force, once it is read
+
+	described int // wallets, so far
 }
 
 // unlock takes the home's lock and opens keystore and journal.

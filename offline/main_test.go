@@ -407,12 +407,17 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) < 8 {
 		t.Fatalf("%d scripts: %v", len(files), err)
 	}
+	migrate, err := filepath.Abs("../testdata/migrate") // files of other tools
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			fresh(e.T(), e.WorkDir)
 			e.Setenv("COLDSIGN_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("PASSFILE", filepath.Join(e.WorkDir, "pass"))
+			e.Setenv("MIGRATE", migrate)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -122,7 +122,10 @@ func (a *app) keysExport() error {
 			return err
 		}
 		var items [][]byte
-		for _, info := range s.ks.List() {
+		for i, info := range s.ks.List() {
+			if i%manyWallets == manyWallets-1 {
+				s.ks.Forget()
+			}
 			w, err := s.ks.Wallet(info.ID)
 			if err != nil {
 				return err

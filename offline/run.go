@@ -24,6 +24,8 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   init                                          create the keystore and the device key
   wallet new --chain BTC [--testnet] [--count N] [--dice]
   wallet import --chain ETH [--testnet] [--id UUID]    mnemonic or private key, typed or on stdin
+  wallet import --tatum wallet.dat [--tatum-passphrase-file FILE]      all that tatum-kms held, under the same ids
+  wallet import --keystore FILE | --keypair FILE [--chain ETH] [--testnet] [--id UUID]    of geth (version 3); of Solana
   wallet list | wallet remove ID
   address ID [INDEX] [--network NAME]
   pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
@@ -81,6 +83,7 @@ type options struct {
 	copying
 	lawOptions
 	operatorOptions
+	importOptions
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
 	json, allowNetwork, allowSwap, testnet, replace, dice                              bool
 	count                                                                              int
@@ -99,7 +102,7 @@ func commands() []cli.Command[*app] {
 	return append(append(backupCommands(), registerCommands()...), []cli.Command[*app]{
 		{Name: "init", Flags: everywhere(), Do: (*app).initHome},
 		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice"), Do: (*app).walletNew},
-		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id"), Do: (*app).walletImport},
+		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id", "tatum", "tatum-passphrase-file", "keystore", "keypair"), Do: (*app).walletImport},
 		{Name: "wallet list", Flags: everywhere(), Do: (*app).walletList},
 		{Name: "wallet remove", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).walletRemove},
 		{Name: "address", Flags: everywhere("network"), Min: 1, Max: 2, Do: (*app).address},
@@ -168,7 +171,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
-	case o.Ends.Define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name), o.operatorOptions.define(fs, name):
+	case o.Ends.Define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:

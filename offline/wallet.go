@@ -38,9 +38,18 @@ type walletJSON struct {
 	Path        string `json:"path,omitempty"` // of the xpub, or of the address
 	Address     string `json:"address"`
 	PublicKey   string `json:"publicKey"`
+	Note        string `json:"note,omitempty"`
 }
 
+// manyWallets is after how many wallets what was derived is forgotten: locked memory
+// is scarce.
+const manyWallets = 1024
+
+// describe tells a wallet. No key of the keystore may be held meanwhile.
 func (s *session) describe(info keystore.Info) (walletJSON, error) {
+	if s.described++; s.described%manyWallets == 0 {
+		s.ks.Forget()
+	}
 	w := walletJSON{SignatureID: info.ID.String(), Chain: info.Chain, Testnet: info.Testnet, Kind: "key"}
 	path, err := s.ks.Path(info.ID, 0)
 	if err != nil {
@@ -90,6 +99,9 @@ func (s *session) tell(ws []walletJSON, single bool) error {
 			if _, err := fmt.Fprintln(out, w.line()); err != nil {
 				return err
 			}
+			if w.Note != "" {
+				fmt.Fprintf(s.con.Err, "note: %s: %s\n", w.SignatureID, w.Note)
+			}
 		}
 		return nil
 	})
@@ -120,27 +132,52 @@ func (a *app) walletNew() error {
 			}
 			dice = memory.Text(slices.DeleteFunc(typed, func(c byte) bool { return bytes.IndexByte([]byte(" \t\r\n"), c) >= 0 }))
 		}
-		infos := make([]keystore.Info, n)
-		for i := range infos {
-			if infos[i], err = s.ks.NewWallet(name, a.opt.testnet, dice, s.now()); err != nil {
+		ws := make([]walletJSON, n)
+		for i := range ws {
+			info, err := s.ks.NewWallet(name, a.opt.testnet, dice, s.now())
+			if err == nil {
+				ws[i], err = s.describe(info)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		return s.added("new", infos, a.opt.count == notGiven)
+		if err := s.added("new", ws); err != nil {
+			return err
+		}
+		return s.tell(ws, a.opt.count == notGiven)
 	})
 }
 
 func (a *app) walletImport() error {
-	name, err := a.chainName()
+	foreign, err := a.opt.foreignFile()
 	if err != nil {
 		return err
 	}
-	var id bundle.SignatureID
+	switch foreign {
+	case "tatum":
+		return a.importTatum()
+	case "keystore", "keypair":
+		return a.importFile()
+	}
+	return a.importTyped()
+}
+
+// target is where an imported key goes: its chain and its signature id.
+func (a *app) target() (name string, id bundle.SignatureID, err error) {
+	if name, err = a.chainName(); err != nil {
+		return name, id, err
+	}
 	if a.opt.id != "" {
 		id, err = bundle.ParseSignatureID(a.opt.id)
 	} else {
 		id, err = keystore.NewSignatureID()
 	}
+	return name, id, err
+}
+
+func (a *app) importTyped() error {
+	name, id, err := a.target()
 	if err != nil {
 		return err
 	}
@@ -157,31 +194,37 @@ func (a *app) walletImport() error {
 		if err != nil {
 			return err
 		}
-		return s.added("import", []keystore.Info{info}, true)
+		w, err := s.describe(info)
+		if err != nil {
+			return err
+		}
+		return s.imported(w)
 	})
 }
 
-// added makes new wallets durable, records them and prints them.
-func (s *session) added(verb string, infos []keystore.Info, single bool) error {
-	if err := s.noSwap(); err != nil {
+// imported keeps one wallet and tells it.
+func (s *session) imported(w walletJSON) error {
+	ws := []walletJSON{w}
+	if err := s.added("import", ws); err != nil {
 		return err
 	}
-	ws := make([]walletJSON, len(infos))
-	var ids strings.Builder
-	for i, info := range infos {
-		var err error
-		if ws[i], err = s.describe(info); err != nil {
-			return err
-		}
-		ids.WriteString(" " + info.ID.String())
+	return s.tell(ws, true)
+}
+
+// added makes new wallets durable and records them.
+func (s *session) added(verb string, ws []walletJSON) error {
+	if err := s.noSwap(); err != nil {
+		return err
 	}
 	if err := s.ks.Save(); err != nil {
 		return err
 	}
-	if _, err := s.record(journal.Entry{Kind: journal.Wallet, Text: verb + ids.String()}); err != nil {
-		return err
+	var ids strings.Builder
+	for _, w := range ws {
+		ids.WriteString(" " + w.SignatureID)
 	}
-	return s.tell(ws, single)
+	_, err := s.record(journal.Entry{Kind: journal.Wallet, Text: verb + ids.String()})
+	return err
 }
 
 func (a *app) chainName() (string, error) {
