@@ -220,7 +220,11 @@ func opened(raw []byte, from ed25519.PublicKey) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text += fmt.Sprintf("%s %s %d %s\n", r.ID, r.Status, len(r.Signatures), r.Code)
+		text += fmt.Sprintf("%s %s %d %s", r.ID, r.Status, len(r.Signatures), r.Code)
+		if r.Policy != "strict" && r.Policy != "compat" {
+			text += " " + r.Policy
+		}
+		text += "\n"
 	}
 	return text, nil
 }
