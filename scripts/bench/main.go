@@ -26,6 +26,8 @@ import (
 	"coldsign/shared/hd"
 )
 
+const passphrase = "a passphrase for a benchmark"
+
 func main() {
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -48,6 +50,9 @@ func run() error {
 		return err
 	}
 	if err := o.hardening(); err != nil {
+		return err
+	}
+	if err := moving(dir); err != nil {
 		return err
 	}
 	return api(dir)
@@ -79,6 +84,7 @@ func (s signer) Sign(m []byte) ([]byte, error) {
 // usage is what a run of the binary cost.
 type usage struct {
 	wall time.Duration
+	cpu  time.Duration
 	rss  int64 // KiB
 }
 
@@ -95,12 +101,13 @@ func (o *offline) run(args ...string) ([]byte, usage, error) {
 		return out, u, err
 	}
 	u.rss = cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	u.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return out, u, nil
 }
 
 func newOffline(dir string) (*offline, error) {
 	o := &offline{dir: dir, home: filepath.Join(dir, "offline"), pass: filepath.Join(dir, "pass"), wallets: map[string]wallet{}}
-	if err := os.WriteFile(o.pass, []byte("a passphrase for a benchmark\n"), 0o600); err != nil {
+	if err := os.WriteFile(o.pass, []byte(passphrase+"\n"), 0o600); err != nil {
 		return nil, err
 	}
 	if _, _, err := o.run("init"); err != nil {
