@@ -79,6 +79,10 @@ func TestItemRules(t *testing.T) {
 		receipt(1, func(r *Receipt) { r.Reason = "two\nlines" }),
 		receipt(1, func(r *Receipt) { r.Reason = "é" }),
 		receipt(1, func(r *Receipt) { r.Reason = strings.Repeat("r", MaxReason+1) }),
+		receipt(0, func(r *Receipt) { r.Policy = "two\nlines" }),
+		receipt(0, func(r *Receipt) { r.Policy = "\u202e" }),
+		receipt(0, func(r *Receipt) { r.Policy = strings.Repeat("p", MaxPolicy+1) }),
+		receipt(0, func(r *Receipt) { r.Waived = 8 }),
 		wallet(func(w *Wallet) { w.SignatureID = SignatureID{} }),
 		wallet(func(w *Wallet) { w.Chain = "" }),
 		wallet(func(w *Wallet) { w.Chain = "eth" }),
@@ -138,7 +142,8 @@ func TestItemLargest(t *testing.T) {
 	r.Network = chain.ID(strings.Repeat("n", 8) + ":" + strings.Repeat("R", 32))
 	r.Deadline = MaxTime
 	r.Requester = strings.Repeat("n", MaxRequester)
-	c := Receipt{ID: r.ID, Digest: [32]byte{1}, Status: Signed, Signatures: slices.Repeat([][]byte{make([]byte, 65)}, MaxSignatures)}
+	c := Receipt{ID: r.ID, Digest: [32]byte{1}, Status: Signed, Signatures: slices.Repeat([][]byte{make([]byte, 65)}, MaxSignatures),
+		Waived: WaivedNetwork | WaivedSwap | WaivedClock, Policy: strings.Repeat("~", MaxPolicy)}
 	f := Receipt{ID: r.ID, Digest: [32]byte{1}, Status: Deferred, Code: strings.Repeat("c", 64), Reason: strings.Repeat("~", MaxReason)}
 	w := sampleWallets(t)[1].(Wallet)
 	w.Keys = slices.Repeat(w.Keys[:1], MaxChildren)
