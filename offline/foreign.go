@@ -305,6 +305,9 @@ func (s *session) signForeign(m frame.Message) error {
 	if err != nil {
 		return err
 	}
+	if err := s.look(); err != nil {
+		return err
+	}
 	receipts := batch.Sign(s.waived)
 	signing := s.decisions(batch, receipts)
 	if !repeat {

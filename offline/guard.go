@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"coldsign/offline/internal/harden"
+	"coldsign/offline/internal/keystore"
 	"coldsign/offline/internal/selftest"
 	"coldsign/shared/bundle"
 	"coldsign/shared/fault"
@@ -30,6 +32,16 @@ func (a *app) check() error {
 	if err := harden.NoSockets("/proc"); err != nil {
 		return err
 	}
+	if err := a.look(); err != nil {
+		return err
+	}
+	a.safe = true
+	return nil
+}
+
+// look asks what the machine is like now. It comes again before anything is signed:
+// a scan or a question may have lasted an hour.
+func (a *app) look() error {
 	if err := harden.Check("/sys", "/proc"); err != nil {
 		if !a.opt.allowNetwork {
 			return err
@@ -39,12 +51,14 @@ func (a *app) check() error {
 	if on := harden.Swap("/proc"); len(on) > 0 {
 		a.waive(bundle.WaivedSwap, "SWAP IS ON: secrets may be written to "+quote.Line(strings.Join(on, ", "))+"; switch it off (swapoff -a)")
 	}
-	a.safe = true
 	return nil
 }
 
-// waive notes what was let through. On a terminal it is said at once.
+// waive notes what was let through, once. On a terminal it is said at once.
 func (a *app) waive(w bundle.Waived, text string) {
+	if a.waived&w != 0 {
+		return
+	}
 	a.waived |= w
 	line := "WARNING: " + text + ". Never use real keys here."
 	a.loud = append(a.loud, line)
@@ -80,6 +94,9 @@ func (a *app) enter() error {
 	if o.sharesDir != "" {
 		list = append(list, harden.Access{Path: o.sharesDir, Write: o.shares != ""})
 	}
+	if o.Dir != "" { // it may be there already, elsewhere than its name says
+		list = append(list, harden.Access{Path: o.Dir, Write: true})
+	}
 	if o.ScanCamera != "" {
 		list = append(list, harden.Access{Path: o.ScanCamera, Write: true})
 	}
@@ -95,15 +112,13 @@ func (a *app) enter() error {
 func (a *app) powerOn() error { return selftest.PowerOn(a.chain, hd.NewSource()) }
 
 // noSwap refuses keys of main networks on a machine that may write them to a disk,
-// under every policy but compat.
-func (s *session) noSwap() error {
+// under every policy but compat: those that the keystore holds, and new ones.
+func (s *session) noSwap(mainnet bool) error {
 	if s.waived&bundle.WaivedSwap == 0 || s.opt.allowSwap || s.ks.Preset() == "compat" {
 		return nil
 	}
-	for _, w := range s.ks.List() {
-		if !w.Testnet {
-			return fault.New("harden.swap", "run swapoff -a; for a rehearsal give --allow-swap", "swap is on, and this keystore holds keys of main networks")
-		}
+	if mainnet || slices.ContainsFunc(s.ks.List(), func(w keystore.Info) bool { return !w.Testnet }) {
+		return fault.New("harden.swap", "run swapoff -a; for a rehearsal give --allow-swap", "swap is on, and a key of a main network must not be written to a disk")
 	}
 	return nil
 }

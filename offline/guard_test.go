@@ -17,29 +17,32 @@ import (
 // waived; a test keystore is warned only.
 func TestSwap(t *testing.T) {
 	s, _ := unlocked(t)
-	if err := s.noSwap(); err != nil {
+	if err := s.noSwap(true); err != nil {
 		t.Fatal(err)
 	}
 	s.waive(bundle.WaivedSwap, "SWAP IS ON: x")
-	if err := s.noSwap(); err != nil {
+	if err := s.noSwap(false); err != nil {
 		t.Errorf("test networks only: %v", err)
+	}
+	if err := s.noSwap(true); !fault.Is(err, "harden.swap") {
+		t.Errorf("a new key of a main network: %v", err)
 	}
 	if _, err := s.ks.NewWallet("ETH", false, "", s.now()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.noSwap(); !fault.Is(err, "harden.swap") {
+	if err := s.noSwap(false); !fault.Is(err, "harden.swap") {
 		t.Errorf("a main network: %v", err)
 	}
 	if err := s.added("new", nil); !fault.Is(err, "harden.swap") {
 		t.Errorf("making a wallet of a main network: %v", err)
 	}
 	s.opt.allowSwap = true
-	if err := s.noSwap(); err != nil {
+	if err := s.noSwap(false); err != nil {
 		t.Errorf("waived: %v", err)
 	}
 	s.opt.allowSwap = false
 	s.ks.SetPreset("compat")
-	if err := s.noSwap(); err != nil {
+	if err := s.noSwap(false); err != nil {
 		t.Errorf("compat: %v", err)
 	}
 	if len(s.loud) == 0 || !strings.Contains(s.loud[len(s.loud)-1], "WARNING: SWAP IS ON") {

@@ -29,9 +29,9 @@ type session struct {
 	ks      *keystore.Keystore
 	j       *journal.Journal
 	release func()
-	laws    *law // what is in force, once it is read
 
-	described int // wallets, so far
+	described int  // wallets, so far
+	laws      *law // what is in force, once it is read
 }
 
 // unlock takes the home's lock and opens keystore and journal.
@@ -69,7 +69,7 @@ func (s *session) open() error {
 	}
 	// scrypt has just used 256 MiB that nobody needs again.
 	debug.FreeOSMemory()
-	if err := s.noSwap(); err != nil {
+	if err := s.noSwap(false); err != nil {
 		return err
 	}
 	if s.j, err = journal.Open(s.opt.home, s.ks.Device().Public()); err != nil {
@@ -183,8 +183,9 @@ func (s *session) keep(n uint64, raw []byte) error {
 // kept in the home.
 func (a *app) streams() link.Streams {
 	s := link.Streams{In: a.con.In, Out: a.out, Err: a.con.Err, Env: a.env, Notes: &a.notes}
-	if len(a.loud) > 0 {
-		s.Warning, _, _ = strings.Cut(strings.TrimPrefix(strings.Join(a.loud, " "), "WARNING: "), ":")
+	for _, line := range a.loud {
+		short, _, _ := strings.Cut(strings.TrimPrefix(line, "WARNING: "), ":")
+		s.Warning = strings.TrimSpace(s.Warning + " " + short)
 	}
 	if _, err := os.Stat(a.opt.home); err == nil {
 		s.State = filepath.Join(a.opt.home, "scan.state")

@@ -60,6 +60,9 @@ func (a *app) importFile() error {
 		return err
 	}
 	return a.with(func(s *session) error {
+		if err := s.noSwap(!s.opt.testnet); err != nil {
+			return err
+		}
 		defer s.con.Wipe()
 		var w walletJSON
 		take := func(e migrate.Entry) (err error) {
@@ -183,6 +186,11 @@ func (s *session) take(e migrate.Entry) (w walletJSON, err error) {
 		return w, fault.New("signatureid.format", "", "its id is no UUID")
 	case len(e.Words)+len(e.Key) == 0:
 		return w, fault.New("wallet.empty", "", "it holds neither mnemonic nor private key")
+	}
+	if !e.Testnet {
+		if err := s.noSwap(true); err != nil {
+			return w, err
+		}
 	}
 	old, err := s.ks.Find(id)
 	if err != nil {

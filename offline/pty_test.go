@@ -26,6 +26,7 @@ type terminal struct {
 	more   chan []byte // what the program wrote, and closed at its end
 	screen []byte      // all of it
 	seen   int         // up to where the person has read
+	whole  bool        // it takes over the screen: escapes are its own
 }
 
 func openPTY() (master, slave *os.File, err error) {
@@ -105,6 +106,14 @@ func (x *terminal) reads(text string) {
 	}
 }
 
+// resize sets the size of the window.
+func (x *terminal) resize(rows, columns uint16) {
+	x.t.Helper()
+	if err := unix.IoctlSetWinsize(int(x.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
 func (x *terminal) types(text string) {
 	x.t.Helper()
 	if _, err := x.master.WriteString(text); err != nil {
@@ -125,7 +134,11 @@ func (x *terminal) ends(status int, code string) {
 	if got := x.cmd.ProcessState.ExitCode(); got != status {
 		x.t.Errorf("status %d, want %d:\n%s", got, status, x.screen)
 	}
-	lines := strings.Split(strings.TrimSpace(string(x.screen)), "\r\n")
+	_, after, _ := strings.Cut(string(x.screen), "\x1b[?1049l")
+	if after == "" {
+		after = string(x.screen)
+	}
+	lines := strings.Split(strings.TrimSpace(after), "\r\n")
 	if last := lines[len(lines)-1]; strings.HasPrefix(last, "error: ") != (code != "") || !strings.HasPrefix(last, "error: "+code+": ") && code != "" {
 		x.t.Errorf("the last line is %q, want error %q", last, code)
 	}
@@ -133,7 +146,7 @@ func (x *terminal) ends(status int, code string) {
 		x.t.Errorf("a secret was echoed:\n%s", x.screen)
 	}
 	for i, c := range x.screen {
-		if (c < 0x20 || c > 0x7e) && c != '\n' && c != '\r' {
+		if !x.whole && (c < 0x20 || c > 0x7e) && c != '\n' && c != '\r' {
 			x.t.Fatalf("byte 0x%02x reached the terminal: %q", c, x.screen[max(0, i-30):i+1])
 		}
 	}

@@ -43,7 +43,7 @@ func (a *app) backupVerify() error {
 		return err
 	}
 	defer s.close()
-	if err := s.noSwap(); err != nil {
+	if err := s.noSwap(false); err != nil {
 		return err
 	}
 	d, err := s.contents(sealed)
@@ -91,7 +91,7 @@ func (a *app) restore() error {
 }
 
 func (s *session) restore(sealed []byte) error {
-	if err := s.noSwap(); err != nil {
+	if err := s.noSwap(false); err != nil {
 		return err
 	}
 	file := s.opt.newPassphraseFile

@@ -34,6 +34,7 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   review FILE [--network NAME]                  what signing would do
   sign FILE --out FILE [--approve DIGEST] [--refuse ID]...   --approve only after a review here
        [--approval FILE]...                     what operators approved; each FILE.minisig beside it
+       [--full-screen]                          asks on the whole screen: totals, destinations, single refusals
   approve FILE --out APPROVAL [--expires 24h]   what operators sign, here or elsewhere: minisign -Sm APPROVAL
        [--operator-key KEYFILE [--operator-passphrase-file FILE] [--approve DIGEST]]    signs it here
   operator new --out KEYFILE                    an operator's minisign key pair
@@ -85,7 +86,7 @@ type options struct {
 	operatorOptions
 	importOptions
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
-	json, allowNetwork, allowSwap, testnet, replace, dice                              bool
+	json, allowNetwork, allowSwap, testnet, replace, dice, fullScreen                  bool
 	count                                                                              int
 	refuse                                                                             cli.List
 }
@@ -109,7 +110,7 @@ func commands() []cli.Command[*app] {
 		{Name: "pair", Flags: everywhere(link.OutFlags(link.InFlags("in", "confirm", "replace")...)...), Do: (*app).pair},
 		{Name: "keys export", Flags: everywhere(link.OutFlags("id", "type")...), Do: (*app).keysExport},
 		{Name: "review", Flags: everywhere(link.InFlags("network", "clock-ok")...), Max: 1, Do: (*app).review},
-		{Name: "sign", Flags: everywhere(link.OutFlags(link.InFlags("approve", "approval", "refuse", "network", "clock-ok")...)...), Max: 1, Do: (*app).sign},
+		{Name: "sign", Flags: everywhere(link.OutFlags(link.InFlags("full-screen", "approve", "approval", "refuse", "network", "clock-ok")...)...), Max: 1, Do: (*app).sign},
 		{Name: "approve", Flags: everywhere(link.InFlags("out", "expires", "approve", "operator-key", "operator-passphrase-file", "network", "clock-ok")...), Max: 1, Do: (*app).approveBatch},
 		{Name: "operator new", Flags: everywhere("out", "operator-passphrase-file"), Do: (*app).operatorNew},
 		{Name: "resend", Flags: everywhere(link.OutFlags()...), Min: 1, Max: 1, Do: (*app).resend},
@@ -150,7 +151,7 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 	// A script that reads one line of error gets one line; a terminal has
 	// been told at once.
 	if err == nil && !a.con.Terminal() {
-		for _, line := range a.loud {
+		for _, line := range a.loud { // a script that reads one line of error gets one
 			fmt.Fprintln(errOut, line)
 		}
 	}
@@ -168,10 +169,10 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"confirm": &o.confirm, "approve": &o.approve, "network": &o.network, "preset": &o.preset, "head": &o.head,
 	}
 	yes := map[string]*bool{
-		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "dice": &o.dice, "replace": &o.replace,
+		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "full-screen": &o.fullScreen, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
-	case o.Ends.Define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name):
+	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:

@@ -67,7 +67,11 @@ func (s *session) batch(b *bundle.Bundle) (*review.Batch, error) {
 
 // show prints the review; under compat its first line says what that means.
 func (s *session) show(batch *review.Batch, repeat bool) error {
-	return s.print(batch.JSON(repeat, s.ks.Preset()), func(w io.Writer) error { return s.showText(w, batch, repeat) })
+	doc := struct {
+		review.Document
+		Waived []string `json:"waived"`
+	}{batch.JSON(repeat, s.ks.Preset()), append([]string{}, s.waived.Words()...)}
+	return s.print(doc, func(w io.Writer) error { return s.showText(w, batch, repeat) })
 }
 
 func (s *session) showText(w io.Writer, batch *review.Batch, repeat bool) error {
@@ -199,6 +203,9 @@ func (s *session) approve(batch *review.Batch, shown []byte) error {
 	if batch.Undecided() && s.opt.approve == "" {
 		return nil // everything is put off: nothing to say yes or no to
 	}
+	if s.opt.fullScreen && s.opt.approve == "" && s.con.Terminal() {
+		return s.atDesk(batch)
+	}
 	yes, typed, err := s.agrees(batch, shown, "\nto sign, type the first two words of the batch digest\nto refuse everything, type refuse\nanything else stops: ")
 	switch {
 	case err != nil:
@@ -246,6 +253,9 @@ func (s *session) agrees(batch *review.Batch, shown []byte, question string) (ye
 func (s *session) decide(b *bundle.Bundle, batch *review.Batch, a approve.Approval) error {
 	if !a.Covers(batch.Digest) {
 		return fault.New("approve.missing", "", "nobody approved this batch")
+	}
+	if err := s.look(); err != nil {
+		return err
 	}
 	receipts := batch.Sign(s.waived)
 	place := s.next()
@@ -315,7 +325,11 @@ func (s *session) again(b *bundle.Bundle, e journal.Entry) error {
 	if err == nil && sha256.Sum256(raw) == e.Out.Digest {
 		return s.deliver(raw, e.Sign, true)
 	}
-	// Lost or spoilt: made again.
+	// Lost or spoilt: made again, with what was waived then; what is waived now is said
+	// on the screen only, since the answer and the journal stay as they are.
+	if err := s.look(); err != nil {
+		return err
+	}
 	batch, err := s.batch(b)
 	if err != nil {
 		return err

@@ -123,6 +123,9 @@ func (a *app) walletNew() error {
 		return err
 	}
 	return a.with(func(s *session) error {
+		if err := s.noSwap(!a.opt.testnet); err != nil {
+			return err
+		}
 		var dice string
 		if a.opt.dice {
 			defer s.con.Wipe()
@@ -182,6 +185,9 @@ func (a *app) importTyped() error {
 		return err
 	}
 	return a.with(func(s *session) error {
+		if err := s.noSwap(!a.opt.testnet); err != nil {
+			return err
+		}
 		defer s.con.Wipe()
 		text, err := s.con.SecretInput("mnemonic or private key: ")
 		if err != nil {
@@ -213,7 +219,7 @@ func (s *session) imported(w walletJSON) error {
 
 // added makes new wallets durable and records them.
 func (s *session) added(verb string, ws []walletJSON) error {
-	if err := s.noSwap(); err != nil {
+	if err := s.noSwap(false); err != nil {
 		return err
 	}
 	if err := s.ks.Save(); err != nil {

@@ -41,29 +41,32 @@ func Play(d *Desk, in *os.File, out io.Writer) (o Outcome, err error) {
 		return o, err
 	}
 	var drawn string
+	var keys []byte
 	for !d.Over() {
 		columns, rows, err := term.GetSize(fd)
 		if err != nil {
 			return o, fault.New("console.terminal", "", "cannot tell the size of the terminal: %w", err)
 		}
+		// Every key has its page drawn, however fast it came: what counts as shown was.
 		if page := render(d.Screen(columns, rows)); page != drawn {
 			if _, err := io.WriteString(out, page); err != nil {
 				return o, err
 			}
 			drawn = page
 		}
-		keys, err := screen.Typed(in, glance)
-		if err != nil {
-			return o, err
+		if len(keys) == 0 {
+			if keys, err = screen.Typed(in, glance); err != nil {
+				return o, err
+			}
+			continue
 		}
 		was := d.mode
-		for len(keys) > 0 && d.mode == was && !d.Over() {
-			var k rune
-			k, keys = screen.Key(keys)
-			d.Key(k)
-		}
+		var k rune
+		k, keys = screen.Key(keys)
+		d.Key(k)
 		// What came before a question is no answer to it.
 		if d.mode != was && (d.mode == words || d.mode == reason) {
+			keys = nil
 			if err := drop(fd); err != nil {
 				return o, err
 			}
