@@ -57,7 +57,7 @@ func TestPieces(t *testing.T) {
 	if err != nil || string(c) != "secret" || Text(c) != "secret" || unsafe.StringData(Text(c)) != &c[0] {
 		t.Errorf("%q, %v", c, err)
 	}
-	type pair struct{ a, b uint64 }
+	type pair [2]uint64
 	p, err := New[pair](a)
 	if err != nil || *p != (pair{}) {
 		t.Errorf("%v, %v", p, err)
