@@ -10,6 +10,7 @@ import (
 	"github.com/btcsuite/btcd/address/v2/base58"
 
 	"coldsign/offline/internal/migrate"
+	"coldsign/shared/bundle"
 	"coldsign/shared/fault"
 )
 
@@ -124,5 +125,20 @@ func TestMove(t *testing.T) {
 	var all moved
 	if err := s.move(&all, migrate.Entry{ID: []byte(fresh), Chain: "ETH", Testnet: true, Key: []byte(key), Address: strings.ToUpper(friend[2:])}); err != nil || len(all.Imported) != 1 || all.Imported[0].Address != friend {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// With swap on, no key of a main network comes in, and nothing else of its file.
+func TestMoveSwap(t *testing.T) {
+	s, _ := unlocked(t)
+	s.waive(bundle.WaivedSwap, "SWAP IS ON: x")
+	e := migrate.Entry{ID: []byte("6ba7b810-9dad-41d1-80b4-00c04fd430c8"), Chain: "ETH", Key: []byte(hexKey)}
+	var all moved
+	if err := s.move(&all, e); !fault.Is(err, "harden.swap") || len(s.ks.List()) != 1 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	e.Testnet = true
+	if err := s.move(&all, e); err != nil || len(all.Imported) != 1 {
+		t.Errorf("of a test network: %+v, %v", all, err)
 	}
 }
