@@ -225,6 +225,44 @@ func TestByIsBounded(t *testing.T) {
 	}
 }
 
+// What is exactly as long as a receipt can hold is not cut.
+func TestByIsCutOnlyWhenTooLong(t *testing.T) {
+	p, _ := treasury(t)
+	for n := range 40 {
+		p.Name = strings.Repeat("n", n+1)
+		takes := make([]taken, 16)
+		for i := range takes {
+			takes[i].rule = 2
+		}
+		whole := len(p.Label()) + len(": ") + 16*len("to the vault") + 15*len(", ")
+		if by := (&Court{p: p}).by(takes); len(by) != min(whole, maxBy) || strings.HasSuffix(by, "...") != (whole > maxBy) {
+			t.Errorf("%d bytes of %d: %s", len(by), whole, by)
+		}
+	}
+}
+
+// Only rules with a period leave something in the journal, fee and all.
+func TestSpends(t *testing.T) {
+	p, w := treasury(t)
+	v := p.Court(w.Book, nil, Clock{}).Judge(situation(t, w, "hot1", "0.4 ETH acme; 1 XXX cold vault; 5 USDT acme", ""))
+	if len(v.Spends) != 2 || v.Spends[0].Rule != "customers" || v.Spends[0].Asset != "eip155:1" || v.Spends[0].Amount.String() != "402100000000000000" ||
+		v.Spends[1].Rule != "stablecoins" || v.Spends[1].Asset != assets["USDT"].ID || v.Spends[1].Amount.String() != "5000000" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A preset judges as it did, puts off what is late, and nothing else.
+func TestPresetCourt(t *testing.T) {
+	_, w := treasury(t)
+	p, _ := Preset("strict")
+	for rest, want := range map[string]string{"": "", "late": "request.expired", "unproven": "policy.unproven", "unproven late": "policy.unproven"} {
+		v := p.Court(w.Book, nil, Clock{}).Judge(situation(t, w, "other", "1 ETH stranger", rest))
+		if v.Code != want || v.Allow != (want == "") || v.Later != (want == "request.expired") || v.By != "strict" || len(v.Spends) > 0 {
+			t.Errorf("%q: %+v", rest, v)
+		}
+	}
+}
+
 // 130 rules: the words of the index join where they should.
 func TestManyRules(t *testing.T) {
 	_, w := treasury(t)
