@@ -183,6 +183,7 @@ type outcomeJSON struct {
 	Code   string `json:"code,omitempty"`
 	Reason string `json:"reason,omitempty"`
 	TxID   string `json:"txId,omitempty"`
+	Policy string `json:"policy,omitempty"` // of the offline half, and the rules that decided
 }
 
 func (a *app) importAnswers() error {
@@ -211,7 +212,10 @@ func (h *home) imported(r courier.Report) error {
 	items := make([]outcomeJSON, len(r.Items))
 	count := map[string]int{}
 	for i, o := range r.Items {
-		items[i] = outcomeJSON{o.ID.String(), o.Status, o.Code, o.Reason, o.TxID}
+		items[i] = outcomeJSON{ID: o.ID.String(), Status: o.Status, Code: o.Code, Reason: o.Reason, TxID: o.TxID}
+		if i < len(r.Policies) {
+			items[i].Policy = r.Policies[i]
+		}
 		count[o.Status]++
 	}
 	waived := append([]string{}, r.Waived.Words()...)

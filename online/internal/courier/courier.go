@@ -43,6 +43,7 @@ type Report struct {
 	Repeat   bool            // imported before: nothing changed, Items say what it did then
 	Items    []store.Outcome // of receipts or answers, in their order
 	Wallets  int             // of keys
+	Policies []string        // of receipts, in their order: the policy and rules that decided
 	Waived   bundle.Waived   // what the offline half was told to overlook for any of the receipts
 }
 

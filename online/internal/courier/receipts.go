@@ -52,6 +52,7 @@ func Import(ctx context.Context, s *store.Store, dev *Device, codecs Codecs, raw
 			return Report{}, err
 		}
 		r.Waived |= receipt.Waived
+		r.Policies = append(r.Policies, receipt.Policy)
 	}
 	if !repeat {
 		answers, err := match(ctx, s, dev, b)

@@ -25,9 +25,11 @@ func TestRoundTrip(t *testing.T) {
 	if e.Sequence != 1 || e.Repeat || e.Items != 2 || !again.Repeat || again.Items != 2 || !bytes.Equal(e.Raw, again.Raw) {
 		t.Fatalf("exported %d %v %d, then %d %v %d", e.Sequence, e.Repeat, e.Items, again.Sequence, again.Repeat, again.Items)
 	}
-	raw := w.receipts(t, e.Raw, nil, w.answers(t, e.Raw)...)
+	answers := w.answers(t, e.Raw)
+	answers[1].Policy = "treasury 4: customers"
+	raw := w.receipts(t, e.Raw, nil, answers...)
 	first := w.take(t, raw)
-	if first.Repeat || first.Sequence != 1 || len(first.Items) != 2 {
+	if first.Repeat || first.Sequence != 1 || len(first.Items) != 2 || !reflect.DeepEqual(first.Policies, []string{"", "treasury 4: customers"}) {
 		t.Fatalf("%+v", first)
 	}
 	for i, id := range ids {
@@ -48,7 +50,7 @@ func TestRoundTrip(t *testing.T) {
 	before := w.get(t, ids[0])
 	repeat, err := Import(t.Context(), w.s, w.dev, w.registry, raw)
 	ok(t, err)
-	if !repeat.Repeat || !reflect.DeepEqual(repeat.Items, first.Items) || !reflect.DeepEqual(before, w.get(t, ids[0])) {
+	if !repeat.Repeat || !reflect.DeepEqual(repeat.Items, first.Items) || !reflect.DeepEqual(repeat.Policies, first.Policies) || !reflect.DeepEqual(before, w.get(t, ids[0])) {
 		t.Errorf("the repeat says %+v", repeat)
 	}
 	_, err = Export(t.Context(), w.s, w.dev, store.Selection{}, time.Time{})
