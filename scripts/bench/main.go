@@ -55,6 +55,9 @@ func run() error {
 	if err := moving(dir); err != nil {
 		return err
 	}
+	if err := rules(); err != nil {
+		return err
+	}
 	return api(dir)
 }
 

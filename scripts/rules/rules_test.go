@@ -277,7 +277,7 @@ func TestSmallEnoughToRead(t *testing.T) {
 
 // Whoever reads bytes from outside bounds them and is fuzzed.
 func TestDecodersAreBoundedAndFuzzed(t *testing.T) {
-	for _, dir := range []string{"shared/bundle", "shared/hd", "shared/chain/bitcoin", "shared/chain/evm", "shared/chain/solana",
+	for _, dir := range []string{"offline/internal/document", "offline/internal/book", "offline/internal/policy", "shared/bundle", "shared/hd", "shared/chain/bitcoin", "shared/chain/evm", "shared/chain/solana",
 		"shared/frame", "shared/frame/native", "shared/frame/ur", "shared/frame/urtypes", "shared/frame/bbqr", "shared/frame/parts",
 		"shared/frame/picture", "shared/frame/scan", "shared/frame/reader", "offline/internal/slip39", "offline/internal/migrate"} {
 		if _, err := os.Stat(filepath.Join(root, dir, "limits.go")); err != nil {
