@@ -18,7 +18,9 @@ func large(t testing.TB) (books, rules []byte, cases func(w World) []Case) {
 	t.Helper()
 	var b, r strings.Builder
 	b.WriteString("version = 1\nname = \"large\"\n")
-	address := func(i int) string { return evm.Checksum([20]byte{1, byte(i >> 16), byte(i >> 8), byte(i), 18: byte(i), 19: byte(i >> 8)}) }
+	address := func(i int) string {
+		return evm.Checksum([20]byte{1, byte(i >> 16), byte(i >> 8), byte(i), 18: byte(i), 19: byte(i >> 8)})
+	}
 	for i := range 100_000 {
 		fmt.Fprintf(&b, "[[entry]]\nname = \"customer %d\"\nnetwork = \"eip155:1\"\naddress = \"%s\"\ntags = [\"t%d\"]\n", i, address(i), i%1000)
 	}
