@@ -164,6 +164,13 @@ func vectors(t testing.TB) map[string]vector {
 			Previous: sha256.Sum256(read(t, "requests.cbor"))}, []any{sampleRequest2(t)}, on},
 		"requests-requester.cbor": {Header{Kind: Requests, Recipient: off.id(), Sequence: 3, Created: 1767226200,
 			Previous: sha256.Sum256(read(t, "requests-head.cbor"))}, []any{sampleRequest3(t)}, on},
+		"receipts-policy.cbor": {Header{Kind: Receipts, Recipient: on.id(), Sequence: 4, Created: 1767226300,
+			Previous: sha256.Sum256(read(t, "receipts-head.cbor")), Answers: sha256.Sum256(read(t, "requests-requester.cbor"))},
+			[]any{
+				Receipt{ID: sampleRequest3(t).ID, Digest: sha256.Sum256(encode(t, sampleRequest3(t))[0]), Status: Signed, Waived: WaivedClock,
+					Signatures: [][]byte{append(bytes.Repeat([]byte{0x5a}, 64), 1)}, Policy: "treasury 4: customers"},
+				Receipt{ID: sampleRequest2(t).ID, Digest: sampleReceipts(t)[1].(Receipt).Digest, Status: Refused, Code: "policy.no-rule", Policy: "treasury 4"},
+			}, off},
 	}
 }
 

@@ -237,8 +237,28 @@ REQUEST_BY = mapping([
 ], "request")
 REQUESTS_BY = bundle(3, ONLINE, OFFLINE.id, 3, sha(flat(REQUESTS_HEAD)), 1767226200, 0, [REQUEST_BY])
 
+# Receipts that name what decided, one of them made while the clock was behind.
+RECEIPTS_POLICY = bundle(4, OFFLINE, ONLINE.id, 4, sha(flat(RECEIPTS_HEAD)), 1767226300, 0, [
+    mapping([
+        (1, bstr(H("65f0c0ffee0123456789abcf"), "id")),
+        (2, bstr(sha(flat(REQUEST_BY)), "digest of the request")),
+        (3, uint(1, "status signed")),
+        (4, array([bstr(bytes([0x5a]) * 64 + b"\x01", "signature")], "signatures")),
+        (7, uint(4, "waived: the clock was behind")),
+        (8, text("treasury 4: customers", "policy")),
+    ], "receipt"),
+    mapping([
+        (1, bstr(H("65f0c0ffee0123456789abce"), "id")),
+        (2, bstr(sha(flat(REQUEST2)), "digest of the request")),
+        (3, uint(2, "status refused")),
+        (5, text("policy.no-rule", "code")),
+        (8, text("treasury 4", "policy")),
+    ], "receipt"),
+], answers=sha(flat(REQUESTS_BY)))
+
 VECTORS = {"pairing-online": PAIRING, "pairing-offline": PAIRING2, "keys": KEYS, "requests": REQUESTS,
-           "receipts": RECEIPTS, "receipts-head": RECEIPTS_HEAD, "requests-head": REQUESTS_HEAD, "requests-requester": REQUESTS_BY}
+           "receipts": RECEIPTS, "receipts-head": RECEIPTS_HEAD, "requests-head": REQUESTS_HEAD, "requests-requester": REQUESTS_BY,
+           "receipts-policy": RECEIPTS_POLICY}
 
 
 def annotate(part):
