@@ -73,3 +73,30 @@ func TestNotCanonical(t *testing.T) {
 		}
 	}
 }
+
+// Which rules decided, and what they count, is read back with each decision; a list
+// that does not fit the decisions is refused.
+func TestRulesOfDecisions(t *testing.T) {
+	e := signing(3, 0xb3, decided(7, bundle.Signed), decided(8, bundle.Refused))
+	e.Sign.Created, e.Sign.By = 1767225600, []string{"treasury 4: customers", "treasury 4"}
+	e.Sign.Spent = []Spend{{Rule: "customers", Asset: "eip155:1", Amount: []byte{1, 0}}}
+	raw, err := encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decode(raw)
+	if err != nil || got.Sign.Decisions[0].By != "treasury 4: customers" || got.Sign.Decisions[1].By != "treasury 4" ||
+		got.Sign.Created != 1767225600 || len(got.Sign.Spent) != 1 || !bytes.Equal(got.Sign.Spent[0].Amount, []byte{1, 0}) {
+		t.Fatalf("%+v, %v", got.Sign, err)
+	}
+	for _, by := range [][]string{{"one"}, {"one", "two", "three"}} {
+		e.Sign.By = by
+		raw, err := encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decode(raw); err == nil {
+			t.Errorf("%d policies for 2 decisions are taken", len(by))
+		}
+	}
+}
