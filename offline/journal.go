@@ -53,7 +53,7 @@ func (a *app) journalShow() error {
 		if e.Sign != nil {
 			x.Bundle, x.Waived = hex.EncodeToString(e.Sign.Bundle[:]), e.Sign.Waived.Words()
 			for _, d := range e.Sign.Decisions {
-				x.Items = append(x.Items, itemResult{d.ID.String(), d.Status.String(), d.Code, d.Reason})
+				x.Items = append(x.Items, itemResult{d.ID.String(), d.Status.String(), d.Code, d.Reason, d.By})
 			}
 		}
 		entries[i] = x
@@ -72,6 +72,9 @@ func (a *app) journalShow() error {
 			}
 			for _, it := range x.Items {
 				fmt.Fprintf(w, "        %s  %s %s\n", it.ID, it.Status, quote.Line(strings.TrimSpace(it.Code+" "+it.Reason)))
+				if strings.Contains(it.Policy, " ") { // a policy with its version
+					fmt.Fprintf(w, "        by %s\n", quote.Line(it.Policy))
+				}
 			}
 		}
 		return nil

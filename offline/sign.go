@@ -370,6 +370,7 @@ type itemResult struct {
 	Status string `json:"status"`
 	Code   string `json:"code,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	Policy string `json:"policy,omitempty"` // and its version and rules, as the receipt has it
 }
 
 // deliver writes the answer where it was asked for and says what is in it.
@@ -385,7 +386,7 @@ func (s *session) told(d *journal.Signing, repeat bool) error {
 	var signed, refused, deferred int
 	items := make([]itemResult, len(d.Decisions))
 	for i, x := range d.Decisions {
-		items[i] = itemResult{ID: x.ID.String(), Status: x.Status.String(), Code: x.Code, Reason: x.Reason}
+		items[i] = itemResult{ID: x.ID.String(), Status: x.Status.String(), Code: x.Code, Reason: x.Reason, Policy: x.By}
 		switch x.Status {
 		case bundle.Signed:
 			signed++
