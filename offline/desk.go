@@ -13,9 +13,6 @@ import (
 // atDesk lets a person review on the whole screen, and refuse single requests with a
 // reason. Stopping decides nothing.
 func (s *session) atDesk(batch *review.Batch) error {
-	if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: batch.Shown()}); err != nil {
-		return err
-	}
 	memory.Collect() // a person may take an hour
 	o, err := desk.Play(desk.New(s.deskContent(batch)), s.con.In, s.con.Err)
 	if err != nil {
@@ -23,6 +20,10 @@ func (s *session) atDesk(batch *review.Batch) error {
 	}
 	if !o.Approved {
 		return fault.New("approve.stopped", "nothing was signed and nothing was written", "not approved")
+	}
+	// Every line was on the screen.
+	if _, err := s.record(journal.Entry{Kind: journal.Seen, Data: batch.Shown()}); err != nil {
+		return err
 	}
 	for i, why := range o.Refused {
 		batch.Items[i].RefuseFor(why)

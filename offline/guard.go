@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,10 +76,35 @@ func what(err error) string {
 	return err.Error()
 }
 
+// spareHome refuses to write over the home's own files, whatever a command line says.
+func (a *app) spareHome() error {
+	o := &a.opt
+	same := func(path, inHome string) bool {
+		x, err := os.Stat(path)
+		y, err2 := os.Stat(filepath.Join(o.home, inHome))
+		return err == nil && err2 == nil && os.SameFile(x, y)
+	}
+	for _, out := range []string{o.Out, o.Dir, o.GIF, o.HTML, o.PDF, o.Text, o.sharesDir} {
+		if out == "" || out == "-" {
+			continue
+		}
+		dir, base := filepath.Split(filepath.Clean(out))
+		own := slices.Contains([]string{"lock", "sent", "documents", "scan.state"}, base) ||
+			strings.HasPrefix(base, "keystore.age") || strings.HasPrefix(base, "journal.")
+		if same(out, "") || own && same(filepath.Clean(dir), "") || same(filepath.Clean(dir), "sent") || same(filepath.Clean(dir), "documents") {
+			return fault.New("file.home", "give a name outside of the home", "%q is one of the home's own files", out)
+		}
+	}
+	return nil
+}
+
 // enter shuts the process in: what the command line names is all it can reach.
 func (a *app) enter() error {
 	if a.walled {
 		return nil
+	}
+	if err := a.spareHome(); err != nil {
+		return err
 	}
 	if err := harden.NoSockets("/proc"); err != nil {
 		return err

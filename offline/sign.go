@@ -124,6 +124,9 @@ func (a *app) sign() error {
 	if err := a.opt.MustSend(a.opt.json); err != nil {
 		return err
 	}
+	if a.opt.fullScreen && a.opt.approve != "" {
+		return cli.Usagef("give either --full-screen or --approve")
+	}
 	return a.withMessage(a.operand(), wanted, func(s *session, m frame.Message) error {
 		if frame.IsBundle(m) != nil {
 			return s.signForeign(m)

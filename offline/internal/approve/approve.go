@@ -78,7 +78,7 @@ type Operator struct {
 
 // SameName reports whether two names are one person's, however they are written.
 func SameName(a, b string) bool {
-	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
+	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
 }
 
 // Who finds the operator that signed message. sig is the text of a .minisig file,

@@ -132,6 +132,7 @@ func Open(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 		ks.Close()
 		return nil, err
 	}
+	ks.sweep()
 	// This generation opens, so the one before it is no longer needed.
 	if err := ks.dropPrevious(); err != nil {
 		ks.Close()
@@ -145,6 +146,15 @@ func (ks *Keystore) dropPrevious() error {
 		return fault.New("keystore.previous", "", "cannot remove the previous generation: %w", err)
 	}
 	return nil
+}
+
+// sweep removes what a killed write left: files that an old passphrase may open. The
+// home's lock is held, so that no write is under way.
+func (ks *Keystore) sweep() {
+	left, _ := filepath.Glob(filepath.Join(filepath.Dir(ks.path), "."+File+".*.tmp"))
+	for _, path := range left {
+		_ = os.Remove(path) // it comes again at the next opening
+	}
 }
 
 // private refuses a keystore that is not there, or that others may read or change.

@@ -82,6 +82,8 @@ type taken struct {
 	rule   int
 	amount *big.Int // that leaves
 	fee    *big.Int // counted with it in bundle and period
+	call   bool     // a call that no codec explains, whose worth nobody knows
+	coin   bool     // it lets the coin leave that fees are paid in
 }
 
 // Judge judges the next transaction. What it allows counts from now on.
@@ -152,13 +154,15 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 	for _, e := range c.Review.Effects {
 		made[e.To] = made[e.To] || e.Kind == chain.Create
 	}
-	take := func(rule int, n *big.Int) {
+	take := func(rule int, n *big.Int, call bool) *taken {
 		i := slices.IndexFunc(takes, func(x taken) bool { return x.rule == rule })
 		if i < 0 {
 			i = len(takes)
-			takes = append(takes, taken{rule, new(big.Int), new(big.Int)})
+			takes = append(takes, taken{rule: rule, amount: new(big.Int), fee: new(big.Int)})
 		}
 		takes[i].amount.Add(takes[i].amount, n)
+		takes[i].call = takes[i].call || call
+		return &takes[i]
 	}
 	for i, e := range c.Review.Effects {
 		if c.Own != nil && c.Own(i) {
@@ -174,9 +178,14 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 			return takes, false, deny("policy.no-rule", "what no rule allows is refused",
 				"no rule lets these wallets send "+chain.Units(e.Amount, e.Asset)+" to "+e.To)
 		}
-		take(rule, e.Amount)
+		if x := take(rule, e.Amount, false); e.Asset.ID == c.Review.Fee.Asset.ID {
+			x.coin = true
+		}
 	}
 	for _, o := range c.Review.Opaque {
+		if o.Code == "evm.delegatecall" { // it can do anything to the account that makes it
+			return takes, false, deny("policy.opaque", "a delegatecall is never signed while a policy file is in force", o.Code+": "+o.What)
+		}
 		if o.To == "" {
 			unexplained = true
 			continue
@@ -185,24 +194,23 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 		if rule < 0 {
 			return takes, false, deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets call "+o.To+": "+o.Code+": "+o.What)
 		}
-		take(rule, new(big.Int))
+		take(rule, new(big.Int), true)
 		calls := t.p.rules.list[rule].Calls
-		if o.Code == "evm.delegatecall" || !slices.Contains(calls, "any") && (o.Method == "" || !slices.Contains(calls, o.Method)) {
+		if !slices.Contains(calls, "any") && (o.Method == "" || !slices.Contains(calls, o.Method)) {
 			unexplained = true
 		}
 	}
-	if len(takes) == 0 { // nothing leaves but the fee
+	ofFee := func(x taken) bool { return x.coin || t.p.rules.list[x.rule].asset.ID == c.Review.Fee.Asset.ID }
+	if !slices.ContainsFunc(takes, ofFee) {
+		// Nothing leaves but the fee, or tokens do: the fee takes of a rule for coins.
 		rule := t.p.rules.find(string(c.Network.ID), c.Wallets, nil, true)
 		if rule < 0 {
-			return nil, false, deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets pay a fee on "+string(c.Network.ID))
+			return takes, false, deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets pay a fee on "+string(c.Network.ID))
 		}
-		take(rule, new(big.Int))
+		take(rule, new(big.Int), false)
 	}
-	for i := range takes {
-		if t.p.rules.list[takes[i].rule].asset.ID == c.Review.Fee.Asset.ID {
-			takes[i].fee = c.Review.Fee.Amount
-			break
-		}
+	if i := slices.IndexFunc(takes, ofFee); i >= 0 {
+		takes[i].fee = c.Review.Fee.Amount
 	}
 	return takes, unexplained, Verdict{Allow: true}
 }
@@ -269,7 +277,7 @@ func (t *Court) limits(takes []taken, c Case) Verdict {
 			}
 		}
 		for _, a := range r.approvals {
-			if x.amount.Cmp(a.above) > 0 {
+			if x.call || x.amount.Cmp(a.above) > 0 {
 				v.Needs = strictest(v.Needs, a.Need)
 			}
 		}

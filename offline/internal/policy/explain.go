@@ -42,8 +42,11 @@ func (p Policy) Lines() []string {
 
 func (r *rule) scope() string {
 	who := "wallets " + strings.Join(r.Wallets, ", ")
-	if r.Wallets[0] == "any" {
+	switch {
+	case r.Wallets[0] == "any":
 		who = "any wallet"
+	case !slices.Equal(r.Wallets, r.ids):
+		who += " (" + strings.Join(r.ids, ", ") + ")"
 	}
 	what := "anything"
 	switch {
@@ -66,16 +69,16 @@ func (r *rule) terms() (lines []string) {
 		say("at most %s in one transaction", chain.Units(r.transaction, r.asset))
 	}
 	if r.bundle != nil {
-		say("at most %s in one bundle, fees counted", chain.Units(r.bundle, r.asset))
+		say("at most %s in one bundle, with the fees that it pays", chain.Units(r.bundle, r.asset))
 	}
 	if r.period != nil {
-		say("at most %s within %d h, fees counted, by what was signed and both clocks", chain.Units(r.period, r.asset), r.hours)
+		say("at most %s within %d h, with the fees that it pays, by what was signed and both clocks", chain.Units(r.period, r.asset), r.hours)
 	}
 	for _, t := range r.approvals {
 		if t.above.Sign() < 0 {
 			say("always %d of role %s approve", t.Count, t.Role)
 		} else {
-			say("above %s %d of role %s approve", chain.Units(t.above, r.asset), t.Count, t.Role)
+			say("above %s, and for a call that cannot be explained, %d of role %s approve", chain.Units(t.above, r.asset), t.Count, t.Role)
 		}
 	}
 	if r.percent != FeePercent {

@@ -145,6 +145,9 @@ func (c *compiler) checkGroups() error {
 		if name == "any" || !word(name) || len(ids) == 0 {
 			return document.At(0, "group %s has no wallet, or a name that it cannot have", quote.String(name))
 		}
+		if _, err := bundle.ParseSignatureID(name); err == nil {
+			return document.At(0, "group %s has the name of a wallet", quote.String(name))
+		}
 		for _, id := range ids {
 			if _, err := bundle.ParseSignatureID(id); err != nil {
 				return document.At(0, "group %s: %s is no signature id", quote.String(name), quote.String(id))

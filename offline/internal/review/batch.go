@@ -338,14 +338,18 @@ type addressKey struct {
 	derived bool
 }
 
-// own finds the effects that pay a key of a wallet that also signs here, at a
-// path where that wallet will look. Any other effect is a spend, even to us.
+// own finds the effects that pay a key of the wallet that signs here, at a path where
+// that wallet will look. Any other effect is a spend, even to us; and where several
+// wallets sign nothing is change, since what one pays may come to another.
 //
 // What goes to an account that this transaction creates never comes back for
 // certain: its owner program, or whoever initialises it, decides. Where the
 // codec has proven who controls an account, only that counts.
 func (v *Reviewer) own(it *Item, keys []*keystore.Key, ch chain.Chain) []string {
 	own := make([]string, len(it.Review.Effects))
+	if several(it.Request.Keys) {
+		return own
+	}
 	made := map[string]bool{}
 	for _, e := range it.Review.Effects {
 		made[e.To] = made[e.To] || e.Kind == chain.Create
@@ -371,6 +375,15 @@ func (v *Reviewer) own(it *Item, keys []*keystore.Key, ch chain.Chain) []string 
 		}
 	}
 	return own
+}
+
+func several(refs []bundle.KeyRef) bool {
+	for _, r := range refs {
+		if r.Sign && r.SignatureID != refs[0].SignatureID {
+			return true
+		}
+	}
+	return false
 }
 
 func payer(refs []bundle.KeyRef, ref bundle.KeyRef) bool {

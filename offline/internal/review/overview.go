@@ -147,15 +147,20 @@ func (b *Batch) Brief(i int) []string {
 	for _, w := range it.Review.Warnings {
 		lines = append(lines, "   !! "+w.Text)
 	}
+	if it.Review.Unproven {
+		lines = append(lines, "   !! UNPROVEN: an input amount is only claimed")
+	}
 	for _, o := range it.Review.Opaque {
 		lines = append(lines, "   !! CANNOT BE EXPLAINED "+o.Code+": "+o.What)
 	}
 	for j, e := range it.Review.Effects {
-		if it.Own[j] == "" {
-			lines = append(lines, "   "+chain.Units(e.Amount, e.Asset), "   to "+Groups(e.To))
+		if it.Own[j] != "" {
+			lines = append(lines, "   change "+chain.Units(e.Amount, e.Asset))
+			continue
 		}
+		lines = append(lines, "   "+chain.Units(e.Amount, e.Asset), "   to "+Groups(e.To))
 	}
-	return lines
+	return append(lines, "   fee at most "+chain.Units(it.Review.Fee.Amount, it.Review.Fee.Asset)+"; until "+it.Review.Deadline.Text)
 }
 
 // Final says that it was decided before.
