@@ -67,9 +67,8 @@ func die(stderr *os.File) {
 	go func() {
 		defer os.Exit(FatalExit)
 		sig := <-fatal
-		if noTerminal == nil { // a prompt may have switched the echo off, a player the screen
+		if noTerminal == nil { // a prompt may have switched the echo off
 			_ = unix.IoctlSetTermios(0, unix.TCSETS, modes)
-			_, _ = stderr.WriteString("\x1b[?1049l\x1b[?25h\r\n")
 		}
 		name := unix.SignalName(sig.(unix.Signal))
 		_, _ = stderr.WriteString("error: signal.fatal: stopped by " + name + "; run \"coldsign-offline journal verify\" before going on\n")
