@@ -14,6 +14,9 @@ func TestInterfaceUpIsRefused(t *testing.T) {
 	// up makes an interface and switches it on, with the first kind that this
 	// kernel has; both ends of a veth are here.
 	const up = `(ip link add d0 type veth peer name d1 || ip link add d0 type dummy || ip tuntap add d0 mode tun) 2>/dev/null && ip link set d0 up`
+	// hold keeps the namespace that is left behind: without anybody in it the kernel
+	// takes it down, interface and all, when it finds the time.
+	const hold = `exec 9</proc/self/ns/net`
 	const empty = `mount -t sysfs sysfs /sys`
 	for _, c := range []struct {
 		name, script string
@@ -22,7 +25,7 @@ func TestInterfaceUpIsRefused(t *testing.T) {
 		{"both views show none", empty + ` && exec "$@"`, false},
 		{"loopback is up", empty + ` && ip link set lo up && exec "$@"`, false},
 		{"both views show it", empty + ` && ` + up + ` && exec "$@"`, true},
-		{"sysfs alone shows it", empty + ` && ` + up + ` && exec unshare -n -- "$@"`, true},
+		{"sysfs alone shows it", empty + ` && ` + up + ` && ` + hold + ` && exec unshare -n -- "$@"`, true},
 		{"procfs alone shows it", empty + ` && exec unshare -n -- sh -c '` + up + ` && exec "$@"' sh "$@"`, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
