@@ -47,7 +47,9 @@ func (s *session) deskContent(batch *review.Batch) desk.Content {
 	c.Lead = append(c.Lead, batch.Overview()...)
 	for i := range batch.Items {
 		it := &batch.Items[i]
-		c.Items = append(c.Items, desk.Item{Lines: batch.Brief(i), Text: batch.Text(i), Fixed: it.Final(), Signed: it.Verdict.Allow})
+		// The whole of it stands in the list: what is signed was on the screen.
+		text := batch.Text(i)
+		c.Items = append(c.Items, desk.Item{Lines: text, Text: text, Fixed: it.Final(), Signed: it.Verdict.Allow})
 	}
 	return c
 }

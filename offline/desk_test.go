@@ -18,12 +18,12 @@ func TestFullScreen(t *testing.T) {
 		code   string
 		status bundle.Status
 	}{
-		"approve":          {[]string{"a", "%s\r"}, []string{"first two words", ""}, "", bundle.Signed},
-		"wrong words":      {[]string{"a", "zoo zoo\r", "q"}, []string{"first two words", "not the first two words", ""}, "approve.stopped", 0},
+		"approve":          {[]string{"a", "%s\r"}, []string{"two words of the digest: ", ""}, "", bundle.Signed},
+		"wrong words":      {[]string{"a", "zoo zoo\r", "q"}, []string{"two words of the digest: ", "nothing was approved", ""}, "approve.stopped", 0},
 		"stop":             {[]string{"q"}, []string{""}, "approve.stopped", 0},
-		"refuse one":       {[]string{"r", "not ours\r", "a", "%s\r"}, []string{"why not?", "refused by you", "first two words", ""}, "sign.refused", bundle.Refused},
-		"refuse, and undo": {[]string{"r", "why\r", "u", "a", "%s\r"}, []string{"why not?", "is refused by you", "no longer refused", "first two words", ""}, "", bundle.Signed},
-		"look inside":      {[]string{"\r", "\x1b", "a", "%s\r"}, []string{"REQUEST 1 of 1", "were shown", "first two words", ""}, "", bundle.Signed},
+		"refuse one":       {[]string{"r", "not ours\r", "a", "%s\r"}, []string{"why not?", "refused by you", "two words of the digest: ", ""}, "sign.refused", bundle.Refused},
+		"refuse, and undo": {[]string{"r", "why\r", "u", "a", "%s\r"}, []string{"why not?", "is refused by you", "no longer refused", "two words of the digest: ", ""}, "", bundle.Signed},
+		"look inside":      {[]string{"\r", "\x1b", "a", "%s\r"}, []string{"REQUEST 1 of 1", "were shown", "two words of the digest: ", ""}, "", bundle.Signed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,7 +35,7 @@ func TestFullScreen(t *testing.T) {
 			x.types(password + "\n" + "a" + words + "\n") // typed ahead: no answer to anything
 			x.reads("TOTALS of the 1 request")
 			x.reads("q stop")
-			for range 8 { // to the end, page by page
+			for range 20 { // to the end, page by page
 				x.types(" ")
 			}
 			x.reads("all were shown")

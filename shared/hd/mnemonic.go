@@ -10,6 +10,7 @@ import (
 	"slices"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 
 	"coldsign/shared/fault"
 
@@ -168,7 +169,7 @@ func SeedFromText(text, passphrase []byte) ([]byte, error) {
 	defer clear(extra)
 	salt := append([]byte("mnemonic"), extra...)
 	defer clear(salt)
-	seed, err := pbkdf2.Key(sha512.New, string(password), salt, 2048, 64)
+	seed, err := pbkdf2.Key(sha512.New, unsafe.String(unsafe.SliceData(password), len(password)), salt, 2048, 64)
 	if err != nil {
 		return nil, fault.New("mnemonic.seed", "", "cannot make a seed: %w", err)
 	}

@@ -122,47 +122,6 @@ func (b *Batch) Text(i int) []string {
 	return strings.Split(strings.TrimRight(s.String(), "\n"), "\n")
 }
 
-// Brief is request i in a list: what it is, what leaves and to whom, and what is wrong
-// with it.
-func (b *Batch) Brief(i int) []string {
-	it := &b.Items[i]
-	verdict := "SIGN"
-	switch {
-	case it.Verdict.Later:
-		verdict = "PUT OFF"
-	case !it.Verdict.Allow:
-		verdict = "REFUSED"
-	}
-	where := quote.Line(string(it.Request.Network))
-	if it.Network.ID != "" {
-		where = it.Chain + " " + it.Network.Name
-	}
-	lines := []string{fmt.Sprintf("%d  %s  %s  %s", i+1, verdict, where, it.Request.ID)}
-	if !it.Verdict.Allow {
-		lines = append(lines, "   !! "+it.Verdict.Code+": "+quote.Line(it.Verdict.Reason))
-	}
-	if it.tx == nil {
-		return lines
-	}
-	for _, w := range it.Review.Warnings {
-		lines = append(lines, "   !! "+w.Text)
-	}
-	if it.Review.Unproven {
-		lines = append(lines, "   !! UNPROVEN: an input amount is only claimed")
-	}
-	for _, o := range it.Review.Opaque {
-		lines = append(lines, "   !! CANNOT BE EXPLAINED "+o.Code+": "+o.What)
-	}
-	for j, e := range it.Review.Effects {
-		if it.Own[j] != "" {
-			lines = append(lines, "   change "+chain.Units(e.Amount, e.Asset))
-			continue
-		}
-		lines = append(lines, "   "+chain.Units(e.Amount, e.Asset), "   to "+Groups(e.To))
-	}
-	return append(lines, "   fee at most "+chain.Units(it.Review.Fee.Amount, it.Review.Fee.Asset)+"; until "+it.Review.Deadline.Text)
-}
-
 // Final says that it was decided before.
 func (it *Item) Final() bool { return it.Repeat || it.out }
 
