@@ -17,6 +17,14 @@ type Case struct {
 	Wallets []string         // signature ids of the wallets that sign
 	Late    bool             // the requester's deadline has passed
 	Own     func(i int) bool // effect i goes back to the wallet that pays; nil: none does
+	Back    func(i int) bool // to any of several: a fee is not compared with it; nil: as Own
+}
+
+func (c Case) back() func(i int) bool {
+	if c.Back == nil {
+		return c.Own
+	}
+	return c.Back
 }
 
 // Spend is what a signed transaction took of a rule's limits.
@@ -89,7 +97,7 @@ type taken struct {
 // Judge judges the next transaction. What it allows counts from now on.
 func (t *Court) Judge(c Case) Verdict {
 	if t.p.rules == nil {
-		v := t.p.Judge(c.Review, c.Network, c.Own)
+		v := t.p.Judge(c.Review, c.Network, c.back())
 		if v.Allow && c.Late {
 			v = late()
 		}
@@ -102,7 +110,7 @@ func (t *Court) Judge(c Case) Verdict {
 	}
 	takes, opaque, v := t.claims(c)
 	if v.Allow {
-		v = t.p.judge(c.Review, c.Network, c.Own, t.bounds(takes, opaque, c))
+		v = t.p.judge(c.Review, c.Network, c.back(), t.bounds(takes, opaque, c))
 	}
 	if v.Allow {
 		v = t.limits(takes, c)

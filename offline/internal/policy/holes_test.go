@@ -74,3 +74,22 @@ approvals = [{ above = "0.5 ETH", count = 1, role = "approver" }]
 		t.Error("a group has the name of a wallet")
 	}
 }
+
+// What comes back to one of several wallets that sign is a payment by the rules, but
+// makes no fee small: the share is of what goes to others.
+func TestFeeIsNoShareOfWhatComesBack(t *testing.T) {
+	_, w := treasury(t)
+	strict, err := Preset("strict")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := situation(t, w, "hot1", "0.4 ETH acme; 100 ETH globex", "fee=0.05")
+	c.Own = func(int) bool { return false }
+	if v := strict.Court(w.Book, nil, Clock{}).Judge(c); !v.Allow {
+		t.Fatalf("all of it goes to others: %+v", v)
+	}
+	c.Back = func(i int) bool { return i == 1 }
+	if v := strict.Court(w.Book, nil, Clock{}).Judge(c); v.Code != "policy.fee-percent" {
+		t.Errorf("an eighth of what is paid: %+v", v)
+	}
+}

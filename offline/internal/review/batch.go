@@ -67,7 +67,8 @@ type Item struct {
 	Verdict policy.Verdict
 	Repeat  bool // decided before, with this very digest
 
-	out     bool // signed before, though it cannot be signed again today
+	back    []string // Own, but for any of the wallets that sign
+	out     bool     // signed before, though it cannot be signed again today
 	tx      chain.Tx
 	signing map[chain.PublicKey]signer
 }
@@ -141,7 +142,7 @@ func (v *Reviewer) judge(b *Batch) {
 			continue
 		case it.Verdict.Code != "":
 		default:
-			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.wallets(), Late: d != 0 && v.Now > d, Own: func(i int) bool { return it.Own[i] != "" }})
+			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.wallets(), Late: d != 0 && v.Now > d, Own: func(i int) bool { return it.Own[i] != "" }, Back: func(i int) bool { return it.back[i] != "" }})
 		}
 		if it.Verdict.By == "" {
 			it.Verdict.By = v.Policy.Label()
@@ -261,7 +262,12 @@ func (v *Reviewer) explain(it *Item) error {
 		return fault.New("request.size", "", "it wants %d signatures, and %d is the most", n, bundle.MaxSignatures)
 	}
 	it.tx, it.Review = tx, tx.Review()
-	it.Own = v.own(it, keys, ch)
+	// Where several wallets sign nothing is change, since what one pays may come to
+	// another; but it is not moved to anybody either, so no fee is small beside it.
+	it.back = v.own(it, keys, ch)
+	if it.Own = it.back; several(it.Request.Keys) {
+		it.Own = make([]string, len(it.back))
+	}
 	return v.name(it)
 }
 
@@ -338,18 +344,14 @@ type addressKey struct {
 	derived bool
 }
 
-// own finds the effects that pay a key of the wallet that signs here, at a path where
-// that wallet will look. Any other effect is a spend, even to us; and where several
-// wallets sign nothing is change, since what one pays may come to another.
+// own finds the effects that pay a key of a wallet that also signs here, at a path
+// where that wallet will look. Any other effect is a spend, even to us.
 //
 // What goes to an account that this transaction creates never comes back for
 // certain: its owner program, or whoever initialises it, decides. Where the
 // codec has proven who controls an account, only that counts.
 func (v *Reviewer) own(it *Item, keys []*keystore.Key, ch chain.Chain) []string {
 	own := make([]string, len(it.Review.Effects))
-	if several(it.Request.Keys) {
-		return own
-	}
 	made := map[string]bool{}
 	for _, e := range it.Review.Effects {
 		made[e.To] = made[e.To] || e.Kind == chain.Create

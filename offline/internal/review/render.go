@@ -174,7 +174,7 @@ func (p *printer) effects(it *Item) {
 func (p *printer) fee(it *Item) {
 	f := it.Review.Fee
 	s := "at most " + chain.Units(f.Amount, f.Asset)
-	if base := policy.Moved(it.Review, func(i int) bool { return it.Own[i] != "" }); base.Sign() > 0 {
+	if base := policy.Moved(it.Review, func(i int) bool { return it.back[i] != "" }); base.Sign() > 0 {
 		s += ", " + Percent(f.Amount, base) + " of the value moved"
 	}
 	if f.Rate != "" {
