@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"math/big"
+	"strconv"
 	"testing"
 
 	"coldsign/scripts/fund"
@@ -124,6 +125,7 @@ func TestPaymentAcrossTheGap(t *testing.T) {
 		must(w.Import(deadline(t), answers))(t)
 		row := w.settle(t, p.row.ID)[p.row.ID]
 		paidBitcoin(t, p, spend, row.TxID)
+		reconciled(t, row, p)
 		_, err := w.btc.Paid(row.TxID, p.to, spend.Amount+1)
 		notPaid(t, err)
 	})
@@ -173,6 +175,27 @@ func TestPaymentAcrossTheGap(t *testing.T) {
 			notPaid(t, w.sol.Paid(ctx, rows[ids[i]].TxID, *x))
 		}
 	})
+}
+
+// reconciled wants the report of the row's ceremony to have asked the node, and to
+// count the payment, without its change, as paid.
+func reconciled(t *testing.T, row halves.Row, p payment) {
+	t.Helper()
+	var r struct {
+		Compared, Disagrees int
+		Transactions        []struct {
+			ID, Outcome, OnChain string
+			Payments             []struct{ Amount, To string }
+		}
+		Totals []struct{ ByOutcome map[string]string }
+	}
+	ok(t, halves.Read(&r)(w.Online(deadline(t), "report", "--bundle", strconv.FormatUint(row.Bundle, 10), "--json")))
+	if r.Compared != 1 || r.Disagrees != 0 || len(r.Transactions) != 1 || len(r.Totals) != 1 || r.Totals[0].ByOutcome["paid"] != p.amount {
+		t.Fatalf("report %+v", r)
+	}
+	if l := r.Transactions[0]; l.ID != row.ID || l.Outcome != "paid" || l.OnChain != "seen" || len(l.Payments) != 1 || l.Payments[0].To != p.to || l.Payments[0].Amount != p.amount {
+		t.Errorf("report %+v", l)
+	}
 }
 
 // notPaid wants a node's answer to be an error where another amount was paid:

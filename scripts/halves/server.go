@@ -173,6 +173,7 @@ type Row struct {
 	CancelRequested bool   `json:"cancelRequested"`
 	Code            string `json:"code"`
 	Reason          string `json:"reason"`
+	Bundle          uint64 `json:"bundle"`
 }
 
 // Refusal is an answer of the API that is not 2xx.
