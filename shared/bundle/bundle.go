@@ -73,6 +73,7 @@ type Header struct {
 	Expires   int64    // Unix seconds after which it must not be used; 0 never
 	Answers   [32]byte // Receipts only: SHA-256 of the requests file that they answer
 	Head      Head     // of the offline half's journal; zero when nothing is said of it
+	Rehearsal bool     // a rehearsal made it: it is of no use where keys are real
 }
 
 // Head is a place in the offline half's journal. What comes from that half tells
@@ -126,6 +127,18 @@ func (h Header) For(kind Kind, recipient DeviceID) error {
 	if h.Recipient != recipient {
 		return fault.New("bundle.recipient", "if it was meant for this device, pair again and export it again",
 			"this bundle is for device %s, and this is device %s", h.Recipient, recipient)
+	}
+	return nil
+}
+
+// Mark refuses a rehearsal's bundle to a real half, and a real one to a rehearsal:
+// code rehearsal.mark.
+func (h Header) Mark(rehearsal bool) error {
+	switch {
+	case h.Rehearsal && !rehearsal:
+		return fault.New("rehearsal.mark", "rehearse with halves that were made with --rehearsal; a rehearsal's device never becomes a real one", "this %s bundle is of a rehearsal, and this half is not", h.Kind)
+	case !h.Rehearsal && rehearsal:
+		return fault.New("rehearsal.mark", "give the other half --rehearsal too, in a home of its own", "this half is a rehearsal, and this %s bundle is not of one", h.Kind)
 	}
 	return nil
 }

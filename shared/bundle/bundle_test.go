@@ -171,6 +171,11 @@ func vectors(t testing.TB) map[string]vector {
 					Signatures: [][]byte{append(bytes.Repeat([]byte{0x5a}, 64), 1)}, Policy: "treasury 4: customers"},
 				Receipt{ID: sampleRequest2(t).ID, Digest: sampleReceipts(t)[1].(Receipt).Digest, Status: Refused, Code: "policy.no-rule", Policy: "treasury 4"},
 			}, off},
+		"pairing-rehearsal.cbor": {Header{Kind: Pairing, Created: 1767225660, Rehearsal: true},
+			[]any{Device{Key: [32]byte(off.Public()), Half: "offline"}}, off},
+		"receipts-rehearsal.cbor": {Header{Kind: Receipts, Recipient: on.id(), Sequence: 3, Created: 1767226000, Head: sampleHead(), Rehearsal: true,
+			Previous: sha256.Sum256(read(t, "receipts.cbor")), Answers: sha256.Sum256(read(t, "requests.cbor"))},
+			[]any{Receipt{ID: sampleRequest2(t).ID, Digest: sampleReceipts(t)[1].(Receipt).Digest, Status: Deferred, Code: "operator.later"}}, off},
 	}
 }
 

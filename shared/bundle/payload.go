@@ -23,6 +23,7 @@ type wire struct {
 	Items     [][]byte `cbor:"9,keyasint"`
 	Answers   []byte   `cbor:"10,keyasint,omitempty"`
 	Head      *Head    `cbor:"11,keyasint,omitempty"`
+	Rehearsal uint8    `cbor:"12,keyasint,omitempty"` // 1
 }
 
 // around encodes a header: the bytes before the array of items and those after.
@@ -37,6 +38,10 @@ func around(h Header) (before, after []byte, err error) {
 	if h.Head != (Head{}) {
 		w.Head = &h.Head
 		tail += 1 + 1 + len(appendHead(nil, majorUint, h.Head.Number)) + 2 + len(h.Head.Hash) // key 11, head of two
+	}
+	if h.Rehearsal {
+		w.Rehearsal = 1
+		tail += 1 + 1 // key 12, 1
 	}
 	b, err := enc.Marshal(w)
 	if err != nil {
@@ -186,13 +191,18 @@ func parse(payload []byte) (Header, [][]byte, error) {
 		r.fixed(h.Answers[:])
 		pairs--
 	}
-	if pairs == 10 {
+	if pairs > 9 && len(r.b) > 0 && r.b[0] == 11 {
 		r.key(11)
 		if r.head(majorArray) != 2 {
 			r.fail()
 		}
 		h.Head.Number = r.head(majorUint)
 		r.fixed(h.Head.Hash[:])
+		pairs--
+	}
+	if pairs == 10 {
+		r.key(12)
+		h.Rehearsal = r.head(majorUint) == 1
 		pairs--
 	}
 	if r.failed || pairs != 9 || len(r.b) != 0 {

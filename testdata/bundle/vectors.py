@@ -93,7 +93,7 @@ OFFLINE = Device("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6
 ZERO16, ZERO32 = bytes(16), bytes(32)
 
 
-def bundle(kind, sender, recipient, sequence, previous, created, expires, items, answers=None, head_of_journal=None):
+def bundle(kind, sender, recipient, sequence, previous, created, expires, items, answers=None, head_of_journal=None, rehearsal=False):
     pairs = [
         (1, uint(1, "version")),
         (2, uint(kind, "kind")),
@@ -110,6 +110,8 @@ def bundle(kind, sender, recipient, sequence, previous, created, expires, items,
     if head_of_journal:
         number, entry = head_of_journal
         pairs.append((11, array([uint(number, "entry"), bstr(entry, "SHA-256 of its body")], "head")))
+    if rehearsal:
+        pairs.append((12, uint(1, "rehearsal")))
     payload = mapping(pairs, "payload")
     protected = mapping([
         (1, nint(-8, "alg EdDSA")),
@@ -256,9 +258,21 @@ RECEIPTS_POLICY = bundle(4, OFFLINE, ONLINE.id, 4, sha(flat(RECEIPTS_HEAD)), 176
     ], "receipt"),
 ], answers=sha(flat(REQUESTS_BY)))
 
+# What a rehearsal makes.
+PAIRING_REHEARSAL = bundle(1, OFFLINE, ZERO16, 0, ZERO32, 1767225660, 0, [device(OFFLINE, "offline")], rehearsal=True)
+RECEIPTS_REHEARSAL = bundle(4, OFFLINE, ONLINE.id, 3, sha(flat(RECEIPTS)), 1767226000, 0, [
+    mapping([
+        (1, bstr(H("65f0c0ffee0123456789abce"), "id")),
+        (2, bstr(sha(flat(REQUEST2)), "digest of the request")),
+        (3, uint(3, "status deferred")),
+        (5, text("operator.later", "code")),
+    ], "receipt"),
+], answers=sha(flat(REQUESTS)), head_of_journal=HEAD, rehearsal=True)
+
 VECTORS = {"pairing-online": PAIRING, "pairing-offline": PAIRING2, "keys": KEYS, "requests": REQUESTS,
            "receipts": RECEIPTS, "receipts-head": RECEIPTS_HEAD, "requests-head": REQUESTS_HEAD, "requests-requester": REQUESTS_BY,
-           "receipts-policy": RECEIPTS_POLICY}
+           "receipts-policy": RECEIPTS_POLICY,
+           "pairing-rehearsal": PAIRING_REHEARSAL, "receipts-rehearsal": RECEIPTS_REHEARSAL}
 
 
 def annotate(part):
