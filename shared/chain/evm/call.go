@@ -33,8 +33,8 @@ func describe(data []byte) (code, what string) {
 			words = "arguments not in the exact form, see the bytes"
 		}
 		code, what = m.code, m.signature+": "+words
-		if m.code == "evm.safe-exec" {
-			return safe(data[4:], what)
+		if m.code == "evm.safe-exec" || m.code == "evm.safe-module" {
+			return safe(code, data[4:], what)
 		}
 		return code, what
 	case len(data)%32 != 4:
@@ -50,21 +50,21 @@ func asText(data []byte) string {
 	return ""
 }
 
-// safe names what a Safe's execTransaction does beyond a plain call. It looks at
-// the words where they stand, whether or not the rest parses: a Safe is laxer
-// about the arguments than we are.
-func safe(args []byte, what string) (string, string) {
+// safe names what a Safe does beyond a plain call, asked by its owners or by a module.
+// It looks at the words where they stand, whether or not the rest parses: a Safe is
+// laxer about the arguments than we are.
+func safe(code string, args []byte, what string) (string, string) {
 	word := func(i int) []byte {
 		if len(args) < 32*(i+1) {
 			return nil
 		}
 		return bytes.TrimLeft(args[32*i:32*(i+1)], "\x00")
 	}
-	code := "evm.safe-exec"
+	refund := code == "evm.safe-exec" && len(word(6))+len(word(7))+len(word(8)) > 0
 	if len(word(3)) > 0 {
 		code, what = "evm.delegatecall", "DELEGATECALL, foreign code runs as the Safe itself: "+what
 	}
-	if len(word(6))+len(word(7))+len(word(8)) > 0 {
+	if refund {
 		what = "REFUND of gas set, paid out of the Safe: " + what
 	}
 	return code, what

@@ -42,6 +42,8 @@ func dangerous() []method {
 		row(0x4f1ef286, "evm.upgrade", "upgradeToAndCall(address,bytes)", "new code", "call"),
 		row(0x6a761202, "evm.safe-exec", "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)",
 			"to", "value", "data", "operation", "safe gas", "base gas", "gas price", "gas token", "refund receiver", "signatures"),
+		row(0x468721a7, "evm.safe-module", "execTransactionFromModule(address,uint256,bytes,uint8)", "to", "value", "data", "operation"),
+		row(0x5229073f, "evm.safe-module", "execTransactionFromModuleReturnData(address,uint256,bytes,uint8)", "to", "value", "data", "operation"),
 		row(0x8d80ff0a, "evm.multisend", "multiSend(bytes)", "transactions"),
 		row(0xac9650d8, "evm.multicall", "multicall(bytes[])"),
 		row(0x5ae401dc, "evm.multicall", "multicall(uint256,bytes[])"),
