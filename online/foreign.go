@@ -54,6 +54,11 @@ func (h *home) keysForeign(m frame.Message) error {
 	if len(wallets) == 0 {
 		return fault.New("foreign.keys", "leave --chain away", "there is no key for chain %q in it", h.opt.chain)
 	}
+	for _, w := range wallets {
+		if err := h.device.Takes(w); err != nil {
+			return err
+		}
+	}
 	if err := h.store.PutForeign(h.ctx, wallets); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   version
 
 Everywhere: --home DIR, --json, --database FILE.db, --config FILE.toml.
+--rehearsal, in a new home, makes one that pairs with an offline half of "init --rehearsal" alone, for ever.
 FILE may be - for standard input or output.
 ` + link.Help + `
 Exit status: 0 done, 1 refused or failed, 2 usage.
@@ -51,6 +52,7 @@ type app struct {
 	chain *registry.Registry
 	env   func(string) string
 	notes link.Notes
+	loud  string // said beside every result: that this is a rehearsal
 	opt   options
 	args  []string
 }
@@ -58,7 +60,7 @@ type app struct {
 type options struct {
 	link.Ends
 	home, database, config, listen, chain, state, in, confirm, name, scope, tenant string
-	json, replace, testnet                                                         bool
+	json, replace, testnet, rehearsal                                              bool
 	limit                                                                          int
 	bundle                                                                         int64
 	expires                                                                        time.Duration
@@ -66,7 +68,7 @@ type options struct {
 }
 
 func everywhere(more ...string) []string {
-	return append([]string{"home", "json", "database", "config"}, more...)
+	return append([]string{"home", "json", "database", "config", "rehearsal"}, more...)
 }
 
 func commands() []cli.Command[*app] {
@@ -101,6 +103,9 @@ func run(ctx context.Context, args []string, in *os.File, out, errOut io.Writer,
 	if err == nil {
 		err = cmd.Do(a)
 	}
+	if err == nil && a.loud != "" {
+		fmt.Fprintln(errOut, a.loud)
+	}
 	if err == nil {
 		a.notes.Flush(errOut)
 	}
@@ -114,7 +119,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "chain": &o.chain, "state": &o.state,
 		"in": &o.in, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
 	}
-	yes := map[string]*bool{"json": &o.json, "replace": &o.replace, "testnet": &o.testnet}
+	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet}
 	switch {
 	case o.Ends.Define(fs, name):
 	case text[name] != nil:
@@ -158,7 +163,7 @@ func (a *app) with(f func(*home) error) (err error) {
 	if h.config, err = config.Load(path, a.chain.All()); err != nil {
 		return err
 	}
-	if h.device, err = courier.LoadOrCreateDevice(a.opt.home); err != nil {
+	if h.device, err = a.openDevice(h.config); err != nil {
 		return err
 	}
 	db := a.opt.database

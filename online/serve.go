@@ -46,6 +46,9 @@ func (a *app) serve() error {
 		if err != nil {
 			return fault.New("serve.listen", "give another --listen", "cannot listen on %q", listen)
 		}
+		if a.loud != "" {
+			log.Warn(a.loud)
+		}
 		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Now: h.now, Log: log, Version: version()}))
 		if err := h.say(map[string]any{"listening": "http://" + l.Addr().String()}, "listening on http://%s\n", l.Addr()); err != nil {
 			return err

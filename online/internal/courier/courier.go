@@ -61,16 +61,24 @@ func PairOut(dev *Device) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bundle.Seal(bundle.Header{Kind: bundle.Pairing}, [][]byte{item}, dev)
+	return bundle.Seal(bundle.Header{Kind: bundle.Pairing, Rehearsal: dev.rehearsal}, [][]byte{item}, dev)
 }
 
 // PairIn reads the offline half's pairing bundle and gives the six words that
-// people compare on both screens. Nothing is stored before confirm is called.
+// people compare on both screens. Nothing is stored before confirm is called. A
+// rehearsal pairs with a rehearsal alone, and what is real with what is real
+// (rehearsal.mark).
 // When another offline half is paired already, it is pair.exists unless that one
 // is to be replaced. What else pairing does, store.SetPeer says.
 func PairIn(ctx context.Context, s *store.Store, dev *Device, raw []byte, replace bool) (words []string, confirm func(context.Context) error, err error) {
-	_, theirs, err := bundle.OpenPairing(raw)
+	b, theirs, err := bundle.OpenPairing(raw)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.Mark(dev.rehearsal); err != nil {
+		return nil, nil, err
+	}
+	if err := testOnly(ctx, s, dev); err != nil {
 		return nil, nil, err
 	}
 	if theirs.Half != "offline" {
@@ -92,6 +100,28 @@ func PairIn(ctx context.Context, s *store.Store, dev *Device, raw []byte, replac
 	return hd.Words(digest[:], 6), func(ctx context.Context) error { return s.SetPeer(ctx, pub, dev.Public(), replace) }, nil
 }
 
+// testOnly refuses a rehearsal that has come by a list with wallets of main networks.
+func testOnly(ctx context.Context, s *store.Store, dev *Device) error {
+	if !dev.rehearsal {
+		return nil
+	}
+	list, err := s.Wallets(ctx)
+	for _, w := range list {
+		if err := dev.Takes(w.Wallet); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// Takes refuses a rehearsal the wallets of main networks.
+func (d *Device) Takes(w bundle.Wallet) error {
+	if !d.rehearsal || w.Testnet {
+		return nil
+	}
+	return fault.New("rehearsal.mainnet", "rehearse in a home of its own, with wallets of test networks", "wallet %s of a main network has no place in a rehearsal", w.SignatureID)
+}
+
 // ImportKeys takes the public keys of the offline half's wallets. A wallet that is
 // known here with other keys stays as it is, and is the error (keys.conflict),
 // also when the bundle is a repeat; the others are stored all the same, and the
@@ -105,6 +135,9 @@ func ImportKeys(ctx context.Context, s *store.Store, dev *Device, raw []byte) (R
 	wallets := make([]bundle.Wallet, b.Len())
 	for i := range wallets {
 		if wallets[i], err = b.Wallet(i); err != nil {
+			return Report{}, err
+		}
+		if err := dev.Takes(wallets[i]); err != nil {
 			return Report{}, err
 		}
 	}
@@ -146,6 +179,9 @@ func open(ctx context.Context, s *store.Store, dev *Device, raw []byte, kind bun
 	if err := b.For(kind, bundle.IDOf(dev.Public())); err != nil {
 		return nil, false, err
 	}
+	if err := b.Mark(dev.rehearsal); err != nil {
+		return nil, false, err
+	}
 	verdict, err := s.Judge(ctx, raw, b.Header, b.Digest())
 	if err != nil {
 		return nil, false, err
@@ -177,7 +213,7 @@ func Export(ctx context.Context, s *store.Store, dev *Device, sel store.Selectio
 	if _, err := paired(ctx, s, dev); err != nil {
 		return Exported{}, err
 	}
-	h := bundle.Header{Kind: bundle.Requests}
+	h := bundle.Header{Kind: bundle.Requests, Rehearsal: dev.rehearsal}
 	if !expires.IsZero() {
 		h.Expires = expires.Unix()
 	}

@@ -17,16 +17,24 @@ import (
 )
 
 // deviceFile is the name of the device key's file in the home: one line,
-// "coldsign-device-key-1 " and the 32-byte Ed25519 seed in lower-case hex.
+// "coldsign-device-key-1 ", or "coldsign-rehearsal-key-1 " for a rehearsal, and the
+// 32-byte Ed25519 seed in lower-case hex.
 const (
-	deviceFile   = "device.key"
-	devicePrefix = "coldsign-device-key-1 "
-	deviceSize   = len(devicePrefix) + 2*ed25519.SeedSize + 1
+	deviceFile      = "device.key"
+	devicePrefix    = "coldsign-device-key-1 "
+	rehearsalPrefix = "coldsign-rehearsal-key-1 "
+	deviceSize      = len(rehearsalPrefix) + 2*ed25519.SeedSize + 1 // at most
 )
 
 // Device is the online half's Ed25519 device key. It signs bundles, never
 // payments. It is a bundle.Signer.
-type Device struct{ key ed25519.PrivateKey }
+type Device struct {
+	key       ed25519.PrivateKey
+	rehearsal bool
+}
+
+// Rehearsal reports whether the key was made for a rehearsal. That never changes.
+func (d *Device) Rehearsal() bool { return d.rehearsal }
 
 // Public gives the public key, which pairing brings to the other half.
 func (d *Device) Public() ed25519.PublicKey {
@@ -41,12 +49,26 @@ func (d *Device) Sign(message []byte) ([]byte, error) { return ed25519.Sign(d.ke
 // appears whole or not at all, and of two processes that make it at once both get
 // the same.
 func LoadOrCreateDevice(home string) (*Device, error) {
+	return openDevice(home, devicePrefix)
+}
+
+// LoadOrCreateRehearsal is LoadOrCreateDevice for a rehearsal. A home that has another
+// key is refused (rehearsal.mark).
+func LoadOrCreateRehearsal(home string) (*Device, error) {
+	d, err := openDevice(home, rehearsalPrefix)
+	if err == nil && !d.rehearsal {
+		return nil, fault.New("rehearsal.mark", "give another --home", "this home is a real one, and never becomes a rehearsal")
+	}
+	return d, err
+}
+
+func openDevice(home, prefix string) (*Device, error) {
 	path := filepath.Join(home, deviceFile)
 	d, err := loadDevice(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return d, err
 	}
-	if err := createDevice(home, path); err != nil {
+	if err := createDevice(home, path, prefix); err != nil {
 		return nil, fault.New("device.write", "check that the home folder exists and can be written", "cannot make the device key: %s", quote.Line(err.Error()))
 	}
 	return loadDevice(path)
@@ -70,21 +92,25 @@ func loadDevice(path string) (*Device, error) {
 	if err != nil {
 		return nil, fault.New("device.read", "", "cannot read the device key: %s", quote.Line(err.Error()))
 	}
-	line, ok := strings.CutPrefix(string(raw), devicePrefix)
+	prefix := devicePrefix
+	if strings.HasPrefix(string(raw), rehearsalPrefix) {
+		prefix = rehearsalPrefix
+	}
+	line, ok := strings.CutPrefix(string(raw), prefix)
 	seed, err := hex.DecodeString(strings.TrimSuffix(line, "\n"))
-	if !ok || err != nil || len(seed) != ed25519.SeedSize || string(deviceLine(seed)) != string(raw) {
+	if !ok || err != nil || len(seed) != ed25519.SeedSize || string(deviceLine(prefix, seed)) != string(raw) {
 		return nil, fault.New("device.format", "restore it from a backup, or remove it and pair again", "the device key file is damaged")
 	}
-	return &Device{ed25519.NewKeyFromSeed(seed)}, nil
+	return &Device{ed25519.NewKeyFromSeed(seed), prefix == rehearsalPrefix}, nil
 }
 
-func deviceLine(seed []byte) []byte {
-	return []byte(devicePrefix + hex.EncodeToString(seed) + "\n")
+func deviceLine(prefix string, seed []byte) []byte {
+	return []byte(prefix + hex.EncodeToString(seed) + "\n")
 }
 
 // createDevice writes a whole file under a name of its own, then links it to
 // path, which fails if another process was first.
-func createDevice(home, path string) error {
+func createDevice(home, path, prefix string) error {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
 	}
@@ -95,7 +121,7 @@ func createDevice(home, path string) error {
 	defer os.Remove(f.Name())
 	seed := make([]byte, ed25519.SeedSize)
 	rand.Read(seed) // never fails: the program ends when there is no randomness
-	_, err = f.Write(deviceLine(seed))
+	_, err = f.Write(deviceLine(prefix, seed))
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
