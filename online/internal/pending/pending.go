@@ -51,7 +51,16 @@ const (
 	Assert  Event = "assert"  // PUT by a key with scope complete, never exported
 	Expire  Event = "expire"  // proven unlandable
 	Fail    Event = "fail"    // landed and failed, or conflict final
+
+	// Supersede ends a row of which nothing was sent: a row that conflicts with it
+	// on chain is final, so that a signature of it, if there is one, is worth nothing.
+	Supersede Event = "supersede"
 )
+
+// Events lists every event.
+func Events() []Event {
+	return []Event{Export, Seal, Refuse, Defer, Intend, Accept, Confirm, Reorg, Cancel, Assert, Expire, Fail, Supersede}
+}
 
 // next is the one transition table. What it does not hold is refused.
 func next(s State, e Event) (State, bool) {
@@ -75,6 +84,9 @@ func next(s State, e Event) (State, bool) {
 		{Broadcast, Expire}:     Expired,
 		{Broadcast, Fail}:       Failed,
 		{Complete, Reorg}:       Broadcast,
+		{Pending, Supersede}:    Cancelled,
+		{Exported, Supersede}:   Cancelled,
+		{Signed, Supersede}:     Cancelled,
 	}[edge{s, e}]
 	return to, ok
 }
@@ -102,6 +114,10 @@ func (t *Transaction) Late(now time.Time) bool { return t.Deadline != 0 && now.U
 func (t *Transaction) Left() bool {
 	return t.Bundle != 0 || t.Signer == Foreign && (t.State == Exported || len(t.Raw) != 0)
 }
+
+// Replaced is the code of a row that ended because one that conflicts with it on
+// chain is final.
+const Replaced = "chain.replaced"
 
 // Foreign is the Signer of what another wallet signs: a hardware or software
 // wallet that takes one request at a time and gives its signatures back.
@@ -143,6 +159,11 @@ type Transaction struct {
 	// live row can: "nonce:<address>:<n>", "utxo:<txid>:<vout>". Only the store's
 	// Create reads it; a row that is read back has none.
 	Reserve []string
+
+	// Replaces names the row that this one competes with on chain: whichever lands,
+	// the others of the set cannot. Only the store's Create reads it; Links tells it.
+	Replaces bundle.ID
+	Cancels  bool // it pays nobody: its end is that of the other
 
 	Deadline int64 // Unix seconds from which on broadcasting does not begin; 0 none. That of Request
 
