@@ -23,7 +23,7 @@ import (
 
 const usage = `coldsign-online: the list of pending transactions, and what becomes of them
 
-  serve [--listen 127.0.0.1:8190] [--database FILE.db] [--config FILE.toml]
+  serve [--listen 127.0.0.1:8190] [--metrics 127.0.0.1:9190] [--database FILE.db] [--config FILE.toml]
   pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
   keys import FILE                              public keys from the offline half
   apikey create --name N --scope submit,read,complete,admin [--tenant T]
@@ -59,12 +59,12 @@ type app struct {
 
 type options struct {
 	link.Ends
-	home, database, config, listen, chain, state, in, confirm, name, scope, tenant string
-	json, replace, testnet, rehearsal                                              bool
-	limit                                                                          int
-	bundle                                                                         int64
-	expires                                                                        time.Duration
-	ids                                                                            cli.List
+	home, database, config, listen, metrics, chain, state, in, confirm, name, scope, tenant string
+	json, replace, testnet, rehearsal                                                       bool
+	limit                                                                                   int
+	bundle                                                                                  int64
+	expires                                                                                 time.Duration
+	ids                                                                                     cli.List
 }
 
 func everywhere(more ...string) []string {
@@ -73,7 +73,7 @@ func everywhere(more ...string) []string {
 
 func commands() []cli.Command[*app] {
 	return []cli.Command[*app]{
-		{Name: "serve", Flags: everywhere("listen"), Do: (*app).serve},
+		{Name: "serve", Flags: everywhere("listen", "metrics"), Do: (*app).serve},
 		{Name: "pair", Flags: everywhere(link.OutFlags(link.InFlags("in", "confirm", "replace")...)...), Do: (*app).pair},
 		{Name: "keys import", Flags: everywhere(link.InFlags("chain", "testnet")...), Max: 1, Do: (*app).keysImport},
 		{Name: "apikey create", Flags: everywhere("name", "scope", "tenant"), Do: (*app).apikeyCreate},
@@ -116,7 +116,7 @@ func run(ctx context.Context, args []string, in *os.File, out, errOut io.Writer,
 func (a *app) define(fs *flag.FlagSet, name string) {
 	o := &a.opt
 	text := map[string]*string{
-		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "chain": &o.chain, "state": &o.state,
+		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "metrics": &o.metrics, "chain": &o.chain, "state": &o.state,
 		"in": &o.in, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
 	}
 	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet}

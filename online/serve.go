@@ -49,8 +49,14 @@ func (a *app) serve() error {
 		if a.loud != "" {
 			log.Warn(a.loud)
 		}
-		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Now: h.now, Log: log, Version: version()}))
-		if err := h.say(map[string]any{"listening": "http://" + l.Addr().String()}, "listening on http://%s\n", l.Addr()); err != nil {
+		watched, err := h.watch(loop)
+		if err != nil {
+			return err
+		}
+		defer watched.close()
+		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Now: h.now, Log: log, Version: version(),
+			Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }}))
+		if err := h.say(watched.said(map[string]any{"listening": "http://" + l.Addr().String()}), "listening on http://%s\n", l.Addr()); err != nil {
 			return err
 		}
 		return h.until(server, api.Limit(l, api.Connections), loop)

@@ -4,7 +4,7 @@
 //	h := api.New(api.Config{Store: store, Intake: in, Log: log, Version: v})
 //	err := api.Server(addr, h).Serve(api.Limit(listener, api.Connections))
 //
-// Every call but /healthz needs one x-api-key header. A key has a tenant, and
+// Every call but /healthz and /readyz needs one x-api-key header. A key has a tenant, and
 // of another tenant's rows the answer is the same as of rows that never were.
 // Nothing that a caller sent is stored before it has been read strictly.
 package api
@@ -60,13 +60,18 @@ type Intake interface {
 	Review(t *pending.Transaction) (chain.Review, error)
 }
 
-// Config is what the handler works with. Nothing in it may be nil.
+// Config is what the handler works with. Only Observe and Ready may be nil.
 type Config struct {
 	Store   Store
 	Intake  Intake
 	Now     func() time.Time
 	Log     *slog.Logger // one line for each request
 	Version string
+
+	// Observe is told of every answer: the pattern of its route, "" when none fits.
+	Observe func(route string, status int, took time.Duration)
+	// Ready says whether this process wants more requests: not while it stops.
+	Ready func() bool
 }
 
 // call is one request on its way.
@@ -105,6 +110,7 @@ func New(c Config) http.Handler {
 	route("GET /v1/transactions", "read", list)
 	route("GET /v1/transactions/{id}", "read", getTransaction)
 	route("GET /healthz", "", health)
+	route("GET /readyz", "", ready)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		clean := path.Clean(r.URL.Path) == r.URL.Path // what is not, the mux would redirect
 		if _, pattern := mux.Handler(r); pattern != "" && clean {
@@ -145,6 +151,9 @@ func (k *call) serve(pattern, scope string, h handler) {
 		k.Log.LogAttrs(k.Context(), slog.LevelInfo, "request",
 			slog.String("method", known(k.Method)), slog.String("route", pattern), slog.Int("status", status), slog.Int("bytes", size),
 			slog.Int64("microseconds", k.Now().Sub(began).Microseconds()), slog.String("key", k.caller.KeyID), slog.Bool("panic", what != nil))
+		if k.Observe != nil {
+			k.Observe(pattern, status, k.Now().Sub(began))
+		}
 	}()
 	answer, err := reply{}, error(nil)
 	if scope != "" {
@@ -193,4 +202,13 @@ func health(k *call) (reply, error) {
 		status, word = http.StatusServiceUnavailable, "database"
 	}
 	return reply{status, map[string]string{"status": word, "version": k.Version}}, nil
+}
+
+// ready is what a load balancer asks: the database answers, and this process is
+// not about to stop.
+func ready(k *call) (reply, error) {
+	if k.Ready != nil && !k.Ready() {
+		return reply{http.StatusServiceUnavailable, map[string]string{"status": "stopping", "version": k.Version}}, nil
+	}
+	return health(k)
 }

@@ -193,6 +193,28 @@ func TestScopes(t *testing.T) {
 		}
 	}
 	r.want(r.send("", "GET", "/healthz", ""), 200, `{"status":"ok","version":"test"}`)
+	r.want(r.send("", "GET", "/readyz", ""), 200, `{"status":"ok","version":"test"}`)
+}
+
+// TestReadiness: a process that is about to stop gets no more requests, and every
+// answer is counted under the pattern of its route.
+func TestReadiness(t *testing.T) {
+	r := newRig(t)
+	seen, stopping := map[string]int{}, false
+	r.handler = api.New(api.Config{Store: r.store, Intake: r.intake, Now: time.Now, Log: slog.New(slog.NewJSONHandler(r.log, nil)), Version: "test",
+		Observe: func(route string, status int, _ time.Duration) { seen[fmt.Sprint(route, " ", status)]++ },
+		Ready:   func() bool { return !stopping }})
+	r.want(r.send("", "GET", "/readyz", ""), 200, `{"status":"ok","version":"test"}`)
+	stopping = true
+	r.want(r.send("", "GET", "/readyz", ""), 503, `{"status":"stopping","version":"test"}`)
+	r.want(r.send("", "GET", "/healthz", ""), 200, "")
+	r.want(r.send("a/read", "GET", "/v3/kms/000000000000000000000001", ""), 403, "")
+	r.want(r.send("", "GET", "/no/such", ""), 404, "")
+	for _, want := range []string{"GET /readyz 200", "GET /readyz 503", "GET /healthz 200", "GET /v3/kms/{id} 403", " 404"} {
+		if seen[want] != 1 {
+			t.Errorf("%q counted %d times in %v", want, seen[want], seen)
+		}
+	}
 }
 
 // TestTenants: another tenant's row is answered as one that never was, to the

@@ -48,6 +48,12 @@ type Store interface {
 	Seen(ctx context.Context, id bundle.ID, confirmations uint64) error
 }
 
+// Watch is told how the rounds go.
+type Watch interface {
+	// Round tells that a network had its turn, and of how many problems in it.
+	Round(network chain.ID, problems int)
+}
+
 // Loop broadcasts. Its fields are set before the first call and then left
 // alone; Run and Once may not run at the same time.
 type Loop struct {
@@ -57,6 +63,9 @@ type Loop struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Interval time.Duration // between rounds; 0 means 10 s
+
+	// Watch is told how each round went; it may be nil.
+	Watch Watch
 
 	// Settle is how old a row must be, and how long its node must stand by it,
 	// before "it can never land" is believed; 0 means two minutes. A node that lags
@@ -133,7 +142,10 @@ func (l *Loop) Run(ctx context.Context) error {
 				continue
 			}
 			workers.Go(func() {
-				l.network(ctx, network, group, false)
+				sum, _ := l.network(ctx, network, group, false)
+				if l.Watch != nil {
+					l.Watch.Round(network, len(sum.Problems))
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				delete(busy, network)

@@ -36,6 +36,7 @@ import (
 // file means: no networks.
 type Config struct {
 	Listen   string // host:port, or "" when not set
+	Metrics  string // host:port for Prometheus, or "" for none
 	Database string // "" when not set
 	Networks []Network
 }
@@ -67,6 +68,7 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte("(hidden)"), nil }
 type file struct {
 	Server struct {
 		Listen   string `toml:"listen"`
+		Metrics  string `toml:"metrics"`
 		Database string `toml:"database"`
 	} `toml:"server"`
 	Network []struct {
@@ -113,7 +115,7 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 	if f.Upstream != nil || f.FourEyes != nil {
 		return Config{}, fault.New("config.unsupported", "remove the table", "[upstream] and [four_eyes] are not supported by this version")
 	}
-	c := Config{Listen: f.Server.Listen, Database: f.Server.Database}
+	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database}
 	seen := make(map[chain.ID]bool)
 	for _, in := range f.Network {
 		n := Network{RPC: in.RPC, User: in.User}
