@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/ripemd160"
 
 	"coldsign/shared/chain"
+	"coldsign/shared/fault"
 )
 
 // Opcodes that we read or write.
@@ -99,6 +100,29 @@ func multisig(script []byte) (m int, keys []chain.PublicKey, ok bool) {
 		keys = append(keys, key)
 	}
 	return int(script[0]) - op1 + 1, keys, true
+}
+
+// MultisigScript writes what multisig reads.
+func MultisigScript(m int, keys []chain.PublicKey) ([]byte, error) {
+	script := []byte{byte(op1 - 1 + m)}
+	for _, k := range keys {
+		script = push(script, k.Bytes())
+	}
+	script = append(script, byte(op1-1+len(keys)), opCheckMultisig)
+	if got, _, ok := multisig(script); !ok || got != m {
+		return nil, fault.New("bitcoin.multisig", "", "%d of %d keys make no multisig that is signed here", m, len(keys))
+	}
+	return script, nil
+}
+
+// P2WSH gives the output script of a witness script, bare or in P2SH.
+func P2WSH(witness []byte, nested bool) []byte {
+	h := sha256.Sum256(witness)
+	script := witnessScript(0, h[:])
+	if nested {
+		return p2shScript(hash160(script))
+	}
+	return script
 }
 
 // returnData gives the data of OP_RETURN with one push of at most 80 bytes in
