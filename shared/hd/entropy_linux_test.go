@@ -39,7 +39,7 @@ func shims() map[string]func(n uint64) (given []byte, val int64, errno int32) {
 // ATT-63: the system call itself fails, comes back short, or gives no randomness.
 // Each case is a process of its own, one thread of which has a seccomp listener
 // that answers in the kernel's place.
-func TestSourceUnderShim(t *testing.T) {
+func TestATT63SourceUnderShim(t *testing.T) {
 	if name := os.Getenv(shimVariable); name != "" {
 		underShim(name)
 		return
@@ -48,7 +48,7 @@ func TestSourceUnderShim(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestSourceUnderShim$")
+			cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestATT63SourceUnderShim$")
 			cmd.Env = append(os.Environ(), shimVariable+"="+name)
 			out, err := cmd.CombinedOutput()
 			if strings.Contains(string(out), "no listener") {

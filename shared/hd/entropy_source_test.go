@@ -94,7 +94,7 @@ func broken() map[string]func([]byte) (int, error) {
 
 // ATT-63: whatever the kernel does but work ends in a refusal, and nothing that
 // it gave is handed on.
-func TestSourceRefuses(t *testing.T) {
+func TestATT63SourceRefuses(t *testing.T) {
 	for name, fill := range broken() {
 		s := &Source{fill: fill}
 		var err error
@@ -188,7 +188,7 @@ func TestSource(t *testing.T) {
 }
 
 // ATT-64: 10,000 seeds, their words and the randomness of as many ids all differ.
-func TestTenThousandSeeds(t *testing.T) {
+func TestATT64TenThousandSeeds(t *testing.T) {
 	s, seen := NewSource(), map[string]bool{}
 	add := func(b []byte) {
 		if seen[string(b)] {

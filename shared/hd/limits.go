@@ -10,7 +10,10 @@ const (
 	maxPathText = 3072 // characters: 255 levels of 11 with their slashes, and "m"
 	maxText     = 1024 // bytes of a mnemonic or of its passphrase
 	maxWord     = 33   // bytes of a word on a list: 11 Korean jamo
-	minRolls    = 50   // dice rolls: 129 bits
+	minRolls    = 99   // dice rolls: 255.9 bits
 	maxRolls    = 1000 // dice rolls
+	maxFaces    = 40   // chi-square of five degrees of freedom, of the faces
+	maxSteps    = 50   // the same, of the steps from roll to roll
+	fewRepeats  = 49   // at least one roll in so many is like the one before
 	entropyRead = 32   // bytes taken from the random source at a time; taken twice
 )

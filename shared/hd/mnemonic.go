@@ -176,6 +176,35 @@ func SeedFromText(text, passphrase []byte) ([]byte, error) {
 	return seed, nil
 }
 
+// Passphrase gives a passphrase of BIP-39 as a person typed it in the form that it
+// enters the seed in: NFKD, so that it is one passphrase whichever keyboard composed
+// its accents. A passphrase that one cannot tell from another by looking at it is
+// refused with mnemonic.passphrase: an empty one, one with white space at an end, and
+// one with characters that do not show. No error shows it.
+func Passphrase(typed []byte) ([]byte, error) {
+	refused := func(what string) ([]byte, error) {
+		return nil, fault.New("mnemonic.passphrase", "type it as it stands on the paper", "%s", what)
+	}
+	plain, ok := printable(typed)
+	unseen := func(r rune) bool {
+		return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	}
+	switch {
+	case !ok || bytes.ContainsFunc(plain, unseen):
+		clear(plain)
+		return refused(fmt.Sprintf("the mnemonic's passphrase is to be printable text of at most %d bytes", maxText))
+	case len(plain) == 0:
+		return refused("the mnemonic's passphrase is empty")
+	case plain[0] == ' ' || plain[len(plain)-1] == ' ':
+		clear(plain)
+		return refused("the mnemonic's passphrase begins or ends with a space")
+	case len(plain) > maxText:
+		clear(plain)
+		return refused("the mnemonic's passphrase is too long")
+	}
+	return plain, nil
+}
+
 // printable gives the NFKD of at most maxText bytes of UTF-8. It refuses control,
 // private and unassigned characters: the last have no NFKD that is sure to stay.
 // It also refuses a run of over 30 combining marks, which the library, unlike

@@ -167,3 +167,58 @@ func TestSeedText(t *testing.T) {
 		t.Errorf("a wiped mnemonic: %v", err)
 	}
 }
+
+// ATT-70: forms of one passphrase are one; what looks like another one is refused.
+func TestATT70Passphrase(t *testing.T) {
+	for _, forms := range [][]string{
+		{"TREZOR"},
+		{"a b"},
+		{"a\u00a0b", "a b", "a\u3000b"}, // spaces of other kinds, within
+		{"caf\u00e9", "cafe\u0301"},     // NFC, NFD
+		{"\u212b", "\u00c5", "A\u030a"}, // angstrom
+		{"\ufb01sh", "fish"},            // a ligature
+		{"\u30d1\u30b9", "\u30cf\u309a\u30b9", "\uff8a\uff9f\uff7d"}, // half width
+		{"\U0001f600"},
+	} {
+		want, err := Passphrase([]byte(forms[0]))
+		if err != nil {
+			t.Errorf("%q: %v", forms[0], err)
+		}
+		m, err := NewMnemonic(make([]byte, 16))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed, err := m.Seed([]byte(forms[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range forms {
+			got, err := Passphrase([]byte(form))
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%q: %q, %v", form, got, err)
+			}
+			if again, err := Passphrase(got); err != nil || !bytes.Equal(again, got) {
+				t.Errorf("%q once more: %q, %v", form, again, err)
+			}
+			for _, p := range [][]byte{[]byte(form), got} {
+				if s, err := m.Seed(p); err != nil || !bytes.Equal(s, seed) {
+					t.Errorf("%q: another seed, %v", p, err)
+				}
+			}
+		}
+	}
+	for name, text := range map[string]string{
+		"empty": "", "a space": " ", "in front": " a", "behind": "a ", "no-break behind": "a\u00a0", "wide in front": "\u3000a",
+		"tab": "a\tb", "tab behind": "a\t", "new line": "a\n", "carriage return": "a\rb", "escape": "\x1b[2J", "delete": "a\x7f", "control": "a\u0085b",
+		"zero width": "a\u200bb", "joiner": "a\u200db", "soft hyphen": "a\u00adb", "direction": "a\u202eb", "byte order": "\ufeffa",
+		"grapheme joiner": "a\u034fb", "filler": "a\u3164b", "variation": "\u2764\ufe0f", "ogham space": "a\u1680b", "line": "a\u2028b", "private": "\ue000",
+		"unassigned": "\u0378", "no UTF-8": "a\xff", "long": strings.Repeat("a", maxText+1), "long in NFKD": strings.Repeat("\ufdfa", maxText/3),
+	} {
+		if got, err := Passphrase([]byte(text)); got != nil || !fault.Is(err, "mnemonic.passphrase") || len(text) > 3 && strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if _, err := Passphrase([]byte(strings.Repeat("a", maxText))); err != nil {
+		t.Error(err)
+	}
+}
