@@ -118,6 +118,8 @@ func fill(e pending.Event) func(*pending.Transaction) error {
 			p.TxID, p.Raw = "txid of "+p.ID.String(), []byte("raw of "+p.ID.String())
 		case pending.Refuse, pending.Fail, pending.Expire:
 			p.Code, p.Reason = "some.code", "some reason"
+		case pending.Supersede:
+			p.Code = pending.Replaced
 		case pending.Assert:
 			p.TxID, p.Asserted = "asserted txid", true
 		}

@@ -30,9 +30,12 @@ var signer string
 //go:embed migrations/0003_heads.sql
 var heads string
 
+//go:embed migrations/0004_conflicts.sql
+var conflicts string
+
 // migrations are the steps from an empty database to the present schema. Step i
 // leads to version i+1 (PRAGMA user_version). A released step never changes.
-var migrations = []string{initial, signer, heads}
+var migrations = []string{initial, signer, heads, conflicts}
 
 // create makes an empty file that only its owner reads, before SQLite would make
 // one by the umask. SQLite gives its log files the same mode.

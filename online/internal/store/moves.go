@@ -79,12 +79,10 @@ func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending
 	if err := t.update(&next); err != nil {
 		return pending.Transaction{}, err
 	}
-	if released(&next) {
-		if _, err := t.exec("DELETE FROM reservations WHERE id = ?", row.ID[:]); err != nil {
-			return pending.Transaction{}, err
-		}
+	if err := t.audit(string(e), row.ID, row.State, to, detail(&next)); err != nil {
+		return pending.Transaction{}, err
 	}
-	return next, t.audit(string(e), row.ID, row.State, to, detail(&next))
+	return next, t.follow(&next, e)
 }
 
 // alone refuses a sealed transaction that another row has been sealed to.
@@ -129,8 +127,11 @@ func sound(p *pending.Transaction) bool {
 	carried := p.Bundle != 0 || foreign
 	sealed := p.TxID != "" && len(p.TxID) <= maxText && len(p.Raw) != 0 && carried
 	switch p.State {
-	case pending.Pending, pending.Cancelled:
-		return p.TxID == "" && len(p.Raw) == 0 && !p.Asserted && (p.State == pending.Pending || !p.MaybeSigned)
+	case pending.Cancelled:
+		unsigned := p.TxID == "" && len(p.Raw) == 0 && !p.MaybeSigned
+		return !p.Asserted && (unsigned || p.Code == pending.Replaced)
+	case pending.Pending:
+		return p.TxID == "" && len(p.Raw) == 0 && !p.Asserted
 	case pending.Exported:
 		return carried && p.TxID == "" && len(p.Raw) == 0
 	case pending.Refused:

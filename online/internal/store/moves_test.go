@@ -22,7 +22,7 @@ type life struct {
 func foreignLives() map[pending.State]life {
 	m := maps.Clone(lives)
 	delete(m, pending.Refused)
-	m[pending.Exported] = life{lives[pending.Exported].path, map[pending.Event]pending.State{pending.Seal: pending.Signed}}
+	m[pending.Exported] = life{lives[pending.Exported].path, map[pending.Event]pending.State{pending.Seal: pending.Signed, pending.Supersede: pending.Cancelled}}
 	return m
 }
 
@@ -39,11 +39,11 @@ func bothSigners(t *testing.T, f func(t *testing.T, s *Store, lives map[pending.
 // refused.
 var lives = map[pending.State]life{
 	pending.Pending: {nil, map[pending.Event]pending.State{
-		pending.Export: pending.Exported, pending.Cancel: pending.Cancelled, pending.Assert: pending.Complete}},
+		pending.Export: pending.Exported, pending.Cancel: pending.Cancelled, pending.Assert: pending.Complete, pending.Supersede: pending.Cancelled}},
 	pending.Exported: {[]pending.Event{pending.Export}, map[pending.Event]pending.State{
-		pending.Seal: pending.Signed, pending.Refuse: pending.Refused, pending.Defer: pending.Pending}},
+		pending.Seal: pending.Signed, pending.Refuse: pending.Refused, pending.Defer: pending.Pending, pending.Supersede: pending.Cancelled}},
 	pending.Signed: {[]pending.Event{pending.Export, pending.Seal}, map[pending.Event]pending.State{
-		pending.Intend: pending.Broadcasting}},
+		pending.Intend: pending.Broadcasting, pending.Supersede: pending.Cancelled}},
 	pending.Broadcasting: {[]pending.Event{pending.Export, pending.Seal, pending.Intend}, map[pending.Event]pending.State{
 		pending.Accept: pending.Broadcast, pending.Confirm: pending.Complete, pending.Expire: pending.Expired, pending.Fail: pending.Failed}},
 	pending.Broadcast: {[]pending.Event{pending.Export, pending.Seal, pending.Intend, pending.Accept}, map[pending.Event]pending.State{
@@ -55,9 +55,6 @@ var lives = map[pending.State]life{
 	pending.Expired:   {[]pending.Event{pending.Export, pending.Seal, pending.Intend, pending.Expire}, nil},
 	pending.Failed:    {[]pending.Event{pending.Export, pending.Seal, pending.Intend, pending.Fail}, nil},
 }
-
-var events = []pending.Event{pending.Export, pending.Seal, pending.Refuse, pending.Defer, pending.Intend, pending.Accept,
-	pending.Confirm, pending.Reorg, pending.Cancel, pending.Assert, pending.Expire, pending.Fail}
 
 // free are the states whose rows no longer keep their nonce or outputs.
 var free = map[pending.State]bool{pending.Cancelled: true, pending.Refused: true, pending.Expired: true, pending.Failed: true}
@@ -72,7 +69,7 @@ func TestEveryStateAndEvent(t *testing.T) {
 func everyStateAndEvent(t *testing.T, s *Store, lives map[pending.State]life, signed func(*pending.Transaction)) {
 	n := 0
 	for from := range lives {
-		for _, e := range events {
+		for _, e := range pending.Events() {
 			n++
 			reserve := "nonce:" + string(from) + ":" + string(e)
 			p := put(t, s, number(n, signed, func(p *pending.Transaction) { p.Reserve = []string{reserve} }))
@@ -107,7 +104,7 @@ func everyStateAndEvent(t *testing.T, s *Store, lives map[pending.State]life, si
 			}
 		}
 	}
-	if n != 12*len(lives) || n < 108 {
+	if n != 13*len(lives) || n < 117 {
 		t.Errorf("%d pairs of a state and an event were tried", n)
 	}
 }

@@ -58,8 +58,12 @@ func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempot
 				return err
 			}
 		}
+		rivals, err := t.compete(p)
+		if err != nil {
+			return err
+		}
 		for _, key := range p.Reserve {
-			if err := t.reserve(p, key); err != nil {
+			if err := t.reserve(p, key, rivals); err != nil {
 				return err
 			}
 		}
@@ -135,8 +139,9 @@ const payload = "payload:"
 
 // reserve keeps a nonce or an output for the row. That of a parked row, which is
 // never broadcast, goes over: if it is signed all the same, the two conflict on
-// chain. The same bytes are no such pair once they are sealed.
-func (t *tx) reserve(p *pending.Transaction, key string) error {
+// chain. The same bytes are no such pair once they are sealed. What a rival has
+// stays with it, and is the row's as well.
+func (t *tx) reserve(p *pending.Transaction, key string, rivals map[bundle.ID]bool) error {
 	n, err := t.exec("INSERT INTO reservations (network, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", string(p.Network), key, p.ID[:])
 	if err != nil || n == 1 {
 		return err
@@ -145,6 +150,9 @@ func (t *tx) reserve(p *pending.Transaction, key string) error {
 		string(p.Network), key))
 	if err != nil {
 		return err
+	}
+	if rivals[holder.ID] && !strings.HasPrefix(key, payload) {
+		return nil
 	}
 	if holder.Parked() && (holder.TxID == "" || !strings.HasPrefix(key, payload)) {
 		if _, err := t.exec("UPDATE reservations SET id = ? WHERE network = ? AND key = ?", p.ID[:], string(p.Network), key); err != nil {
@@ -256,13 +264,13 @@ func (s *Store) Due(ctx context.Context, limit int) ([]pending.Transaction, erro
 	return list, s.fail(err)
 }
 
-// Note says what keeps a row that is broadcasting or broadcast from landing, or,
-// with no code, that nothing does. Noted stays while the code does. It changes no
+// Note says what keeps a row that is with the network from being final, or, with
+// no code, that nothing does. Noted stays while the code does. It changes no
 // state, and the row counts as not moved.
 func (s *Store) Note(ctx context.Context, id bundle.ID, code, reason string) error {
 	return s.write(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE transactions SET code = ?1, reason = ?2, noted = iif(?1 = '', 0, iif(code = ?1 AND noted <> 0, noted, ?3))
- WHERE id = ?4 AND state IN ('broadcasting', 'broadcast') AND (code <> ?1 OR reason <> ?2)`,
+ WHERE id = ?4 AND state IN ('broadcasting', 'broadcast', 'complete') AND (code <> ?1 OR reason <> ?2)`,
 			code, reason[:min(len(reason), bundle.MaxReason)], t.at.UnixMilli(), id[:])
 		return err
 	})
