@@ -32,6 +32,7 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   export --out FILE [--chain BTC] [--id ID]... [--limit N] [--expires 72h] | export --bundle N --out FILE
   import FILE                                   the offline half's answers
   broadcast                                     resume whatever is signed and not yet complete
+  doctor                                        what would stop payments, now or soon, and the cure
   report --bundle N [--format csv|json|html] [--out FILE]    what became of a bundle, compared with the chain
   version
 
@@ -83,6 +84,7 @@ func commands() []cli.Command[*app] {
 		{Name: "export", Flags: everywhere(link.OutFlags("chain", "id", "limit", "bundle", "expires")...), Do: (*app).export},
 		{Name: "import", Flags: everywhere(link.InFlags()...), Max: 1, Do: (*app).importAnswers},
 		{Name: "broadcast", Flags: everywhere(), Do: (*app).broadcast},
+		{Name: "doctor", Flags: everywhere(), Do: (*app).doctor},
 		{Name: "report", Flags: everywhere("bundle", "format", "out"), Do: (*app).report},
 		{Name: "version", Flags: everywhere(), Do: (*app).version},
 	}

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,5 +57,36 @@ func TestServeMetrics(t *testing.T) {
 	stop()
 	if code := <-ended; code != 0 {
 		t.Errorf("exit %d: %s", code, errOut.String())
+	}
+}
+
+// TestDoctor: an installation that is merely new works and is told what it lacks;
+// one whose node is another network's does not.
+func TestDoctor(t *testing.T) {
+	home := t.TempDir()
+	if err := os.Chmod(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	examine := func() (int, string) {
+		var out, errOut strings.Builder
+		code := run(t.Context(), []string{"doctor", "--home", home}, nil, &out, &errOut, func(string) string { return "" })
+		return code, out.String() + errOut.String()
+	}
+	code, said := examine()
+	for _, want := range []string{"ok       database: ", "warning  pairing: ", "node.missing: add [[network]] tables to config.toml"} {
+		if code != 0 || !strings.Contains(said, want) {
+			t.Errorf("exit %d, no %q in\n%s", code, want, said)
+		}
+	}
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":"0x1"}`)
+	}))
+	defer other.Close()
+	config := "[[network]]\nchain = \"ETH\"\nnetwork = \"sepolia\"\nrpc = \"" + other.URL + "\"\n"
+	if err := os.WriteFile(filepath.Join(home, "config.toml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, said = examine(); code != 1 || !strings.Contains(said, "bad      node of eip155:11155111: ") || !strings.Contains(said, "error: doctor.bad: ") {
+		t.Errorf("exit %d\n%s", code, said)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"coldsign/online/internal/pending"
@@ -35,4 +36,25 @@ func (s *Store) Stats(ctx context.Context) ([]Group, error) {
 		return g, err
 	})
 	return list, s.fail(err)
+}
+
+// Paired says whether there is an offline half to exchange bundles with: nil,
+// pair.missing, or pair.stopped.
+func (s *Store) Paired(ctx context.Context) error {
+	p, err := needPairing(ctx, s.db)
+	if err == nil {
+		err = stopped(ctx, s.db, p)
+	}
+	return s.fail(err)
+}
+
+// Latest gives the time of the latest entry of the audit, zero when there is none.
+// A clock behind it has been set back.
+func (s *Store) Latest(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := s.db.QueryRowContext(ctx, "SELECT at FROM audit ORDER BY n DESC LIMIT 1").Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return fromMillis(at.Int64), s.fail(err)
 }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"coldsign/online/internal/doctor"
+	"coldsign/shared/fault"
+)
+
+// doctor says what would stop payments, now or soon.
+func (a *app) doctor() error {
+	return a.with(func(h *home) error {
+		loop, err := h.loop(slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		p := doctor.Patient{Home: h.opt.home, Disk: h.disk(), Rows: h.store, Now: h.now}
+		for id, n := range loop.Nodes {
+			p.Nodes = append(p.Nodes, doctor.Node{Network: id, Checker: n})
+		}
+		slices.SortFunc(p.Nodes, func(a, b doctor.Node) int { return cmp.Compare(a.Network, b.Network) })
+		list := doctor.Examine(h.ctx, p)
+		worst := doctor.Worst(list)
+		err = h.print(map[string]any{"level": worst, "findings": list}, func(w io.Writer) error {
+			for _, f := range list {
+				fmt.Fprintf(w, "%-8s %s: %s\n", f.Level, f.Check, f.Text)
+				if f.Cure != "" {
+					fmt.Fprintf(w, "         %s: %s\n", f.Code, f.Cure)
+				}
+			}
+			return nil
+		})
+		if err == nil && worst == doctor.Bad {
+			return fault.New("doctor.bad", "see the lines that say bad", "something does not work")
+		}
+		return err
+	})
+}
+
+// disk is the folder that the database fills, or "" where a server keeps it.
+func (h *home) disk() string {
+	name := cmp.Or(h.opt.database, h.config.Database, filepath.Join(h.opt.home, "coldsign.db"))
+	if strings.Contains(name, "://") {
+		return ""
+	}
+	return filepath.Dir(name)
+}
