@@ -109,6 +109,10 @@ type Unsigned struct {
 	Signers  []PublicKey // whose signatures are wanted: an EVM payload does not name its own
 	Payload  []byte      // the chain's own unsigned form: PSBT, unsigned RLP, message bytes
 	Evidence []byte      // what proves facts the payload only claims; codec-defined, may be empty
+
+	// Partial says that others sign after us: of what several keys control together,
+	// fewer signatures may be wanted than it takes. Seal then only verifies.
+	Partial bool
 }
 
 // Codec reads the unsigned transactions of one chain family.
@@ -146,7 +150,7 @@ type Signature struct {
 // Sealed is a transaction that is ready to broadcast.
 type Sealed struct {
 	TxID string // as the chain's own tools print it
-	Raw  []byte // the bytes that go to a node
+	Raw  []byte // the bytes that go to a node; nil while signatures of others are missing
 }
 
 // Origin is a claim that a key derives from a master key (BIP-32 key origin).
@@ -154,6 +158,14 @@ type Origin struct {
 	Key         PublicKey
 	Fingerprint [4]byte
 	Path        []uint32
+}
+
+// Sharer is a Tx that can spend what several keys control together. Whose the other
+// keys are no codec can know: who signs proves it.
+type Sharer interface {
+	// Shared gives, for each of ToSign's requests, the address that it spends from
+	// together with other keys; "" where its key alone is enough.
+	Shared() []string
 }
 
 // Originator is a Tx whose payload names where its keys derive from, as a PSBT

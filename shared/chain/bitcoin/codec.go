@@ -8,7 +8,8 @@
 // It signs P2PKH, P2WPKH, P2SH-P2WPKH, P2WSH and P2SH-P2WSH multisig, and P2TR by
 // the key path, with SIGHASH_ALL (for P2TR also DEFAULT) and nothing else. Every
 // input must end up signed: by the signers named, or by signatures that the PSBT
-// has already, which are verified here.
+// has already, which are verified here. Where it is said that others sign after us,
+// a multisig input gets the signatures that can be made.
 //
 // An amount is proven when the PSBT has the whole previous transaction. That of a
 // P2TR input is proven also when a signature to be made here is of the P2TR kind,
@@ -72,7 +73,7 @@ func (Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 	if len(u.Evidence) > 0 {
 		return nil, fault.New("bitcoin.evidence", "", "a PSBT carries its own evidence; there are %d bytes beside it", len(u.Evidence))
 	}
-	t, err := read(u.Payload, u.Signers)
+	t, err := read(u.Payload, u.Signers, u.Partial)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 
 // read does all of Decode but what needs the network, and lets signers be that
 // have nothing to sign.
-func read(payload []byte, signers []chain.PublicKey) (*tx, error) {
+func read(payload []byte, signers []chain.PublicKey, partial bool) (*tx, error) {
 	p, err := parsePacket(slices.Clone(payload))
 	if err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func read(payload []byte, signers []chain.PublicKey) (*tx, error) {
 	if err := t.readInputs(p, ring); err != nil {
 		return nil, err
 	}
-	return t, t.plan(p, ring)
+	return t, t.plan(p, ring, partial)
 }
 
 // checkForm refuses what no node would accept, whatever the inputs are.
@@ -164,12 +165,12 @@ func (t *tx) readInputs(p *packet, ring *keyring) error {
 }
 
 // plan decides which signatures are to be made, and so which amounts are proven,
-// and refuses when an input stays unsigned.
-func (t *tx) plan(p *packet, ring *keyring) error {
+// and refuses when an input stays unsigned; a partial one may get a part of them.
+func (t *tx) plan(p *packet, ring *keyring, partial bool) error {
 	committed := false // by a signature of ours, to every amount
 	for n := range t.in {
 		i := &t.in[n]
-		if err := i.plan(n, p.in[n], ring); err != nil {
+		if err := i.plan(n, p.in[n], ring, partial); err != nil {
 			return err
 		}
 		i.detach()
@@ -228,6 +229,17 @@ func (t *tx) ToSign() []chain.SignRequest {
 		}
 	}
 	return requests
+}
+
+// Shared gives the address of the multisig that each request is for.
+func (t *tx) Shared() []string {
+	addresses := make([]string, len(t.owner))
+	for n, at := range t.owner {
+		if i := &t.in[at]; i.kind == multiSig {
+			addresses[n], _ = t.network.address(i.spent.Script)
+		}
+	}
+	return addresses
 }
 
 // Origins gives the key origins that the PSBT claims, of inputs and outputs.

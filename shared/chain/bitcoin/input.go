@@ -38,6 +38,7 @@ type input struct {
 	hashType byte
 	digest   Hash
 	slots    []slot // the signatures, in the order of the script
+	missing  int    // signatures that others must still make
 }
 
 // slot is one signature that an input needs: already there, or to be made.

@@ -8,7 +8,16 @@ import "coldsign/shared/chain"
 // reads and judges all that Decode does but the network: psbt.signers when the
 // candidates are too few.
 func Match(payload []byte, candidates []chain.PublicKey) ([]chain.PublicKey, error) {
-	t, err := read(payload, candidates)
+	return match(payload, candidates, false)
+}
+
+// MatchPartial is Match where others sign after us: for an Unsigned that is Partial.
+func MatchPartial(payload []byte, candidates []chain.PublicKey) ([]chain.PublicKey, error) {
+	return match(payload, candidates, true)
+}
+
+func match(payload []byte, candidates []chain.PublicKey, partial bool) ([]chain.PublicKey, error) {
+	t, err := read(payload, candidates, partial)
 	if err != nil {
 		return nil, err
 	}

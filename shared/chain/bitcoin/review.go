@@ -96,6 +96,9 @@ func (i *input) describe() string {
 		if len(signed) > 0 {
 			kind += ", signed already by " + strings.Join(signed, " ")
 		}
+		if i.missing > 0 {
+			kind += fmt.Sprintf(", and then by %d more", i.missing)
+		}
 		return kind
 	case p2tr:
 		kind = "P2TR, sighash DEFAULT"

@@ -19,7 +19,8 @@ const (
 )
 
 // Seal verifies one signature for each request, in the same order, and gives the
-// transaction with every script and witness filled in.
+// transaction with every script and witness filled in; without its bytes while
+// signatures of others are missing.
 func (t *tx) Seal(sigs []chain.Signature) (chain.Sealed, error) {
 	requests := t.ToSign()
 	if len(sigs) != len(requests) {
@@ -37,6 +38,9 @@ func (t *tx) Seal(sigs []chain.Signature) (chain.Sealed, error) {
 		}
 	}
 	signed := t.assemble(wire)
+	if slices.ContainsFunc(t.in, func(i input) bool { return i.missing > 0 }) {
+		return chain.Sealed{TxID: signed.id().String()}, nil
+	}
 	return chain.Sealed{TxID: signed.id().String(), Raw: signed.encode(true)}, nil
 }
 
@@ -136,5 +140,9 @@ func (t *tx) weight() int {
 		wire = append(wire, make([]byte, size))
 	}
 	signed := t.assemble(wire)
-	return 3*len(signed.encode(false)) + len(signed.encode(true))
+	others := 0
+	for n := range t.in {
+		others += t.in[n].missing * (1 + ecdsaSize)
+	}
+	return 3*len(signed.encode(false)) + len(signed.encode(true)) + others
 }

@@ -60,7 +60,7 @@ func newKeyring(signers []chain.PublicKey) (*keyring, error) {
 
 // plan fills the slots of an input: first the signatures that the PSBT has, each
 // of them verified, then our signers, in the order of the script.
-func (i *input) plan(index int, ps pairs, ring *keyring) error {
+func (i *input) plan(index int, ps pairs, ring *keyring, partial bool) error {
 	have, err := i.present(index, ps)
 	if err != nil {
 		return err
@@ -79,16 +79,17 @@ func (i *input) plan(index int, ps pairs, ring *keyring) error {
 		}
 	}
 	var missing []string
+	signs := false
 	for _, key := range i.keys {
 		switch {
 		case have[key] != nil:
 		case i.ours(key, ring) && len(chosen) < i.need:
-			chosen[key] = true
+			chosen[key], signs = true, true
 		default:
 			missing = append(missing, key.String())
 		}
 	}
-	if len(chosen) < i.need {
+	if i.missing = i.need - len(chosen); i.missing > 0 && !(partial && signs && i.kind == multiSig) {
 		return i.tooFew(index, len(chosen), missing)
 	}
 	for _, key := range i.keys {
