@@ -103,7 +103,7 @@ func (s *Store) APIKeys(ctx context.Context) ([]APIKey, error) {
 // RevokeAPIKey ends a key for ever. Revoking again changes nothing.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.exec("UPDATE api_keys SET revoked = iif(revoked = 0, ?, revoked) WHERE id = ?", t.at.UnixMilli(), id)
+		n, err := t.exec("UPDATE api_keys SET revoked = CASE WHEN revoked = 0 THEN ? ELSE revoked END WHERE id = ?", t.at.UnixMilli(), id)
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,11 @@ func setOf(ctx context.Context, q querier, id bundle.ID) (rows []pending.Transac
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return nil, err
 	}
-	found, err := q.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE id = ? OR id IN (SELECT id FROM replacements WHERE root = ?) ORDER BY n", root, root)
+	query := "SELECT " + columns + " FROM transactions WHERE id = ? OR id IN (SELECT id FROM replacements WHERE root = ?) ORDER BY n"
+	if _, changing := q.(transaction); changing {
+		query += " /* FOR NO KEY UPDATE */"
+	}
+	found, err := q.QueryContext(ctx, query, root, root)
 	return all(found, err, scan)
 }
 
@@ -62,7 +66,7 @@ func (t *tx) compete(p *pending.Transaction) (rivals map[bundle.ID]bool, err err
 	if err := t.covers(p, rivals); err != nil {
 		return nil, err
 	}
-	if _, err := t.exec("INSERT INTO replacements (id, root, cancels) VALUES (?, ?, ?)", p.ID[:], set[0].ID[:], p.Cancels); err != nil {
+	if _, err := t.exec("INSERT INTO replacements (id, root, cancels) VALUES (?, ?, ?)", p.ID[:], set[0].ID[:], flag(p.Cancels)); err != nil {
 		return nil, err
 	}
 	for _, row := range set {

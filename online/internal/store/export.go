@@ -38,10 +38,14 @@ const (
 // passed are not exported: they are cancelled, since nothing of them ever left.
 // Rows that another wallet signs are ExportForeign's.
 func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw []byte, seq uint64, repeat bool, err error) {
-	if err := s.write(ctx, (*tx).lapse); err != nil {
+	if err := s.writeBeside(ctx, (*tx).lapse); err != nil {
 		return nil, 0, false, err
 	}
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeBeside(ctx, func(t *tx) error {
+		repeat = false
+		if err := t.queue(); err != nil {
+			return err
+		}
 		p, err := needPairing(t.ctx, t.sql)
 		if err != nil {
 			return err
@@ -82,6 +86,17 @@ func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw [
 	return raw, seq, repeat, nil
 }
 
+// queue lets one export at a time go on, in all processes: bundles have one order.
+// Imports and pairing, which change it too, are alone anyway.
+func (t *tx) queue() error {
+	var epoch int64
+	err := t.sql.QueryRowContext(t.ctx, "SELECT epoch FROM pairing /* FOR UPDATE */").Scan(&epoch)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
 // choose gives the rows to export, or the sequence of the bundle to repeat.
 func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, err error) {
 	if len(sel.IDs) > 0 {
@@ -91,13 +106,13 @@ func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, 
 	if limit <= 0 || limit > bundle.MaxItems {
 		limit = bundle.MaxItems
 	}
-	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND signer = '' AND NOT cancel_requested AND (deadline = 0 OR deadline > ?)", []any{t.at.Unix()}
-	again, againArgs := "SELECT coalesce(max(bundle), 0) FROM transactions WHERE state = 'exported' AND signer = '' AND NOT cancel_requested", []any(nil)
+	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND signer = '' AND cancel_requested = 0 AND (deadline = 0 OR deadline > ?)", []any{t.at.Unix()}
+	again, againArgs := "SELECT coalesce(max(bundle), 0) FROM transactions WHERE state = 'exported' AND signer = '' AND cancel_requested = 0", []any(nil)
 	if sel.Chain != "" {
 		query, args = query+" AND chain = ?", append(args, sel.Chain)
 		again, againArgs = again+" AND chain = ?", append(againArgs, sel.Chain)
 	}
-	found, err := t.sql.QueryContext(t.ctx, query+" ORDER BY n LIMIT ?", append(args, limit)...)
+	found, err := t.sql.QueryContext(t.ctx, query+" ORDER BY n LIMIT ? /* FOR NO KEY UPDATE SKIP LOCKED */", append(args, limit)...)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -167,7 +182,7 @@ func (t *tx) chooseNamed(sel Selection) (rows []pending.Transaction, earlier uin
 // lapse ends the pending rows whose deadline has passed. What a former offline
 // half may have signed is parked instead.
 func (t *tx) lapse() error {
-	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND NOT cancel_requested AND deadline <> 0 AND deadline <= ? ORDER BY n", t.at.Unix())
+	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND cancel_requested = 0 AND deadline <> 0 AND deadline <= ? ORDER BY n /* FOR NO KEY UPDATE SKIP LOCKED */", t.at.Unix())
 	rows, err := all(found, err, scan)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func (s *Store) ExportForeign(ctx context.Context, id bundle.ID) (pending.Transa
 // ExportForeignBatch is ExportForeign for several rows that leave together: all
 // are marked, or none.
 func (s *Store) ExportForeignBatch(ctx context.Context, ids []bundle.ID) (rows []pending.Transaction, err error) {
-	if err := s.write(ctx, (*tx).lapse); err != nil {
+	if err := s.writeBeside(ctx, (*tx).lapse); err != nil {
 		return nil, err
 	}
 	err = s.write(ctx, func(t *tx) error {
@@ -85,9 +85,9 @@ func (s *Store) Outstanding(ctx context.Context) ([]pending.Transaction, error) 
 func (s *Store) Answerable(ctx context.Context) iter.Seq2[pending.Transaction, error] {
 	return func(yield func(pending.Transaction, error) bool) {
 		for _, which := range []string{
-			outstanding + " AND NOT cancel_requested",
-			"signer = 'foreign' AND state NOT IN ('pending', 'exported', 'cancelled') AND length(raw) > 0 AND NOT cancel_requested",
-			"signer = 'foreign' AND state IN ('exported', 'signed') AND cancel_requested",
+			outstanding + " AND cancel_requested = 0",
+			"signer = 'foreign' AND state NOT IN ('pending', 'exported', 'cancelled') AND length(raw) > 0 AND cancel_requested = 0",
+			"signer = 'foreign' AND state IN ('exported', 'signed') AND cancel_requested <> 0",
 		} {
 			if !s.each(ctx, "SELECT "+columns+" FROM transactions WHERE "+which+" ORDER BY n DESC", yield) {
 				return

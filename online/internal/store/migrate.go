@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -62,6 +64,40 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+func open(ctx context.Context, path string, now func() time.Time, steps []string) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fault.New("store.open", "", "cannot find the database: %w", err)
+	}
+	if err := create(abs); err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	}
+	dsn := url.URL{Scheme: "file", Path: abs, RawQuery: url.Values{
+		"mode":       {"rw"},
+		"_txlock":    {"immediate"},
+		"_dqs":       {"false"},
+		"_defensive": {"true"},
+		"_pragma":    {"busy_timeout(10000)", "synchronous(FULL)", "foreign_keys(ON)", "cell_size_check(ON)", "trusted_schema(OFF)", "cache_size(-16384)"},
+	}.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fault.New("store.open", "", "cannot open the database %s: %s", quote.Line(path), quote.Line(err.Error()))
+	}
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	s := &Store{now: now, path: abs, writers: make(chan struct{}, 1)}
+	s.engine = sqliteEngine{&s.broken}
+	s.db = database{db, s.engine.text}
+	if err := s.prepare(ctx, abs, steps); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // prepare checks the file, then migrates it.

@@ -17,7 +17,7 @@ import (
 // deadline.passed.
 func (s *Store) Move(ctx context.Context, id bundle.ID, e pending.Event, change func(*pending.Transaction) error) (moved pending.Transaction, err error) {
 	var passed error
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeBeside(ctx, func(t *tx) error {
 		row, err := t.load(Any, id)
 		if err != nil {
 			return err
@@ -170,7 +170,7 @@ func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID st
 	if txID == "" || len(txID) > maxText || !quote.Plain(txID) {
 		return row, fault.New("kms.txid", "", "%s is not a transaction id", quote.String(txID))
 	}
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeBeside(ctx, func(t *tx) error {
 		if row, err = t.load(tenant, id); err != nil {
 			return err
 		}
@@ -198,7 +198,7 @@ func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID st
 // signing, of what another wallet had: it gives no receipt that says no. When
 // bytes may have left it is too late: state.conflict. Repeating changes nothing.
 func (s *Store) Cancel(ctx context.Context, tenant string, id bundle.ID) (row pending.Transaction, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeBeside(ctx, func(t *tx) error {
 		if row, err = t.load(tenant, id); err != nil {
 			return err
 		}

@@ -98,13 +98,9 @@ func all[T any](rows *sql.Rows, err error, read func(scanner) (T, error)) ([]T, 
 	return out, rows.Err()
 }
 
-// load reads one row of the tenant; "*" is any tenant.
+// load reads one row of the tenant, and locks it; "*" is any tenant.
 func (t *tx) load(tenant string, id bundle.ID) (pending.Transaction, error) {
-	st, err := t.prepared("SELECT " + columns + " FROM transactions WHERE id = ?")
-	if err != nil {
-		return pending.Transaction{}, err
-	}
-	return owned(st.QueryRowContext(t.ctx, id[:]), tenant, id)
+	return owned(t.row("SELECT "+columns+" FROM transactions WHERE id = ? /* FOR NO KEY UPDATE */", id[:]), tenant, id)
 }
 
 // owned reads the row if it is the tenant's. Another tenant's is missing, like
@@ -133,7 +129,7 @@ func (t *tx) insert(p *pending.Transaction) error {
 	}
 	_, err = t.exec("INSERT INTO transactions ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		p.ID[:], p.Tenant, p.Chain, string(p.Network), string(hashes), child, string(signatures), p.Serialized, p.WithdrawalID, p.WithdrawalResponses,
-		p.Request, p.Digest[:], string(p.State), p.CancelRequested, p.MaybeSigned, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations),
+		p.Request, p.Digest[:], string(p.State), flag(p.CancelRequested), flag(p.MaybeSigned), flag(p.Asserted), p.TxID, blob(p.Raw), int64(p.Confirmations),
 		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Deadline, p.Created.UnixMilli(), p.Updated.UnixMilli(), p.Signer)
 	return err
 }
@@ -143,12 +139,20 @@ func (t *tx) update(p *pending.Transaction) error {
 	p.Updated = fromMillis(t.at.UnixMilli())
 	n, err := t.exec(`UPDATE transactions SET state = ?, cancel_requested = ?, maybe_signed = ?, asserted = ?, txid = ?, raw = ?, confirmations = ?,
  code = ?, reason = ?, noted = ?, bundle = ?, updated = ? WHERE id = ?`,
-		string(p.State), p.CancelRequested, p.MaybeSigned, p.Asserted, p.TxID, blob(p.Raw), int64(p.Confirmations),
+		string(p.State), flag(p.CancelRequested), flag(p.MaybeSigned), flag(p.Asserted), p.TxID, blob(p.Raw), int64(p.Confirmations),
 		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Updated.UnixMilli(), p.ID[:])
 	if err == nil && n != 1 {
 		err = fault.New("kms.missing", "", "there is no pending transaction %s", p.ID)
 	}
 	return err
+}
+
+// flag is a truth as both databases keep it.
+func flag(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // blob is b, never NULL.

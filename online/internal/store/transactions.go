@@ -41,7 +41,12 @@ func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempot
 	if err := creatable(p, idem); err != nil {
 		return nil, err
 	}
-	err = s.write(ctx, func(t *tx) error {
+	how := beside
+	if p.Replaces != (bundle.ID{}) {
+		how = alone // it relies on all rows that it competes with
+	}
+	err = s.change(ctx, how, func(t *tx) error {
+		existing = nil
 		if idem.Key != "" {
 			if existing, err = earlier(t.ctx, t.sql, p.Tenant, idem); err != nil || existing != nil {
 				return err
@@ -142,12 +147,22 @@ const payload = "payload:"
 // chain. The same bytes are no such pair once they are sealed. What a rival has
 // stays with it, and is the row's as well.
 func (t *tx) reserve(p *pending.Transaction, key string, rivals map[bundle.ID]bool) error {
-	n, err := t.exec("INSERT INTO reservations (network, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", string(p.Network), key, p.ID[:])
-	if err != nil || n == 1 {
-		return err
+	const held = "SELECT id FROM reservations WHERE network = ? AND key = ? /* FOR UPDATE */"
+	var id []byte
+	for {
+		n, err := t.exec("INSERT INTO reservations (network, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", string(p.Network), key, p.ID[:])
+		if err != nil || n == 1 {
+			return err
+		}
+		// From here on nobody else takes it over. It may have been given up meanwhile.
+		if err := t.row(held, string(p.Network), key).Scan(&id); err == nil {
+			break
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 	}
-	holder, err := scan(t.sql.QueryRowContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE id = (SELECT id FROM reservations WHERE network = ? AND key = ?)",
-		string(p.Network), key))
+	// Not locked: a row that is parked stays so, and any other is a conflict.
+	holder, err := scan(t.row("SELECT "+columns+" FROM transactions WHERE id = ?", id))
 	if err != nil {
 		return err
 	}
@@ -180,7 +195,7 @@ func (s *Store) Get(ctx context.Context, tenant string, id bundle.ID) (pending.T
 // with the network, oldest first. With signature ids, only rows that name one of
 // them; nil is all.
 func (s *Store) Pending(ctx context.Context, tenant, chain string, signatureIDs []string) ([]pending.Transaction, error) {
-	query, args := "SELECT "+columns+" FROM transactions WHERE "+isOpen+" AND NOT cancel_requested AND chain = ?", []any{chain}
+	query, args := "SELECT "+columns+" FROM transactions WHERE "+isOpen+" AND cancel_requested = 0 AND chain = ?", []any{chain}
 	if tenant != Any {
 		query, args = query+" AND tenant = ?", append(args, tenant)
 	}
@@ -259,7 +274,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]pending.Transaction, erro
 // requested is none. Call Seen after each, so that all get their turn.
 func (s *Store) Due(ctx context.Context, limit int) ([]pending.Transaction, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE "+isDue+
-		" AND NOT (state = 'signed' AND cancel_requested) ORDER BY looked, n LIMIT ?", limit)
+		" AND NOT (state = 'signed' AND cancel_requested <> 0) ORDER BY looked, n LIMIT ?", limit)
 	list, err := all(rows, err, scan)
 	return list, s.fail(err)
 }
@@ -268,10 +283,11 @@ func (s *Store) Due(ctx context.Context, limit int) ([]pending.Transaction, erro
 // no code, that nothing does. Noted stays while the code does. It changes no
 // state, and the row counts as not moved.
 func (s *Store) Note(ctx context.Context, id bundle.ID, code, reason string) error {
-	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE transactions SET code = ?1, reason = ?2, noted = iif(?1 = '', 0, iif(code = ?1 AND noted <> 0, noted, ?3))
- WHERE id = ?4 AND state IN ('broadcasting', 'broadcast', 'complete') AND (code <> ?1 OR reason <> ?2)`,
-			code, reason[:min(len(reason), bundle.MaxReason)], t.at.UnixMilli(), id[:])
+	reason = reason[:min(len(reason), bundle.MaxReason)]
+	return s.writeBeside(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE transactions SET code = ?, reason = ?, noted = CASE WHEN ? = '' THEN 0 WHEN code = ? AND noted <> 0 THEN noted ELSE ? END
+ WHERE id = ? AND state IN ('broadcasting', 'broadcast', 'complete') AND (code <> ? OR reason <> ?)`,
+			code, reason, code, code, t.at.UnixMilli(), id[:], code, reason)
 		return err
 	})
 }
@@ -279,8 +295,8 @@ func (s *Store) Note(ctx context.Context, id bundle.ID, code, reason string) err
 // Seen notes that a row was looked up just now, and its confirmations if it is
 // broadcast. It changes no state.
 func (s *Store) Seen(ctx context.Context, id bundle.ID, confirmations uint64) error {
-	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE transactions SET looked = ?, confirmations = iif(state = 'broadcast', ?, confirmations) WHERE id = ?",
+	return s.writeBeside(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE transactions SET looked = ?, confirmations = CASE WHEN state = 'broadcast' THEN ? ELSE confirmations END WHERE id = ?",
 			t.at.UnixMilli(), int64(min(confirmations, 1<<62)), id[:])
 		return err
 	})

@@ -55,7 +55,7 @@ func (s *Store) Watched(ctx context.Context, before time.Time, limit int) ([]pen
 // Watching notes that a complete row was looked up just now; no more of it is
 // wanted once it is deep enough.
 func (s *Store) Watching(ctx context.Context, id bundle.ID, deep bool) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.writeBeside(ctx, func(t *tx) error {
 		if deep {
 			_, err := t.exec("DELETE FROM watches WHERE id = ?", id[:])
 			return err
@@ -68,7 +68,7 @@ func (s *Store) Watching(ctx context.Context, id bundle.ID, deep bool) error {
 // Cover notes that a row on its way was looked for just now, and that there was
 // no gap since the last time in which it could have landed unseen.
 func (s *Store) Cover(ctx context.Context, id bundle.ID) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.writeBeside(ctx, func(t *tx) error {
 		_, err := t.exec("INSERT INTO coverage (id, at) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at", id[:], t.at.UnixMilli())
 		return err
 	})
