@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 var (
@@ -217,4 +220,82 @@ func TestNewPassphraseOnTerminal(t *testing.T) {
 	x.types("another horse battery\n")
 	x.reads("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
 	x.ends(0, "")
+}
+
+// wiped ends the program by a signal, while it shows a secret: the screen is empty
+// afterwards, and the terminal as it was.
+func (x *terminal) wiped(end func()) {
+	x.t.Helper()
+	end()
+	for b := range x.more {
+		x.screen = append(x.screen, b...)
+	}
+	got := bytes.Clone(x.screen[x.seen:])
+	x.over(1, "")
+	if bytes.Count(got, []byte("\x1b[2J\x1b[3J")) == 0 || !bytes.HasSuffix(bytes.TrimSuffix(got, []byte("\r\n")), []byte("\x1b[H\x1b[2J\x1b[3J")) {
+		x.t.Errorf("the last on the screen is %q", got)
+	}
+	modes, err := unix.IoctlGetTermios(int(x.master.Fd()), unix.TCGETS)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	if modes.Lflag&unix.ECHO == 0 || modes.Cc[unix.VSUSP] != 0x1a || modes.Cc[unix.VQUIT] != 0x1c {
+		x.t.Errorf("the terminal was left without echo or keys: %#x, %v", modes.Lflag, modes.Cc)
+	}
+}
+
+// signalled are the ways to end a program that shows a secret.
+func signalled(x *terminal) map[string]func() {
+	send := func(s os.Signal) func() {
+		return func() {
+			if err := x.cmd.Process.Signal(s); err != nil {
+				x.t.Error(err)
+			}
+		}
+	}
+	return map[string]func(){
+		"Ctrl-C":                 func() { x.types("\x03") },
+		"SIGTERM":                send(syscall.SIGTERM),
+		"SIGHUP":                 send(syscall.SIGHUP),
+		"Ctrl-Z Ctrl-\\, then C": func() { x.types("\x1a\x1c\x03") },
+	}
+}
+
+// A signal that comes while a share is on the screen wipes it.
+func TestShareWipedBySignal(t *testing.T) {
+	for name := range signalled(nil) {
+		for _, typing := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, typing %v", name, typing), func(t *testing.T) {
+				t.Parallel()
+				dir, _ := prepared(t)
+				x := at(t, dir, "backup", "--out", "s.age", "--shares", "2of2")
+				x.reads("passphrase: ")
+				x.types(password + "\n")
+				x.reads("SHARE 1 of 2: set ")
+				x.reads("press Enter: ")
+				if typing { // without echo
+					x.types("\n")
+					x.place()
+				}
+				x.wiped(signalled(x)[name])
+				if exists(dir, "s.age") {
+					t.Error("there is a backup")
+				}
+			})
+		}
+	}
+}
+
+// Shares that are typed in are wiped as well.
+func TestTypedShareWipedBySignal(t *testing.T) {
+	t.Parallel()
+	dir, _ := prepared(t)
+	if err := os.WriteFile(filepath.Join(dir, "s.age"), []byte("age"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x := at(t, dir, "backup", "verify", "s.age", "--shares")
+	x.reads("words of share 1, ")
+	x.types("academic acid acrobat")
+	x.reads("acrobat")
+	x.wiped(func() { x.types("\x03") })
 }

@@ -118,7 +118,11 @@ func (s *session) writeShares(mem *memory.Arena, shares []slip39.Share, texts []
 // handOut shows a share to the person who is to keep it, and has words of it typed
 // back from the paper. The screen is emptied before the next person comes.
 func (s *session) handOut(random *hd.Source, title string, text []byte) error {
-	defer s.con.Clear()
+	hide, err := s.con.Reveal()
+	if err != nil {
+		return err
+	}
+	defer hide()
 	words := bytes.Fields(text)
 	for range tries {
 		s.con.Clear()
@@ -129,6 +133,9 @@ func (s *session) handOut(random *hd.Source, title string, text []byte) error {
 			return err
 		}
 		s.con.Clear()
+		if err := s.con.Fresh(); err != nil { // what was typed was read off the screen
+			return err
+		}
 		ok, err := s.typedBack(random, words)
 		if ok || err != nil {
 			return err
@@ -159,7 +166,7 @@ func (s *session) showShare(title string, words [][]byte) (err error) {
 			clear(m.Dark)
 		}
 		if err == nil {
-			_, err = s.con.Err.Write(b.Bytes())
+			err = s.con.Show(b.Bytes())
 		}
 		clear(b.Bytes())
 	})
@@ -233,11 +240,10 @@ func (a *app) shareKey(mem *memory.Arena) ([]byte, error) {
 func (a *app) askShares(mem *memory.Arena) ([]byte, error) {
 	var shares []slip39.Share
 	for {
-		text, err := a.con.Line(fmt.Sprintf("words of share %d, on one line; an empty line stops: ", len(shares)+1))
+		text, err := a.typedShare(fmt.Sprintf("words of share %d, on one line; an empty line stops: ", len(shares)+1))
 		if err != nil {
 			return nil, err
 		}
-		a.con.Clear()
 		if len(bytes.TrimSpace(text)) == 0 {
 			_, err := slip39.Combine(mem, shares, nil)
 			return nil, err
@@ -257,6 +263,16 @@ func (a *app) askShares(mem *memory.Arena) ([]byte, error) {
 		shares = append(shares, share)
 		fmt.Fprintf(a.con.Err, "%s of set %s is good: %s\n", share.Place(), share.Set(), what(err))
 	}
+}
+
+// typedShare asks for a line that is a secret, but too long to be typed blind.
+func (a *app) typedShare(question string) ([]byte, error) {
+	hide, err := a.con.Reveal()
+	if err != nil {
+		return nil, err
+	}
+	defer hide()
+	return a.con.Line(question)
 }
 
 // sharesIn reads the files with shares of a folder.

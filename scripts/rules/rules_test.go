@@ -298,12 +298,12 @@ func TestDecodersAreBoundedAndFuzzed(t *testing.T) {
 // Each place that starts one is known, with the reason why none gets out.
 func TestGoroutinesCannotPanic(t *testing.T) {
 	known := map[string]string{
-		"shared/frame/scan/lines.go Lines":                   "split contains",
-		"shared/frame/scan/scan.go Run":                      "next and try contain; produce itself only passes on",
-		"shared/frame/scan/scan.go start":                    "try contains",
-		"offline/internal/review/batch.go Parallel":          "each worker recovers, and its caller panics instead",
-		"offline/internal/harden/start_linux.go die":         "waits for a signal and ends the program",
-		"offline/internal/console/terminal_linux.go silence": "waits for a signal and ends the program",
+		"shared/frame/scan/lines.go Lines":                 "split contains",
+		"shared/frame/scan/scan.go Run":                    "next and try contain; produce itself only passes on",
+		"shared/frame/scan/scan.go start":                  "try contains",
+		"offline/internal/review/batch.go Parallel":        "each worker recovers, and its caller panics instead",
+		"offline/internal/harden/start_linux.go die":       "waits for a signal and ends the program",
+		"offline/internal/console/terminal_linux.go watch": "waits for a signal and ends the program",
 	}
 	found := 0
 	sources(t, func(path string, text []byte) {

@@ -31,6 +31,7 @@ type Console struct {
 	Err io.Writer
 
 	secrets *memory.Arena // what was typed without echo, until Wipe
+	undo    undo          // when a signal ends the program
 }
 
 // Terminal reports whether a person can answer.
@@ -41,8 +42,8 @@ func (c *Console) Ask(question string) (string, error) {
 	if !c.Terminal() {
 		return "", fault.New("console.terminal", "", "there is no terminal to ask on")
 	}
-	if err := dropTyped(int(c.In.Fd())); err != nil {
-		return "", fault.New("console.terminal", "", "cannot discard what was typed ahead: %w", err)
+	if err := c.Fresh(); err != nil {
+		return "", err
 	}
 	fmt.Fprint(c.Err, question)
 	line, err := readLine(c.In)
@@ -77,10 +78,10 @@ func (c *Console) Secret(question string) ([]byte, error) { return c.line(questi
 
 // Line is Secret with echo, for what is too long to be typed blind.
 func (c *Console) Line(question string) ([]byte, error) {
-	return c.line(question, func(int) (func(), error) { return func() {}, nil })
+	return c.line(question, func(*undo, int) (func(), error) { return func() {}, nil })
 }
 
-func (c *Console) line(question string, silence func(fd int) (loud func(), err error)) ([]byte, error) {
+func (c *Console) line(question string, silence func(u *undo, fd int) (loud func(), err error)) ([]byte, error) {
 	if !c.Terminal() {
 		return nil, fault.New("console.terminal", "give --passphrase-file FILE", "there is no terminal to ask for the passphrase")
 	}
@@ -89,15 +90,51 @@ func (c *Console) line(question string, silence func(fd int) (loud func(), err e
 		return nil, err
 	}
 	// The echo goes before the question comes: who answers at once is not shown.
-	loud, err := silence(int(c.In.Fd()))
+	loud, err := silence(&c.undo, int(c.In.Fd()))
+	if loud != nil {
+		defer loud()
+	}
 	if err != nil {
 		return nil, fault.New("console.terminal", "", "cannot switch off the terminal's echo: %w", err)
 	}
-	defer loud()
 	fmt.Fprint(c.Err, question)
 	b, err = typed(c.In, b)
 	fmt.Fprintln(c.Err)
 	return b, err
+}
+
+// Reveal readies the screen for a secret. hide empties it, and so does a signal that
+// ends the program meanwhile; the keys that would stop or abort it do nothing.
+func (c *Console) Reveal() (hide func(), err error) {
+	if !c.Terminal() {
+		return nil, fault.New("console.terminal", "", "there is no terminal to show it on")
+	}
+	free, err := hold(&c.undo, int(c.In.Fd()))
+	if err != nil {
+		if free != nil {
+			free()
+		}
+		return nil, fault.New("console.terminal", "", "cannot prepare the terminal: %w", err)
+	}
+	cleared := c.undo.push(c.Clear)
+	return func() { cleared(); free() }, nil
+}
+
+// Fresh drops what was typed ahead.
+func (c *Console) Fresh() error {
+	if err := dropTyped(int(c.In.Fd())); err != nil {
+		return fault.New("console.terminal", "", "cannot discard what was typed ahead: %w", err)
+	}
+	return nil
+}
+
+// Show puts a secret on the screen that Reveal gave: not any more once a signal has
+// emptied it.
+func (c *Console) Show(secret []byte) error {
+	c.undo.Lock()
+	defer c.undo.Unlock()
+	_, err := c.Err.Write(secret)
+	return err
 }
 
 // Clear empties the screen, and what could be scrolled back to.
