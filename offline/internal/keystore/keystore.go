@@ -59,6 +59,16 @@ type Keystore struct {
 
 // Create makes the keystore and its device key. It never replaces one.
 func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
+	return create(home, passphrase, chains, &contents{})
+}
+
+// CreateRehearsal is Create of a keystore that takes wallets of test networks only,
+// for ever, and says so in every copy.
+func CreateRehearsal(home string, passphrase []byte, chains Chains) (*Keystore, error) {
+	return create(home, passphrase, chains, &contents{Rehearsal: true})
+}
+
+func create(home string, passphrase []byte, chains Chains, c *contents) (*Keystore, error) {
 	if err := strong(passphrase); err != nil {
 		return nil, err
 	}
@@ -70,7 +80,8 @@ func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	if err != nil {
 		return nil, err
 	}
-	ks.c = &contents{Version: 1, Preset: "strict", Peer: []byte{}, Entries: []entry{}}
+	c.Version, c.Preset, c.Peer, c.Entries = 1, "strict", []byte{}, []entry{}
+	ks.c = c
 	memory.Do(func() {
 		if ks.c.Device, err = hd.Entropy(ks.random, ""); err == nil {
 			err = ks.ready()
@@ -207,6 +218,7 @@ func (ks *Keystore) Save() (err error) {
 
 func (ks *Keystore) save() error {
 	ks.c.Generation++
+	ks.c.Files = nil
 	plain, err := ks.c.encode()
 	if err != nil {
 		return err
@@ -244,7 +256,8 @@ func (ks *Keystore) Close() {
 	}
 	ks.cache.forget()
 	ks.secrets.Close()
-	*ks = Keystore{path: ks.path, chains: ks.chains, factor: ks.factor, c: &contents{}, device: Device{public: ks.device.public}}
+	left := &contents{Rehearsal: ks.c != nil && ks.c.Rehearsal}
+	*ks = Keystore{path: ks.path, chains: ks.chains, factor: ks.factor, c: left, device: Device{public: ks.device.public}}
 }
 
 // Format keeps the secrets out of every print, whatever the verb.
@@ -287,6 +300,9 @@ func (ks *Keystore) Peer() (ed25519.PublicKey, bool) {
 
 // SetPeer pairs with an online half; call Save after it.
 func (ks *Keystore) SetPeer(pub ed25519.PublicKey) { ks.c.Peer = slices.Clone(pub) }
+
+// Rehearsal reports whether the keystore was made for a rehearsal.
+func (ks *Keystore) Rehearsal() bool { return ks.c.Rehearsal }
 
 // Preset names the policy in force.
 func (ks *Keystore) Preset() string { return ks.c.Preset }
@@ -419,6 +435,9 @@ func (ks *Keystore) add(e entry) (Info, error) {
 	ch, ok := ks.chains.ByName(e.Chain)
 	if !ok {
 		return Info{}, unknownChain(e.Chain)
+	}
+	if ks.c.Rehearsal && !e.Testnet {
+		return Info{}, fault.New("rehearsal.mainnet", "give --testnet", "a rehearsal takes no wallet of a main network")
 	}
 	if len(ks.c.Entries) >= maxEntries {
 		return Info{}, fault.New("keystore.full", "use another home", "the keystore holds %d wallets, the most it can", maxEntries)
