@@ -88,6 +88,8 @@ type entry struct {
 	Secret  []byte             `cbor:"5,keyasint"`
 	Curve   chain.Curve        `cbor:"6,keyasint"`
 	Created int64              `cbor:"7,keyasint"` // Unix seconds
+
+	Passphrase []byte `cbor:"8,keyasint,omitempty"` // of BIP-39, as hd.Passphrase gives it
 }
 
 func modes() (cbor.EncMode, cbor.DecMode, error) {
@@ -170,6 +172,8 @@ func decode(b []byte) (*contents, error) {
 			return nil, damaged("a mnemonic of %d bytes", len(e.Secret))
 		case e.Kind != singleKey && e.Kind != mnemonic && e.Kind != words:
 			return nil, damaged("entry of kind %d", e.Kind)
+		case len(e.Passphrase) > 0 && (e.Kind == singleKey || !normal(e.Passphrase)):
+			return nil, damaged("a passphrase that none has")
 		case e.Curve != chain.Secp256k1 && e.Curve != chain.Ed25519:
 			return nil, damaged("curve %d", e.Curve)
 		}
@@ -183,15 +187,22 @@ func (c *contents) keep(a *memory.Arena) (err error) {
 		return err
 	}
 	for i := range c.Entries {
-		if c.Entries[i].Secret, err = moved(a, c.Entries[i].Secret); err != nil {
+		e := &c.Entries[i]
+		if e.Secret, err = moved(a, e.Secret); err != nil {
+			return err
+		}
+		if e.Passphrase, err = moved(a, e.Passphrase); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// moved gives b in secret memory, and clears b.
+// moved gives b in secret memory, and clears b; nothing for nothing.
 func moved(a *memory.Arena, b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
 	defer clear(b)
 	return a.Copy(b)
 }

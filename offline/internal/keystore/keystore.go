@@ -316,6 +316,8 @@ type Info struct {
 	Chain    string
 	Testnet  bool
 	Mnemonic bool // derives keys by index
+
+	Passphrase bool // has one of BIP-39
 }
 
 // List gives the entries in the order they were made.
@@ -328,7 +330,7 @@ func (ks *Keystore) List() []Info {
 }
 
 func (e *entry) info() Info {
-	return Info{ID: e.ID, Chain: e.Chain, Testnet: e.Testnet, Mnemonic: e.Kind != singleKey}
+	return Info{ID: e.ID, Chain: e.Chain, Testnet: e.Testnet, Mnemonic: e.Kind != singleKey, Passphrase: len(e.Passphrase) > 0}
 }
 
 // Find gives the entry with the given id.
@@ -348,29 +350,6 @@ func (ks *Keystore) entry(id bundle.SignatureID) (*entry, error) {
 	return &ks.c.Entries[i], nil
 }
 
-// NewWallet makes a mnemonic wallet from fresh randomness mixed with the dice
-// rolls, if any. The caller saves.
-func (ks *Keystore) NewWallet(chainName string, testnet bool, dice string, now time.Time) (info Info, err error) {
-	id, err := NewSignatureID()
-	if err != nil {
-		return Info{}, err
-	}
-	memory.Do(func() {
-		var entropy []byte
-		if entropy, err = hd.Entropy(ks.random, dice); err != nil {
-			return
-		}
-		defer clear(entropy)
-		var m *hd.Mnemonic
-		if m, err = hd.NewMnemonic(entropy); err != nil {
-			return
-		}
-		defer m.Wipe()
-		info, err = ks.add(entry{ID: id, Chain: chainName, Testnet: testnet, Kind: mnemonic, Secret: m.Text(), Created: now.Unix()})
-	})
-	return info, err
-}
-
 // Import adds a mnemonic, or a private key in the chain's own text form. The
 // caller saves. text is wiped by the caller.
 func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (Info, error) {
@@ -378,14 +357,24 @@ func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool
 }
 
 // ImportAs is Import of a secret whose form is known.
-func (ks *Keystore) ImportAs(form Form, id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (info Info, err error) {
-	ch, ok := ks.chains.ByName(chainName)
+func (ks *Keystore) ImportAs(form Form, id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (Info, error) {
+	return ks.importEntry(form, entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix()}, text)
+}
+
+// ImportWith is Import of a mnemonic and its passphrase of BIP-39, in the form that
+// hd.Passphrase gives it.
+func (ks *Keystore) ImportWith(passphrase []byte, id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (Info, error) {
+	return ks.importEntry(Typed, entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix(), Passphrase: bytes.Clone(passphrase)}, text)
+}
+
+func (ks *Keystore) importEntry(form Form, e entry, text []byte) (info Info, err error) {
+	ch, ok := ks.chains.ByName(e.Chain)
 	if !ok {
-		return Info{}, unknownChain(chainName)
+		return Info{}, unknownChain(e.Chain)
 	}
 	memory.Do(func() {
-		e := entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix()}
-		if e.Kind, e.Secret, err = form.read(ch.Wallet, text, testnet); err == nil {
+		defer clear(e.Passphrase)
+		if e.Kind, e.Secret, err = form.read(ch.Wallet, text, e.Testnet); err == nil {
 			info, err = ks.add(e)
 		}
 	})
@@ -449,14 +438,22 @@ func (ks *Keystore) add(e entry) (Info, error) {
 		return Info{}, fault.New("wallet.length", "", "a secret of %d bytes", len(e.Secret))
 	}
 	e.Curve = ch.Wallet.Derivation().Curve
+	if e.Kind == singleKey && len(e.Passphrase) > 0 {
+		clear(e.Secret)
+		return Info{}, fault.New("mnemonic.passphrase", "leave the passphrase away, or give the words", "a single key has no passphrase of BIP-39")
+	}
 	var err error
 	if e.Secret, err = moved(ks.secrets, e.Secret); err != nil {
+		return Info{}, err
+	}
+	if e.Passphrase, err = moved(ks.secrets, e.Passphrase); err != nil {
 		return Info{}, err
 	}
 	ks.c.put(e)
 	// Deriving proves that the secret is usable before anything is saved.
 	if _, err := ks.Key(e.ID, ks.path0(&e)); err != nil {
 		clear(e.Secret)
+		clear(e.Passphrase)
 		ks.c.cut(len(ks.c.Entries) - 1)
 		return Info{}, err
 	}
@@ -470,6 +467,7 @@ func (ks *Keystore) Remove(id bundle.SignatureID) error {
 		return err
 	}
 	clear(e.Secret)
+	clear(e.Passphrase)
 	ks.c.cut(ks.c.at[id])
 	ks.cache.forget()
 	return nil
