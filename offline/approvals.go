@@ -29,10 +29,12 @@ func operators(p policy.Policy) ([]approve.Operator, error) {
 func (s *session) statement(batch *review.Batch, shown []byte) (approve.Statement, error) {
 	p, err := s.policy()
 	d, _ := s.ks.Document("policy")
+	names, _ := s.ks.Document("book")
+	tokens, _ := s.ks.Document("tokens")
 	return approve.Statement{
 		Device: bundle.IDOf(s.ks.Device().Public()).String(), Bundle: batch.Digest, Words: review.Words(batch.Digest),
 		Sequence: batch.Header.Sequence, Verdicts: [32]byte(shown[len(batch.Digest):]),
-		Policy: p.Name, Version: p.Version, Rules: d.Digest, Totals: batch.TotalLines(),
+		Policy: p.Name, Version: p.Version, Rules: d.Digest, Book: names.Digest, Tokens: tokens.Digest, Totals: batch.TotalLines(),
 	}, err
 }
 
@@ -80,14 +82,20 @@ func (s *session) latest() int64 {
 // quorum gathers the approvals of a batch. An approval ends by the latest time that
 // the journal knows: a clock that is set back revives none.
 func (s *session) quorum(want approve.Statement) (approve.Approval, error) {
-	now := s.latest()
-	return s.gather(want.Bundle, func(file string) ([]byte, string, error) {
+	now, first := s.latest(), int64(0)
+	a, err := s.gather(want.Bundle, func(file string) ([]byte, string, error) {
 		text, err := durable.Read(file, approve.MaxStatement)
 		if err == nil {
-			err = want.Check(text, now)
+			var end int64
+			end, err = want.Check(text, now)
+			if first == 0 || end < first {
+				first = end
+			}
 		}
 		return text, file + ".minisig", err
 	})
+	a.Ends = first
+	return a, err
 }
 
 // approved stops where a request would be signed that too few operators approved.
@@ -97,10 +105,11 @@ func approved(batch *review.Batch, a approve.Approval) error {
 		if !it.Verdict.Allow || it.Repeat {
 			continue
 		}
-		for _, n := range it.Verdict.Needs {
-			if err := a.Meets(n.Count, n.Role, it.Request.Requester); err != nil {
-				return fault.New(fault.Code(err), "have others approve the batch and give --approval FILE, or --refuse the request", "request %s: %s", it.Request.ID, what(err))
-			}
+		if len(it.Verdict.Needs) == 0 {
+			continue
+		}
+		if err := a.Meets(it.Verdict.Needs, it.Request.Requester); err != nil {
+			return fault.New(fault.Code(err), "have others approve the batch and give --approval FILE, or --refuse the request", "request %s: %s", it.Request.ID, what(err))
 		}
 	}
 	return nil
@@ -115,7 +124,7 @@ func (s *session) changeable(raw []byte) ([]journal.Approver, error) {
 	}
 	a, err := s.gather(sha256.Sum256(raw), func(file string) ([]byte, string, error) { return raw, file, nil })
 	if err == nil {
-		err = a.Meets(p.Change, policy.RolePolicy, "")
+		err = a.Meets([]approve.Need{{Count: p.Change, Role: policy.RolePolicy}}, "")
 	}
 	if fault.Is(err, "approve.missing") {
 		err = fault.New("approve.missing", "have operators sign the file (minisign -Sm FILE) and give --approval FILE.minisig", "%s", what(err))

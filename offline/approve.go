@@ -61,6 +61,9 @@ func (a *app) approveBatch() error {
 	}
 	return a.withMessage(a.operand(), wanted, func(s *session, m frame.Message) error {
 		batch, err := s.undecided(m)
+		if err == nil {
+			err = s.refuseFirst(batch)
+		}
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
@@ -32,10 +31,6 @@ func (s *session) document(kind string) ([]byte, error) {
 		return nil, nil
 	}
 	raw, err := durable.Read(s.documentPath(d), maxDocument)
-	if i := slices.Index(s.ks.Documents(), d); fault.Is(err, "file.missing") && i < len(s.ks.Packed()) {
-		raw = s.ks.Packed()[i] // a backup took the keystore's place: its files do too
-		err = s.keepDocument(d, raw)
-	}
 	if fault.Is(err, "file.missing") || err == nil && sha256.Sum256(raw) != d.Digest {
 		err = fault.New("document.changed", "put it back: \"coldsign-offline "+d.Kind+" set FILE\" takes the very same file", "the %s in %q is not the one that was put in force", kind, s.documentPath(d))
 	}
@@ -67,6 +62,21 @@ func (s *session) putBack(kind string, raw []byte) (bool, error) {
 		"%s, version %d: this is the one in force\n", kind, d.Version)
 }
 
+// A version is at most so much higher than the last, and than that of a first one: no
+// file can take the numbers of all those after it.
+const maxJump, maxFirst = 1000, 100_000_000
+
+func reachable(kind string, version, before uint64, had bool) error {
+	most := uint64(maxFirst)
+	if had {
+		most = before + maxJump
+	}
+	if version <= most {
+		return nil
+	}
+	return fault.New(kind+".version", fmt.Sprintf("give it a version of at most %d, and have it signed as it is then", most), "version %d would leave no number for later files", version)
+}
+
 // setDocument puts a document in force, if those agree whom the policy in force asks:
 // the journal first, then its file, then the keystore that names it; the one before
 // goes last. with changes the keystore in the same save.
@@ -76,6 +86,9 @@ func (s *session) setDocument(kind string, version uint64, raw []byte, with func
 		return err
 	}
 	old, had := s.ks.Document(kind)
+	if err := reachable(kind, version, old.Version, had); err != nil {
+		return err
+	}
 	d := keystore.Document{Kind: kind, Version: version, Digest: sha256.Sum256(raw)}
 	if err := s.ks.SetDocument(d); err != nil {
 		return err

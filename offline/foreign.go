@@ -269,6 +269,9 @@ func (s *session) reviewForeign(m frame.Message) error {
 		return err
 	}
 	batch, err := s.explain(f)
+	if err == nil {
+		err = s.refuseFirst(batch)
+	}
 	if err != nil {
 		return err
 	}
@@ -289,8 +292,7 @@ func (s *session) signForeign(m frame.Message) error {
 	if err != nil {
 		return err
 	}
-	shown := batch.Shown()
-	a, err := s.approvalOf(batch, shown)
+	shown, a, err := s.approvalOf(batch)
 	if err != nil {
 		return err
 	}
@@ -305,7 +307,7 @@ func (s *session) signForeign(m frame.Message) error {
 	if err != nil {
 		return err
 	}
-	if err := s.look(); err != nil {
+	if err := s.still(batch, a); err != nil {
 		return err
 	}
 	receipts := batch.Sign(s.waived)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 
 	"coldsign/offline/internal/book"
@@ -103,19 +104,34 @@ func (s *session) reviewer() (*review.Reviewer, error) {
 
 func (s *session) under(p policy.Policy, w policy.World, ledger review.Ledger) *review.Reviewer {
 	past, created := s.past()
-	return &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: ledger, Policy: p, Book: w.Book, Tokens: w.Tokens,
-		Past: past, Created: created, Now: s.now().Unix()}
+	r := &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: ledger, Policy: p, Book: w.Book, Tokens: w.Tokens,
+		Past: past, Created: created, Latest: s.latest() + maxAhead, Now: s.now().Unix()}
+	for _, kind := range []string{"book", "tokens"} {
+		if d, ok := s.ks.Document(kind); ok {
+			r.InForce = append(append(r.InForce, kind...), d.Digest[:]...)
+		}
+	}
+	return r
 }
 
-// past is what was signed, and the latest time that an online half has told.
-func (s *session) past() (list []policy.Past, created int64) {
+// maxAhead is how many seconds an online half's clock may be ahead of this machine's,
+// as it tells. What it tells beyond counts as this much: else one bundle from the far
+// future would hold every period for ever.
+const maxAhead = 12 * 3600
+
+// past is what was signed, except in some bundles, and the latest time that an online
+// half has told.
+func (s *session) past(except ...[32]byte) (list []policy.Past, created int64) {
+	var latest int64
 	for _, e := range s.j.Entries() {
-		if e.Sign == nil {
+		latest = max(latest, e.Time)
+		if e.Sign == nil || slices.Contains(except, e.Sign.Bundle) {
 			continue
 		}
-		created = max(created, e.Sign.Created)
+		told := min(e.Sign.Created, latest+maxAhead)
+		created = max(created, told)
 		for _, x := range e.Sign.Spent {
-			list = append(list, policy.Past{Time: e.Time, Created: e.Sign.Created,
+			list = append(list, policy.Past{Time: e.Time, Created: told,
 				Spend: policy.Spend{Rule: x.Rule, Asset: x.Asset, Amount: new(big.Int).SetBytes(x.Amount)}})
 		}
 	}
@@ -168,8 +184,27 @@ func (s *session) clock(p policy.Policy) error {
 	if !s.opt.clockOK {
 		return fault.New("clock.back", "set the clock; if it is right now and was wrong before, give --clock-ok", "this machine's clock is %d seconds behind the journal's last entry", behind)
 	}
+	s.clockIsRight(fmt.Sprintf("THE CLOCK IS %d SECONDS BEHIND THE JOURNAL", behind))
+	return nil
+}
+
+func (s *session) clockIsRight(what string) {
 	s.waived |= bundle.WaivedClock
-	s.loud = append(s.loud, fmt.Sprintf("WARNING: THE CLOCK IS %d SECONDS BEHIND THE JOURNAL, and --clock-ok says that it is right", behind))
+	s.loud = append(s.loud, "WARNING: "+what+", and --clock-ok says that it is right")
+}
+
+// ahead stops at a bundle from the future, as clock does at a journal: either clock is
+// wrong. --clock-ok goes on, and this machine's is believed.
+func (s *session) ahead(created int64) error {
+	p, err := s.policy()
+	by := created - s.now().Unix()
+	if err != nil || p.Version == 0 || by <= maxAhead {
+		return err
+	}
+	if !s.opt.clockOK {
+		return fault.New("clock.ahead", "set both clocks; if this machine's is right now, give --clock-ok", "the online half says that it made this bundle %d seconds from now", by)
+	}
+	s.clockIsRight(fmt.Sprintf("THE CLOCK IS %d SECONDS BEHIND THE BUNDLE", by))
 	return nil
 }
 
@@ -182,14 +217,14 @@ func (a *app) readDocument(path string, limit int64) ([]byte, string, error) {
 
 // inWorld runs f with the address book and the token registry that --book and
 // --tokens name; else with those in force in the home, if there is one.
-func (a *app) inWorld(f func(policy.World) error) error {
+func (a *app) inWorld(f func(*law) error) error {
 	if _, err := os.Stat(a.opt.home); err == nil && a.opt.book == "" && a.opt.tokens == "" {
 		return a.with(func(s *session) error {
 			l, err := s.law()
 			if err != nil {
 				return err
 			}
-			return f(l.World)
+			return f(l)
 		})
 	}
 	if err := a.enter(); err != nil {
@@ -214,27 +249,27 @@ func (a *app) inWorld(f func(policy.World) error) error {
 			return err
 		}
 	}
-	return f(w)
+	return f(&law{World: w})
 }
 
 // policyCheck reads a policy file and says what it allows.
 func (a *app) policyCheck() error {
-	return a.inWorld(func(w policy.World) error {
+	return a.inWorld(func(l *law) error {
 		raw, sum, err := a.readDocument(a.operand(), policy.MaxFile)
 		if err != nil {
 			return err
 		}
-		p, err := policy.Parse(raw, w)
+		p, err := policy.Parse(raw, l.World)
 		if err != nil {
 			return err
 		}
-		return a.sayPolicy(p, sum, nil)
+		return a.sayPolicy(p, sum, p.Begins(l.policy))
 	})
 }
 
-// sayPolicy says what a policy allows.
-func (a *app) sayPolicy(p policy.Policy, sum string, caps []string) error {
-	lines := append(p.Lines(), caps...)
+// sayPolicy says what a policy allows, and what else there is to say.
+func (a *app) sayPolicy(p policy.Policy, sum string, more []string) error {
+	lines := append(p.Lines(), more...)
 	doc := map[string]any{"preset": p.Preset, "rules": lines}
 	if p.Version > 0 {
 		doc["name"], doc["version"], doc["digest"] = p.Name, p.Version, sum
@@ -288,7 +323,7 @@ func (a *app) policySet() error {
 		if err := s.setDocument("policy", p.Version, raw, func() { s.ks.SetPreset(p.Preset) }); err != nil {
 			return err
 		}
-		return s.sayPolicy(p, sum, nil)
+		return s.sayPolicy(p, sum, p.Begins(l.policy))
 	})
 }
 
@@ -320,8 +355,9 @@ type undecided struct{}
 
 func (undecided) Bound(bundle.ID) (journal.Decision, bool) { return journal.Decision{}, false }
 
-// policyTest judges a bundle by a policy file. Nothing is recorded, and the bundle
-// may have been decided long ago.
+// policyTest judges a bundle by a policy file. Nothing is recorded. The bundle may have
+// been decided long ago: what it took then does not count, and what "sign" would say of
+// it is told.
 func (a *app) policyTest() error {
 	return a.with(func(s *session) error {
 		l, err := s.law()
@@ -344,13 +380,28 @@ func (a *app) policyTest() error {
 		if err != nil {
 			return err
 		}
-		batch, err := s.under(p, l.World, undecided{}).Batch(asked)
+		r := s.under(p, l.World, undecided{})
+		r.Past, _ = s.past(asked.Digest())
+		batch, err := r.Batch(asked)
 		if err != nil {
 			return err
 		}
+		var notes []string
+		for i := range batch.Items {
+			it := &batch.Items[i]
+			d, ok := s.j.Bound(it.Request.ID)
+			it.Repeat = ok && d.Status != bundle.Deferred && d.Digest == it.Digest
+			if it.Repeat {
+				notes = append(notes, fmt.Sprintf("%s  REPEAT: was decided before, and sign says the same again: %s", it.Request.ID, d.Status))
+			}
+		}
 		doc := batch.JSON(false, p.Preset)
 		return s.print(map[string]any{"policy": p.Label(), "items": doc.Items, "signable": doc.Signable, "refused": doc.Refused}, func(w io.Writer) error {
-			return verdicts(w, p, batch)
+			if err := verdicts(w, p, batch); err != nil || len(notes) == 0 {
+				return err
+			}
+			_, err := fmt.Fprintln(w, strings.Join(notes, "\n"))
+			return err
 		})
 	})
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
 
 	"coldsign/offline/internal/book"
+	"coldsign/offline/internal/document"
 	"coldsign/offline/internal/policy"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
@@ -27,6 +29,7 @@ type register struct {
 	version    uint64
 	lines      []string
 	list       any
+	empty      error               // that it does not say what it is
 	world      func(*policy.World) // puts it in its place
 }
 
@@ -37,7 +40,7 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 		if err != nil {
 			return register{}, err
 		}
-		r := register{kind, b.Name, b.Version, nil, b.Entries, func(w *policy.World) { w.Book = b }}
+		r := register{kind, b.Name, b.Version, nil, b.Entries, document.Tells(b.Kind, book.KindBook, len(b.Entries)), func(w *policy.World) { w.Book = b }}
 		for _, e := range b.Entries {
 			r.lines = append(r.lines, strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", e.Address, e.Network, e.Name, strings.Join(e.Tags, ","), e.Note), " "))
 		}
@@ -47,7 +50,7 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 	if err != nil {
 		return register{}, err
 	}
-	r := register{kind, t.Name, t.Version, nil, t.List, func(w *policy.World) { w.Tokens = t }}
+	r := register{kind, t.Name, t.Version, nil, t.List, document.Tells(t.Kind, book.KindTokens, len(t.List)), func(w *policy.World) { w.Tokens = t }}
 	for _, x := range t.List {
 		r.lines = append(r.lines, fmt.Sprintf("%s  %s  %d decimals", x.Asset, x.Symbol, x.Decimals))
 	}
@@ -74,8 +77,8 @@ func (a *app) registerCheck(kind string) error {
 		return err
 	}
 	r, err := a.register(kind, raw)
-	if err != nil {
-		return err
+	if err != nil || r.empty != nil {
+		return cmp.Or(err, r.empty)
 	}
 	return a.sayRegister(r, sum)
 }
@@ -127,6 +130,9 @@ func (a *app) registerSet(kind string) error {
 			if _, err := policy.Parse(rules, w); err != nil {
 				return fault.New("policy.broken", "put a policy in force first that does without", "policy %s %d could no longer be read: %s", l.policy.Name, l.policy.Version, what(err))
 			}
+		}
+		if r.empty != nil {
+			return r.empty
 		}
 		if err := s.setDocument(kind, r.version, raw, func() {}); err != nil {
 			return err

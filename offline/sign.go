@@ -34,9 +34,6 @@ func (s *session) received(m frame.Message) (b *bundle.Bundle, entry journal.Ent
 	if b, err = bundle.Open(raw, peer); err != nil {
 		return nil, entry, false, err
 	}
-	if err = b.Mark(s.ks.Rehearsal()); err != nil {
-		return nil, entry, false, err
-	}
 	if err = b.For(bundle.Requests, bundle.IDOf(s.ks.Device().Public())); err != nil {
 		return nil, entry, false, err
 	}
@@ -58,37 +55,77 @@ func (s *session) received(m frame.Message) (b *bundle.Bundle, entry journal.Ent
 // block those after it, but every request in it is put off.
 func (s *session) batch(b *bundle.Bundle) (*review.Batch, error) {
 	r, err := s.reviewer()
+	if err == nil {
+		err = s.ahead(b.Created)
+	}
 	if err != nil {
 		return nil, err
 	}
 	batch, err := r.Batch(b)
-	if err == nil && b.Expires != 0 && s.now().Unix() > b.Expires {
-		batch.Defer("bundle.expired", "the bundle expired by this machine's clock; check the clock, or export again")
+	if err == nil {
+		s.timely(batch)
 	}
 	return batch, err
+}
+
+// maxHold is for how many seconds a bundle can hold: what is asked today is not for
+// another year.
+const maxHold = 31 * 86400
+
+// timely puts off what a bundle asks that is past its end, or has none that counts.
+func (s *session) timely(batch *review.Batch) {
+	switch h := batch.Header; {
+	case h.Expires == 0:
+	case s.now().Unix() > h.Expires:
+		batch.Defer("bundle.expired", "the bundle expired by this machine's clock; check the clock, or export again")
+	case h.Expires > h.Created+maxHold:
+		batch.Defer("bundle.expires", "the bundle would hold for more than 31 days; export again with --expires of at most 744h")
+	}
+}
+
+// still asks once more, right before anything is signed, for what an hour at the
+// review may have changed: the machine, the clock, and what has ended since.
+func (s *session) still(batch *review.Batch, a approve.Approval) error {
+	p, err := s.policy()
+	if err == nil {
+		err = s.look()
+	}
+	if err == nil {
+		err = s.clock(p)
+	}
+	if err == nil && a.Ends != 0 && a.Ends <= s.latest() {
+		err = fault.New("approve.expired", "have it approved again", "an approval ended during the review")
+	}
+	s.timely(batch)
+	batch.Overdue(s.now().Unix())
+	return err
 }
 
 // show prints the review; under compat its first line says what that means.
 func (s *session) show(batch *review.Batch, repeat bool) error {
 	doc := struct {
 		review.Document
-		Waived    []string `json:"waived"`
-		Rehearsal bool     `json:"rehearsal,omitempty"`
-	}{batch.JSON(repeat, s.ks.Preset()), append([]string{}, s.waived.Words()...), s.ks.Rehearsal()}
+		Waived []string `json:"waived"`
+	}{batch.JSON(repeat, s.ks.Preset()), append([]string{}, s.waived.Words()...)}
 	return s.print(doc, func(w io.Writer) error { return s.showText(w, batch, repeat) })
 }
 
 func (s *session) showText(w io.Writer, batch *review.Batch, repeat bool) error {
-	for _, line := range s.loud {
+	for _, line := range s.lead(batch) {
 		fmt.Fprintln(w, line)
-	}
-	if s.ks.Preset() != "strict" {
-		fmt.Fprintf(w, "WARNING: policy %s is in force: claimed amounts and unexplained calls are signed\n", s.ks.Preset())
 	}
 	if repeat {
 		fmt.Fprintln(w, "REPEAT: this very bundle was answered before; signing it gives the same bytes again")
 	}
 	return batch.Print(w)
+}
+
+// lead is what a review says before anything else.
+func (s *session) lead(batch *review.Batch) (lines []string) {
+	if s.ks.Preset() != "strict" {
+		lines = append(lines, "WARNING: policy "+s.ks.Preset()+" is in force: claimed amounts and unexplained calls are signed")
+	}
+	return append(lines, s.loud...)
 }
 
 // showFirst shows a review and notes in the journal that it was shown: an approval
@@ -114,6 +151,9 @@ func (a *app) review() error {
 			return err
 		}
 		batch, err := s.batch(b)
+		if err == nil {
+			err = s.refuseFirst(batch)
+		}
 		if err != nil {
 			return err
 		}
@@ -149,8 +189,7 @@ func (a *app) sign() error {
 		if err != nil {
 			return err
 		}
-		shown := batch.Shown()
-		a, err := s.approvalOf(batch, shown)
+		shown, a, err := s.approvalOf(batch)
 		if err != nil {
 			return err
 		}
@@ -162,22 +201,57 @@ func (a *app) sign() error {
 }
 
 // approvalOf takes the approvals of a batch as it was shown, and marks what is refused.
-func (s *session) approvalOf(batch *review.Batch, shown []byte) (approve.Approval, error) {
+func (s *session) approvalOf(batch *review.Batch) (shown []byte, a approve.Approval, err error) {
+	shown = batch.Shown()
 	want, err := s.statement(batch, shown)
-	if err != nil {
-		return approve.Approval{}, err
+	if err == nil && len(s.opt.refuse) > 0 {
+		shown, want, err = s.refusing(batch, shown, want)
 	}
-	if err := s.refuseNamed(batch); err != nil {
-		return approve.Approval{}, err
+	if err != nil {
+		return nil, a, err
 	}
 	if !slices.ContainsFunc(batch.Items, func(it review.Item) bool { return !it.Repeat }) {
-		return approve.About(batch.Digest), nil // decided before: the same answer again needs nobody
+		return shown, approve.About(batch.Digest), nil // decided before: the same answer again needs nobody
 	}
-	a, err := s.quorum(want)
+	if a, err = s.quorum(want); err != nil {
+		return nil, a, err
+	}
+	return shown, a, approved(batch, a)
+}
+
+// refusing marks what --refuse names, whose share of a limit others may now take. What
+// fits only so is signed if it was shown so, or will be; else it stays as it was shown
+// and approved: put off.
+func (s *session) refusing(batch *review.Batch, shown []byte, want approve.Statement) ([]byte, approve.Statement, error) {
+	if err := s.refuseNamed(batch); err != nil {
+		return nil, want, err
+	}
+	r, err := s.reviewer()
 	if err != nil {
-		return approve.Approval{}, err
+		return nil, want, err
 	}
-	return a, approved(batch, a)
+	more, undo := r.Again(batch)
+	if now := batch.Shown(); s.j.Shown(now) || len(more) > 0 && s.opt.approve == "" && len(s.opt.approval) == 0 {
+		want, err = s.statement(batch, now)
+		return now, want, err
+	}
+	undo()
+	return shown, want, nil
+}
+
+// refuseFirst marks what --refuse names before a review is shown.
+func (s *session) refuseFirst(batch *review.Batch) error {
+	if len(s.opt.refuse) == 0 {
+		return nil
+	}
+	r, err := s.reviewer()
+	if err == nil {
+		err = s.refuseNamed(batch)
+	}
+	if err == nil {
+		r.Again(batch)
+	}
+	return err
 }
 
 // refuseNamed marks the requests that --refuse names.
@@ -261,7 +335,7 @@ func (s *session) decide(b *bundle.Bundle, batch *review.Batch, a approve.Approv
 	if !a.Covers(batch.Digest) {
 		return fault.New("approve.missing", "", "nobody approved this batch")
 	}
-	if err := s.look(); err != nil {
+	if err := s.still(batch, a); err != nil {
 		return err
 	}
 	receipts := batch.Sign(s.waived)
@@ -309,7 +383,7 @@ func (s *session) seal(b *bundle.Bundle, place *journal.Channel, head bundle.Hea
 	}
 	return bundle.Seal(bundle.Header{
 		Kind: bundle.Receipts, Recipient: b.Sender, Sequence: place.Sequence,
-		Previous: place.Previous, Created: place.Created, Answers: b.Digest(), Head: head, Rehearsal: s.ks.Rehearsal(),
+		Previous: place.Previous, Created: place.Created, Answers: b.Digest(), Head: head,
 	}, items, s.ks.Device())
 }
 

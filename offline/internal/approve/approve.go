@@ -7,10 +7,10 @@
 // the bytes of a document (a policy, an address book). Who has signed is gathered
 // in an Approval, which answers whether a need is met:
 //
-//	err := statement.Check(text, now)             // exactly this batch, in time
+//	end, err := statement.Check(text, now)        // exactly this batch, in time
 //	operator, err := approve.Who(operators, text, sig)
 //	err = approval.Add(operator)                  // each once
-//	err = approval.Meets(2, "approver", requester)
+//	err = approval.Meets([]Need{{2, "approver"}}, requester)
 //
 // Comments of a signature, also the trusted one, are read by nobody.
 package approve
@@ -114,6 +114,14 @@ func Who(operators []Operator, message, sig []byte) (Operator, error) {
 type Approval struct {
 	about [32]byte
 	by    []Operator
+
+	Ends int64 // Unix seconds, of the first statement that ends; 0 where none does
+}
+
+// Need is how many operators of a role must approve.
+type Need struct {
+	Count int
+	Role  string
 }
 
 // About begins the approval of what has the given digest.
@@ -136,27 +144,74 @@ func (a *Approval) Add(o Operator) error {
 	return nil
 }
 
-// Meets is nil when count operators with the role approved, the requester not
-// counted. Errors approve.missing and approve.requester.
-func (a Approval) Meets(count int, role, requester string) error {
-	if a.about == [32]byte{} || count < 0 || role == "" {
+// Meets is nil when every need has its operators, the requester not counted. Each
+// person fills one place, whatever roles they have. Errors approve.missing and
+// approve.requester.
+func (a Approval) Meets(needs []Need, requester string) error {
+	if a.about == [32]byte{} {
 		return fault.New("approve.missing", "", "nothing was approved")
 	}
-	have, own := 0, 0
+	var others []Operator
 	for _, o := range a.by {
-		switch {
-		case !slices.Contains(o.Roles, role):
-		case requester != "" && SameName(o.Name, requester):
-			own++
-		default:
-			have++
+		if requester == "" || !SameName(o.Name, requester) {
+			others = append(others, o)
 		}
 	}
-	switch {
-	case have >= count:
-		return nil
-	case have+own >= count:
-		return fault.New("approve.requester", "have another operator approve", "%s asked for it and cannot approve it: %d of %d approvals of role %s count", quote.String(requester), have, count, quote.String(role))
+	places := 0
+	for _, n := range needs {
+		have, all := holders(others, n.Role), holders(a.by, n.Role)
+		switch places += n.Count; {
+		case n.Count < 0 || n.Role == "":
+			return fault.New("approve.missing", "", "nothing was approved")
+		case have >= n.Count:
+		case all >= n.Count:
+			return fault.New("approve.requester", "have another operator approve", "%s asked for it and cannot approve it: %d of %d approvals of role %s count", quote.String(requester), have, n.Count, quote.String(n.Role))
+		default:
+			return fault.New("approve.missing", "have operators approve, and give each with --approval FILE", "it needs %d approvals of role %s, and %d count", n.Count, quote.String(n.Role), have)
+		}
 	}
-	return fault.New("approve.missing", "have operators approve, and give each with --approval FILE", "it needs %d approvals of role %s, and %d count", count, quote.String(role), have)
+	if n := Filled(others, needs); n < places {
+		return fault.New("approve.missing", "have another operator approve, and give --approval FILE", "each person counts for one role: %d of %d places are filled", n, places)
+	}
+	return nil
+}
+
+func holders(list []Operator, role string) (n int) {
+	for _, o := range list {
+		if slices.Contains(o.Roles, role) {
+			n++
+		}
+	}
+	return n
+}
+
+// Filled is the most places of the needs that people can fill, each person one.
+func Filled(people []Operator, needs []Need) (n int) {
+	var places []string // the role of each
+	for _, need := range needs {
+		for range min(need.Count, len(people)) {
+			places = append(places, need.Role)
+		}
+	}
+	in := make([]int, len(places)) // the person in each place, counted from 1
+	var seat func(person int, tried []bool) bool
+	seat = func(person int, tried []bool) bool {
+		for i, role := range places {
+			if tried[i] || !slices.Contains(people[person].Roles, role) {
+				continue
+			}
+			tried[i] = true
+			if in[i] == 0 || seat(in[i]-1, tried) { // who sits there moves on, if there is room
+				in[i] = person + 1
+				return true
+			}
+		}
+		return false
+	}
+	for person := range people {
+		if seat(person, make([]bool, len(places))) {
+			n++
+		}
+	}
+	return n
 }

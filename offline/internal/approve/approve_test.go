@@ -19,7 +19,7 @@ const now = 1767225600 // 2026-01-01
 func about() Statement {
 	return Statement{
 		Device: "8d4f0123456789ab", Bundle: [32]byte{1}, Words: "abandon ability able", Sequence: 7, Verdicts: [32]byte{2},
-		Policy: "treasury", Version: 4, Rules: [32]byte{3}, Totals: []string{"TOTALS of the 1 request", "  ETH", "    leaves 1 ETH"},
+		Policy: "treasury", Version: 4, Rules: [32]byte{3}, Book: [32]byte{4}, Totals: []string{"TOTALS of the 1 request", "  ETH", "    leaves 1 ETH"},
 		Expires: now + 3600,
 	}
 }
@@ -32,6 +32,7 @@ bundle 0100000000000000000000000000000000000000000000000000000000000000
 words abandon ability able
 sequence 7
 policy treasury version 4 0300000000000000000000000000000000000000000000000000000000000000
+book 0400000000000000000000000000000000000000000000000000000000000000
 verdicts 0200000000000000000000000000000000000000000000000000000000000000
 totals
   TOTALS of the 1 request
@@ -51,6 +52,7 @@ expires 1767229200 2026-01-01T01:00:00Z
 		Words: "trouble wise skate venue soul atom assist amused", Sequence: 7,
 		Verdicts: hash(t, "0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f"), Policy: "treasury", Version: 4,
 		Rules: hash(t, "084fed08b978af4d7d196a7446a86b58009e636b611db16211b65a9aadff29c5"), Expires: now + 3600,
+		Book: hash(t, "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"),
 		Totals: []string{"TOTALS of the 2 requests that would be signed (0 refused)", "  sepETH (eip155:11155111)",
 			"    leaves   1 sepETH (1000000000000000000 base units) in 2 payments to 1 recipient", "    fees     at most 0.00126 sepETH (1260000000000000 base units)"},
 	}
@@ -63,7 +65,9 @@ expires 1767229200 2026-01-01T01:00:00Z
 	if len(text) > MaxStatement || bytes.ContainsAny(text, "\x1b") || !bytes.Contains(text, []byte("  and 99800 lines more: see the review\n")) {
 		t.Errorf("%d bytes for many totals", len(text))
 	}
-	wants(t, many.Check(text, now), "")
+	if _, err := many.Check(text, now); err != nil {
+		t.Error(err)
+	}
 }
 
 func hash(t *testing.T, text string) [32]byte {
@@ -83,8 +87,13 @@ func repeated(n int, s string) []string {
 	return list
 }
 
-// TestCheck: each line that differs is told by its code.
-func TestCheck(t *testing.T) {
+func checked(s Statement, text []byte) error {
+	_, err := s.Check(text, now)
+	return err
+}
+
+// Each line that differs is told by its code; the very same line is taken.
+func TestATT76Statement(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Statement)
 		code   string
@@ -97,6 +106,9 @@ func TestCheck(t *testing.T) {
 		{func(s *Statement) { s.Policy += "2" }, "approve.policy"},
 		{func(s *Statement) { s.Version-- }, "approve.policy"},
 		{func(s *Statement) { s.Rules[9] ^= 1 }, "approve.policy"},
+		{func(s *Statement) { s.Book = [32]byte{} }, "approve.book"},
+		{func(s *Statement) { s.Book[0] ^= 1 }, "approve.book"},
+		{func(s *Statement) { s.Tokens[31] = 1 }, "approve.tokens"},
 		{func(s *Statement) { s.Totals[2] = "    leaves 2 ETH" }, "approve.totals"},
 		{func(s *Statement) { s.Totals = s.Totals[:2] }, "approve.totals"},
 		{func(s *Statement) { s.Expires = now }, "approve.expired"},
@@ -108,18 +120,18 @@ func TestCheck(t *testing.T) {
 	} {
 		theirs := about()
 		c.change(&theirs)
-		wants(t, about().Check(theirs.Text(), now), c.code)
+		wants(t, checked(about(), theirs.Text()), c.code)
 	}
 	text := about().Text()
 	for n := range text {
-		wants(t, about().Check(text[:n], now), "approve.format")
+		wants(t, checked(about(), text[:n]), "approve.format")
 	}
 	for _, more := range []string{" ", "\n", "expires 1767229200 2026-01-01T01:00:00Z\n"} {
-		wants(t, about().Check(append(about().Text(), more...), now), "approve.format")
+		wants(t, checked(about(), append(about().Text(), more...)), "approve.format")
 	}
 	for _, other := range []string{"", "\n\n\n", strings.ReplaceAll(string(text), "\n", "\r\n"), strings.Repeat("x", MaxStatement+1),
 		strings.Replace(string(text), "expires 17", "expires +17", 1), strings.Replace(string(text), "expires 17", "expires 017", 1)} {
-		wants(t, about().Check([]byte(other), now), "approve.format")
+		wants(t, checked(about(), []byte(other)), "approve.format")
 	}
 }
 
@@ -145,8 +157,8 @@ func operators(t *testing.T) []Operator {
 	return []Operator{alice, bob, carol, dave}
 }
 
-// TestQuorum is the table of who is enough.
-func TestQuorum(t *testing.T) {
+// The table of who is enough.
+func TestATT76Quorum(t *testing.T) {
 	for _, c := range []struct {
 		by              string
 		count           int
@@ -173,20 +185,65 @@ func TestQuorum(t *testing.T) {
 		{"alice bob carol", 2, "approver", "bob", ""},
 		{"alice bob", 3, "approver", "bob", "approve.missing"},
 	} {
-		wants(t, approved(t, strings.Fields(c.by)...).Meets(c.count, c.role, c.requester), c.code)
+		wants(t, approved(t, strings.Fields(c.by)...).Meets([]Need{{c.count, c.role}}, c.requester), c.code)
 		if t.Failed() {
 			t.Fatalf("%+v", c)
 		}
 	}
 	var zero Approval
-	wants(t, zero.Meets(0, "approver", ""), "approve.missing")
+	wants(t, zero.Meets([]Need{{0, "approver"}}, ""), "approve.missing")
 	if zero.Covers([32]byte{}) || zero.Covers([32]byte{1}) || About([32]byte{}).Covers([32]byte{}) || !About([32]byte{1}).Covers([32]byte{1}) || About([32]byte{1}).Covers([32]byte{2}) {
 		t.Error("an approval covers what it is not about, or not what it is")
 	}
 }
 
-// TestTwice: one person counts once, whatever he calls himself and his key.
-func TestTwice(t *testing.T) {
+// A person with two roles fills one place. Whoever approves first, the places are
+// filled as well as they can be.
+func TestATT76OnePersonOnePlace(t *testing.T) {
+	named := map[string]Operator{}
+	for n, roles := range []string{"amy a", "abe a b", "bea b c", "cat c", "all a b c"} {
+		name, list, _ := strings.Cut(roles, " ")
+		named[name], _ = person(t, byte(n), name, strings.Fields(list)...)
+	}
+	one := func(roles ...string) (needs []Need) {
+		for _, r := range roles {
+			needs = append(needs, Need{1, r})
+		}
+		return needs
+	}
+	for _, c := range []struct {
+		by        string
+		needs     []Need
+		requester string
+		code      string
+	}{
+		{"abe", one("a"), "", ""},
+		{"abe", one("b"), "", ""},
+		{"abe", one("a", "b"), "", "approve.missing"},
+		{"abe amy", one("a", "b"), "", ""},
+		{"amy abe", one("b", "a"), "", ""},
+		{"abe bea cat", one("a", "b", "c"), "", ""},
+		{"bea abe", one("a", "b", "c"), "", "approve.missing"},
+		{"all abe bea", one("c", "b", "a"), "", ""},
+		{"all abe bea", one("c", "b", "a"), "all", "approve.missing"},
+		{"amy abe all", []Need{{2, "a"}, {1, "b"}}, "", ""},
+		{"amy abe all", []Need{{2, "a"}, {2, "b"}}, "", "approve.missing"},
+		{"amy abe all bea", []Need{{2, "a"}, {2, "b"}}, "", ""},
+		{"amy abe all", []Need{{3, "a"}, {1, "b"}}, "", "approve.missing"},
+	} {
+		a := About([32]byte{1})
+		for _, n := range strings.Fields(c.by) {
+			wants(t, a.Add(named[n]), "")
+		}
+		wants(t, a.Meets(c.needs, c.requester), c.code)
+		if t.Failed() {
+			t.Fatalf("%+v", c)
+		}
+	}
+}
+
+// One person counts once, whatever he calls himself and his key.
+func TestATT76Twice(t *testing.T) {
 	alice, _ := person(t, 1, "alice", "approver")
 	bob, _ := person(t, 2, "bob", "approver")
 	a := About([32]byte{1})
@@ -296,7 +353,7 @@ func TestFlips(t *testing.T) {
 	text, sig := about().Text(), hashed(secret, about().Text())
 	comment := bytes.IndexByte(sig, '\n')
 	check := func(text, sig []byte) error {
-		if err := about().Check(text, now); err != nil {
+		if _, err := about().Check(text, now); err != nil {
 			return err
 		}
 		_, err := Who([]Operator{alice}, text, sig)
@@ -329,7 +386,7 @@ func TestFlips(t *testing.T) {
 	for i := range 8 * len(text) {
 		text2 := bytes.Clone(text)
 		text2[i/8] ^= 1 << (i % 8)
-		if about().Check(text2, now) == nil {
+		if checked(about(), text2) == nil {
 			t.Fatalf("it holds:\n%s", text2)
 		}
 	}
@@ -444,7 +501,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add(about().Text())
 	f.Add([]byte("coldsign approval 1\n\nexpires 9 "))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if about().Check(text, now) != nil {
+		if checked(about(), text) != nil {
 			return
 		}
 		s := about()

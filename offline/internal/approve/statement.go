@@ -20,6 +20,8 @@ import (
 //	words abandon ability ...           of that digest, as the review shows them
 //	sequence 7
 //	policy treasury version 4 51ab...   name, version and SHA-256 of the policy in force
+//	book 90d2...                        SHA-256 of the address book in force; no line without one
+//	tokens 3bfe...                      and of the token registry
 //	verdicts 77c1...                    SHA-256 of what the policy says of each request
 //	totals
 //	  TOTALS of the 3 requests ...      as the review shows them
@@ -32,6 +34,8 @@ type Statement struct {
 	Policy   string
 	Version  uint64
 	Rules    [32]byte // SHA-256 of the policy file
+	Book     [32]byte // of the address book, zero for none
+	Tokens   [32]byte // of the token registry, zero for none
 	Verdicts [32]byte
 	Totals   []string
 	Expires  int64 // Unix seconds
@@ -47,6 +51,12 @@ func (s Statement) Text() []byte {
 	line("words %s", s.Words)
 	line("sequence %d", s.Sequence)
 	line("policy %s version %d %x", quote.Line(s.Policy), s.Version, s.Rules)
+	if s.Book != [32]byte{} {
+		line("book %x", s.Book)
+	}
+	if s.Tokens != [32]byte{} {
+		line("tokens %x", s.Tokens)
+	}
 	line("verdicts %x", s.Verdicts)
 	line("totals")
 	for _, t := range s.Totals[:min(len(s.Totals), maxTotals)] {
@@ -59,34 +69,35 @@ func (s Statement) Text() []byte {
 	return b.Bytes()
 }
 
-// Check is nil when text is this very statement but for its end, which must lie
-// ahead of now and no more than MaxLife. What differs first names the error:
-// approve.device, .bundle, .sequence, .policy, .verdicts, .totals, .expired, .format.
-func (s Statement) Check(text []byte, now int64) error {
+// Check gives the end of text when it is this very statement but for that end, which
+// must lie ahead of now and no more than MaxLife. What differs first names the error:
+// approve.device, .bundle, .sequence, .policy, .book, .tokens, .verdicts, .totals,
+// .expired, .format.
+func (s Statement) Check(text []byte, now int64) (end int64, err error) {
 	if len(text) > MaxStatement {
-		return badStatement("it is too long")
+		return 0, badStatement("it is too long")
 	}
 	lines := strings.Split(string(text), "\n")
 	if lines[0] != "coldsign approval 1" || len(lines) < 3 {
-		return badStatement("it does not begin as one does")
+		return 0, badStatement("it does not begin as one does")
 	}
 	number, _, _ := strings.Cut(strings.TrimPrefix(lines[len(lines)-2], "expires "), " ")
-	end, err := strconv.ParseInt(number, 10, 40)
+	end, err = strconv.ParseInt(number, 10, 40)
 	if err != nil || end < 0 {
-		return badStatement("it does not end as one does")
+		return 0, badStatement("it does not end as one does")
 	}
 	s.Expires = end
 	want := s.Text()
 	if !bytes.Equal(text, want) {
-		return differs(lines, strings.Split(string(want), "\n"))
+		return 0, differs(lines, strings.Split(string(want), "\n"))
 	}
 	switch {
 	case end <= now:
-		return fault.New("approve.expired", "have it approved again", "the approval ended %s", time.Unix(end, 0).UTC().Format(time.RFC3339))
+		err = fault.New("approve.expired", "have it approved again", "the approval ended %s", time.Unix(end, 0).UTC().Format(time.RFC3339))
 	case end > now+MaxLife:
-		return fault.New("approve.expired", "have it approved again, and check this machine's clock", "the approval would hold for more than %d days", MaxLife/86400)
+		err = fault.New("approve.expired", "have it approved again, and check this machine's clock", "the approval would hold for more than %d days", MaxLife/86400)
 	}
-	return nil
+	return end, err
 }
 
 // differs names the first line that is not what was to be approved.
@@ -97,8 +108,11 @@ func differs(have, want []string) error {
 		}
 		const cure = "make the statement again with \"approve\", and have it signed again"
 		word, _, _ := strings.Cut(want[i], " ")
+		if has, _, _ := strings.Cut(have[i], " "); word == "verdicts" && (has == "book" || has == "tokens") {
+			word = has // there was one then, and is none now
+		}
 		switch word {
-		case "device", "bundle", "sequence", "verdicts", "policy":
+		case "device", "bundle", "sequence", "verdicts", "policy", "book", "tokens":
 			return fault.New("approve."+word, cure, "the approval is about something else, by its %s: %s, not %s", word, quote.String(short(have[i])), quote.String(short(want[i])))
 		}
 		if strings.HasPrefix(want[i], "  ") {

@@ -5,6 +5,7 @@
 package book
 
 import (
+	"errors"
 	"strings"
 
 	"coldsign/offline/internal/document"
@@ -21,8 +22,15 @@ type Entry struct {
 	Note    string
 }
 
+// What the files call themselves.
+const (
+	KindBook   = "address-book"
+	KindTokens = "token-registry"
+)
+
 // Book is an address book. The nil Book is empty.
 type Book struct {
+	Kind    string // KindBook, or "" in a file from before there was the key
 	Name    string
 	Version uint64
 	Entries []Entry
@@ -39,6 +47,7 @@ type place struct {
 }
 
 type head struct {
+	Kind    string
 	Version uint64
 	Name    string
 }
@@ -78,14 +87,14 @@ func Parse(raw []byte, chains []chain.Chain) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.check(); err != nil {
-		return nil, err
+	if err := errors.Join(document.IsKind(raw, h.Kind, KindBook), h.check()); err != nil {
+		return nil, document.First(err)
 	}
 	if len(entries) > maxEntries {
 		return nil, document.At(0, "%d entries, and %d are allowed", len(entries), maxEntries)
 	}
 	n := len(entries)
-	b := &Book{Name: h.Name, Version: h.Version, Entries: entries,
+	b := &Book{Kind: h.Kind, Name: h.Name, Version: h.Version, Entries: entries,
 		at: make(map[place]int, n), alike: make(map[place]int, n), named: make(map[string]int, n), tags: map[string]int{}}
 	for i := range entries {
 		if key, err := b.add(i, chains); err != nil {
@@ -116,7 +125,7 @@ func (b *Book) add(i int, chains []chain.Chain) (key string, err error) {
 	if other, ok := b.named[e.Name]; ok {
 		return "name", document.At(0, "entry %d has the name %s too", other+1, quote.String(e.Name))
 	}
-	here := place{n.ID, e.Address}
+	here := place{n.ID, plain(e.Address)}
 	if other, ok := b.at[here]; ok {
 		return "address", document.At(0, "entry %d has this address too", other+1)
 	}
@@ -144,7 +153,7 @@ func (b *Book) At(n chain.ID, address string) (Entry, bool) {
 	if b == nil {
 		return Entry{}, false
 	}
-	i, ok := b.at[place{n, address}]
+	i, ok := b.at[place{n, plain(address)}]
 	if !ok {
 		return Entry{}, false
 	}
@@ -158,10 +167,19 @@ func (b *Book) Alike(n chain.ID, address string) (Entry, bool) {
 		return Entry{}, false
 	}
 	i := b.alike[place{n, ends(address)}]
-	if _, known := b.at[place{n, address}]; known || i == 0 {
+	if _, known := b.at[place{n, plain(address)}]; known || i == 0 {
 		return Entry{}, false
 	}
 	return b.Entries[i-1], true
+}
+
+// plain is an address without what only its spelling tells: a contract's stands with
+// its checksum in a call, and without in the id of its token.
+func plain(address string) string {
+	if strings.HasPrefix(address, "0x") {
+		return strings.ToLower(address)
+	}
+	return address
 }
 
 // Named finds an entry by its name.

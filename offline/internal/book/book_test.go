@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"coldsign/offline/internal/document"
 	"coldsign/shared/chain/registry"
 	"coldsign/shared/fault"
 	"coldsign/shared/quote"
@@ -37,9 +38,8 @@ func TestBook(t *testing.T) {
 	}
 }
 
-// ATT-33, ATT-35, ATT-78: each wrong entry is refused, with its line; the file itself
-// is the legal neighbour.
-func TestBookRefuses(t *testing.T) {
+// Each wrong entry is refused, with its line; the file itself is the legal neighbour.
+func TestATT33ATT35ATT78BookRefuses(t *testing.T) {
 	good := file(t, "book.toml")
 	for name, c := range map[string]struct{ old, repl, code string }{
 		"EIP-55, a letter in small":    {"17dc79C8", "17dc79c8", "evm.checksum"},
@@ -70,6 +70,8 @@ func TestBookRefuses(t *testing.T) {
 		"an unknown key":               {"note =", "nota =", "document.syntax"},
 		"no version":                   {"version = 2", "", "document.syntax"},
 		"no title":                     {"name = \"addresses of the treasury\"", "", "document.syntax"},
+		"another kind":                 {"address-book", "token-registry", "document.kind"},
+		"a kind of its own":            {"address-book", "addresses", "document.kind"},
 		"a long note":                  {"contract 4711", strings.Repeat("x", maxNote+1), "document.syntax"},
 	} {
 		if !strings.Contains(good, c.old) {
@@ -96,7 +98,89 @@ func TestBookRefuses(t *testing.T) {
 	}
 }
 
-func TestTokens(t *testing.T) {
+// What is signed as one kind of file is never taken as another; what was signed before
+// files said what they are is taken as what is in it.
+func TestKinds(t *testing.T) {
+	chains := registry.New().All()
+	books, tokens := file(t, "book.toml"), file(t, "tokens.toml")
+	old := func(s, kind string) string { return strings.Replace(s, "kind = \""+kind+"\"\n", "", 1) }
+	const empty = "version = 3\nname = \"x\"\n"
+	for text, want := range map[string][2]string{
+		books:                                 {"", "document.syntax"},
+		tokens:                                {"document.syntax", ""},
+		old(books, KindBook):                  {"", "document.syntax"},
+		old(tokens, KindTokens):               {"document.syntax", ""},
+		"kind = \"address-book\"\n" + empty:   {"", "document.kind"},
+		"kind = \"token-registry\"\n" + empty: {"document.kind", ""},
+		"kind = \"policy\"\n" + empty:         {"document.kind", "document.kind"},
+		empty:                                 {"untold", "untold"},
+	} {
+		var got [2]string
+		b, err := Parse([]byte(text), chains)
+		if err == nil && document.Tells(b.Kind, KindBook, len(b.Entries)) != nil {
+			got[0] = "untold"
+		} else if err != nil {
+			got[0] = fault.Code(err)
+		}
+		r, err := ParseTokens([]byte(text), chains)
+		if err == nil && document.Tells(r.Kind, KindTokens, len(r.List)) != nil {
+			got[1] = "untold"
+		} else if err != nil {
+			got[1] = fault.Code(err)
+		}
+		if got != want {
+			t.Errorf("%.60q: %q, not %q", text, got, want)
+		}
+	}
+}
+
+// A contract that only looks like a known token is told, however it is spelled.
+func TestATT33TokenLookAlike(t *testing.T) {
+	r, err := ParseTokens([]byte(file(t, "tokens.toml")), registry.New().All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]string{
+		"0xdac17f958d2ee523a2206206994597c13d831ec7": "",
+		"0xdAC17F958D2ee523a2206206994597C13D831ec7": "",
+
+		"0xdac17f95000000000000000000000000" + "3d831ec7": "USDT", // first 8, last 8
+		"0xDAC10000000000000000000000000000" + "00001eC7": "USDT",
+		"0xdac20000000000000000000000000000" + "00001ec7": "",
+		"": "",
+	} {
+		if x, ok := r.Alike("eip155:1", address); x.Symbol != want || ok != (want != "") {
+			t.Errorf("%s is taken for %q", address, x.Symbol)
+		}
+	}
+	if _, ok := r.Alike("eip155:11155111", "0xdac10000000000000000000000000000"+"00001ec7"); ok {
+		t.Error("alike on another network")
+	}
+	if _, ok := (*Tokens)(nil).Alike("eip155:1", "0xdac17f958d2ee523a2206206994597c13d831ec8"); ok {
+		t.Error("no registry knows a token")
+	}
+	// Two known ones that look alike are each themselves, and a contract with its checksum
+	// is the entry of the book without.
+	two, err := ParseTokens([]byte(file(t, "tokens.toml")+"[[token]]\nasset = \"eip155:1/erc20:0xdac1000000000000000000000000000000001ec7\"\nsymbol = \"TWO\"\ndecimals = 6\n"), registry.New().All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := two.Alike("eip155:1", "0xdac1000000000000000000000000000000001ec7"); ok {
+		t.Error("a known token is taken for another")
+	}
+	b, err := Parse([]byte(file(t, "book.toml")), registry.New().All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := b.At("eip155:1", "0xdac17f958d2ee523a2206206994597c13d831ec7"); !ok || e.Name != "USDT contract" {
+		t.Errorf("%+v", e)
+	}
+	if _, ok := b.Alike("eip155:1", "0xdac17f958d2ee523a2206206994597c13d831ec7"); ok {
+		t.Error("a contract only looks like itself")
+	}
+}
+
+func TestATT12Tokens(t *testing.T) {
 	chains := registry.New().All()
 	good := file(t, "tokens.toml") + "\n[[token]]\nasset = \"solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v\"\nsymbol = \"USDC\"\ndecimals = 6\n"
 	r, err := ParseTokens([]byte(good), chains)
@@ -113,7 +197,7 @@ func TestTokens(t *testing.T) {
 	if _, ok := r.Symbol("eip155:1", "USDC"); ok {
 		t.Error("USDC is known on another network than its own")
 	}
-	// ATT-12: an address one digit off is another token.
+	// An address one digit off is another token.
 	if _, ok := r.At(usdt[:len(usdt)-1] + "8"); ok {
 		t.Error("a token that is one digit off is known")
 	}

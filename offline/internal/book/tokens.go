@@ -1,6 +1,7 @@
 package book
 
 import (
+	"errors"
 	"strings"
 
 	"coldsign/offline/internal/document"
@@ -17,11 +18,14 @@ type Token struct {
 
 // Tokens is a registry of tokens. The nil registry is empty and not in force.
 type Tokens struct {
+	Kind    string // KindTokens, or "" in a file from before there was the key
 	Name    string
 	Version uint64
 	List    []Token
 
-	at map[string]int
+	at    map[string]int
+	known map[place]bool // by address
+	alike map[place]int  // by ends: the first token that has them, counted from 1
 }
 
 // ParseTokens reads a registry.
@@ -34,13 +38,13 @@ func ParseTokens(raw []byte, chains []chain.Chain) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.check(); err != nil {
-		return nil, err
+	if err := errors.Join(document.IsKind(raw, h.Kind, KindTokens), h.check()); err != nil {
+		return nil, document.First(err)
 	}
 	if len(list) > maxTokens {
 		return nil, document.At(0, "%d tokens, and %d are allowed", len(list), maxTokens)
 	}
-	r := &Tokens{Name: h.Name, Version: h.Version, List: make([]Token, len(list)), at: make(map[string]int, len(list))}
+	r := &Tokens{Kind: h.Kind, Name: h.Name, Version: h.Version, List: make([]Token, len(list)), at: make(map[string]int, len(list)), alike: map[place]int{}, known: map[place]bool{}}
 	symbols := map[string]bool{} // by network
 	for _, c := range chains {
 		for _, n := range c.Networks {
@@ -85,7 +89,31 @@ func (r *Tokens) add(i int, chains []chain.Chain, symbols map[string]bool) (key 
 		return "decimals", document.At(0, "decimals are 0 to %d", maxDecimal)
 	}
 	r.at[id] = i
+	n, address := split(id)
+	r.known[place{n, plain(address)}] = true
+	if ends := (place{n, ends(address)}); r.alike[ends] == 0 {
+		r.alike[ends] = i + 1
+	}
 	return "", nil
+}
+
+// split gives the network and the address of a token's id.
+func split(id string) (chain.ID, string) {
+	network, rest, _ := strings.Cut(id, "/")
+	_, address, _ := strings.Cut(rest, ":")
+	return chain.ID(network), address
+}
+
+// Alike finds a known token whose address an unknown one could be taken for.
+func (r *Tokens) Alike(n chain.ID, address string) (Token, bool) {
+	if r == nil {
+		return Token{}, false
+	}
+	i := r.alike[place{n, ends(address)}]
+	if i == 0 || r.known[place{n, plain(address)}] {
+		return Token{}, false
+	}
+	return r.List[i-1], true
 }
 
 // TokenID reads the CAIP-19 id of a token and gives it as reviews spell it.

@@ -49,7 +49,7 @@ func Records[T any](raw []byte, limit int, table string, head any) ([]T, error) 
 		}
 	})
 	if err = errors.Join(err, other); err != nil {
-		return nil, first(err)
+		return nil, First(err)
 	}
 	cuts = append(cuts, cut{at: len(raw)})
 	if err := decode(raw[:cuts[0].at], 0, head); err != nil {
@@ -66,8 +66,8 @@ func Records[T any](raw []byte, limit int, table string, head any) ([]T, error) 
 	return list, nil
 }
 
-// first undoes errors.Join: one line is told.
-func first(err error) error {
+// First undoes errors.Join: one line is told.
+func First(err error) error {
 	if j, ok := err.(interface{ Unwrap() []error }); ok {
 		return j.Unwrap()[0]
 	}
@@ -80,6 +80,25 @@ func Size(raw []byte, limit int) error {
 		return fault.New("document.size", "", "the file has %d bytes, and %d are allowed", len(raw), limit)
 	}
 	return nil
+}
+
+// IsKind refuses a file that calls itself something else than what it is read as: one
+// that was signed as the one is not taken as the other. Files made before there was
+// the key do not have it.
+func IsKind(raw []byte, kind, want string) error {
+	if kind == "" || kind == want {
+		return nil
+	}
+	return Within(Line(raw, "", 0, "kind"), fault.New("document.kind", "give a file of kind = \""+want+"\"", "this file is of kind %s, not %q", quote.String(kind), want))
+}
+
+// Tells refuses a file that says in no way what it is: without records, only its kind
+// could, and those who sign it would sign it as anything.
+func Tells(kind, want string, records int) error {
+	if kind != "" || records > 0 {
+		return nil
+	}
+	return fault.New("document.kind", "write kind = \""+want+"\" as its first line, and have it signed as it is then", "the file is empty, and does not say what it is")
 }
 
 // At is an error at a line; 0 is no line in particular.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type Case struct {
 	Network chain.Network
 	Wallets []string         // signature ids of the wallets that sign
 	Late    bool             // the requester's deadline has passed
+	Named   bool             // it says who asked
 	Own     func(i int) bool // effect i goes back to the wallet that pays; nil: none does
 	Back    func(i int) bool // to any of several: a fee is not compared with it; nil: as Own
 }
@@ -88,10 +90,19 @@ func add(to **big.Int, n *big.Int) {
 // taken is what one transaction takes of a rule.
 type taken struct {
 	rule   int
-	amount *big.Int // that leaves
-	fee    *big.Int // counted with it in bundle and period
-	call   bool     // a call that no codec explains, whose worth nobody knows
-	coin   bool     // it lets the coin leave that fees are paid in
+	amount *big.Int            // that leaves
+	of     map[string]*big.Int // by asset, with the fee: what the journal keeps
+	fee    *big.Int            // counted with it in bundle and period
+	call   bool                // a call that no codec explains, whose worth nobody knows
+	coin   bool                // it lets the coin leave that fees are paid in
+}
+
+func (x *taken) spend(asset string, n *big.Int) {
+	if n.Sign() > 0 {
+		sum := x.of[asset]
+		add(&sum, n)
+		x.of[asset] = sum
+	}
 }
 
 // Judge judges the next transaction. What it allows counts from now on.
@@ -127,9 +138,9 @@ func (t *Court) Judge(c Case) Verdict {
 		sum := new(big.Int).Add(x.amount, x.fee)
 		add(&t.bundle[x.rule], sum)
 		add(&t.period[x.rule], sum)
-		r := &t.p.rules.list[x.rule]
-		if r.period != nil {
-			v.Spends = append(v.Spends, Spend{r.Name, r.asset.ID, sum})
+		// A rule may have a period tomorrow: what it lets leave counts from now on.
+		for _, asset := range slices.Sorted(maps.Keys(x.of)) {
+			v.Spends = append(v.Spends, Spend{t.p.rules.list[x.rule].Name, asset, x.of[asset]})
 		}
 	}
 	return v
@@ -162,13 +173,14 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 	for _, e := range c.Review.Effects {
 		made[e.To] = made[e.To] || e.Kind == chain.Create
 	}
-	take := func(rule int, n *big.Int, call bool) *taken {
+	take := func(rule int, asset string, n *big.Int, call bool) *taken {
 		i := slices.IndexFunc(takes, func(x taken) bool { return x.rule == rule })
 		if i < 0 {
 			i = len(takes)
-			takes = append(takes, taken{rule: rule, amount: new(big.Int), fee: new(big.Int)})
+			takes = append(takes, taken{rule: rule, amount: new(big.Int), fee: new(big.Int), of: map[string]*big.Int{}})
 		}
 		takes[i].amount.Add(takes[i].amount, n)
+		takes[i].spend(asset, n)
 		takes[i].call = takes[i].call || call
 		return &takes[i]
 	}
@@ -186,7 +198,7 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 			return takes, false, deny("policy.no-rule", "what no rule allows is refused",
 				"no rule lets these wallets send "+chain.Units(e.Amount, e.Asset)+" to "+e.To)
 		}
-		if x := take(rule, e.Amount, false); e.Asset.ID == c.Review.Fee.Asset.ID {
+		if x := take(rule, e.Asset.ID, e.Amount, false); e.Asset.ID == c.Review.Fee.Asset.ID {
 			x.coin = true
 		}
 	}
@@ -202,7 +214,7 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 		if rule < 0 {
 			return takes, false, deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets call "+o.To+": "+o.Code+": "+o.What)
 		}
-		take(rule, new(big.Int), true)
+		take(rule, string(c.Network.ID), new(big.Int), true)
 		calls := t.p.rules.list[rule].Calls
 		if !slices.Contains(calls, "any") && (o.Method == "" || !slices.Contains(calls, o.Method)) {
 			unexplained = true
@@ -215,10 +227,11 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 		if rule < 0 {
 			return takes, false, deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets pay a fee on "+string(c.Network.ID))
 		}
-		take(rule, new(big.Int), false)
+		take(rule, string(c.Network.ID), new(big.Int), false)
 	}
 	if i := slices.IndexFunc(takes, ofFee); i >= 0 {
 		takes[i].fee = c.Review.Fee.Amount
+		takes[i].spend(c.Review.Fee.Asset.ID, takes[i].fee)
 	}
 	return takes, unexplained, Verdict{Allow: true}
 }
@@ -262,6 +275,9 @@ func (t *Court) limits(takes []taken, c Case) Verdict {
 		r := &t.p.rules.list[x.rule]
 		if r.transaction != nil && x.amount.Cmp(r.transaction) > 0 {
 			return deny("policy.transaction", r.Name+": at most "+r.Transaction+" in one transaction", "it sends "+chain.Units(x.amount, r.asset))
+		}
+		if r.Requester == "named" && !c.Named {
+			return deny("policy.requester", r.Name+": who asks is named", "the request names nobody who asked for it")
 		}
 		if d := t.rates(r, c.Review); !d.Allow {
 			return d

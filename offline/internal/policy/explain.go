@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"coldsign/offline/internal/approve"
 	"coldsign/shared/chain"
 )
 
@@ -15,10 +16,13 @@ func (p Policy) Lines() []string {
 		return append([]string{"policy " + p.Name}, p.builtIn()...)
 	}
 	lines := []string{fmt.Sprintf("policy %s, version %d: the first rule that fits decides, and what no rule fits is refused", p.Name, p.Version)}
+	if p.Preset != "strict" {
+		lines = slices.Insert(lines, 0, "WARNING: preset "+p.Preset+": claimed amounts and unexplained calls are signed where a rule fits")
+	}
 	for i := range p.rules.list {
 		r := &p.rules.list[i]
 		lines = append(lines, fmt.Sprintf("%d. %s: %s", i+1, r.Name, r.scope()))
-		for _, s := range r.terms() {
+		for _, s := range append(r.terms(), p.quorum(r)...) {
 			lines = append(lines, "   "+s)
 		}
 		if j := p.rules.before(i); j >= 0 {
@@ -81,6 +85,12 @@ func (r *rule) terms() (lines []string) {
 			say("above %s, and for a call that cannot be explained, %d of role %s approve", chain.Units(t.above, r.asset), t.Count, t.Role)
 		}
 	}
+	switch r.Requester {
+	case "named":
+		say("only what names who asked for it")
+	case "any":
+		say("who asks need not be named")
+	}
 	if r.percent != FeePercent {
 		say("fee at most %d %% of the coins moved", r.percent)
 	}
@@ -103,6 +113,54 @@ func (r *rule) terms() (lines []string) {
 	}
 	if r.until != nil {
 		say("only what is valid until %s", strings.Join(r.Until, " or "))
+	}
+	return lines
+}
+
+// quorum tells what is weak in the approvals of a rule.
+func (p Policy) quorum(r *rule) (lines []string) {
+	if len(r.approvals) == 0 {
+		return nil
+	}
+	if r.Requester == "" {
+		lines = append(lines, `WARNING: who asks need not be named, and then nobody is excluded from approving: requester = "named" refuses that`)
+	}
+	var people []approve.Operator
+	for _, o := range p.Operators {
+		people = append(people, approve.Operator{Name: o.Name, Roles: o.Roles})
+	}
+	var needs []Need
+	places := 0
+	for _, t := range r.approvals {
+		needs = strictest(needs, t.Need)
+	}
+	for _, n := range needs {
+		places += n.Count
+	}
+	if n := approve.Filled(people, needs); n < places {
+		lines = append(lines, fmt.Sprintf("WARNING: can never be approved in full: each person counts for one role, and the operators can fill %d of %d places", n, places))
+	}
+	return lines
+}
+
+// Begins tells of the rules whose periods begin empty when p comes after the policy
+// that was in force: a period is counted by the rule's name and asset.
+func (p Policy) Begins(before Policy) (lines []string) {
+	if p.rules == nil || before.rules == nil {
+		return nil
+	}
+	for i := range p.rules.list {
+		r := &p.rules.list[i]
+		j, ok := before.rules.byName[r.Name]
+		if r.period != nil && (!ok || before.rules.list[j].asset.ID != r.asset.ID && before.rules.list[j].asset.ID != "any") {
+			lines = append(lines, fmt.Sprintf("WARNING: the period of rule %s begins empty: in %s %d no rule of this name is for this asset", r.Name, before.Name, before.Version))
+		}
+	}
+	for i := range before.rules.list {
+		r := &before.rules.list[i]
+		if _, ok := p.rules.byName[r.Name]; r.period != nil && !ok {
+			lines = append(lines, fmt.Sprintf("WARNING: rule %s, which has a period in %s %d, is gone: what was signed under it counts for no other rule", r.Name, before.Name, before.Version))
+		}
 	}
 	return lines
 }

@@ -23,6 +23,7 @@ type World struct {
 
 // file is a policy as it is written: POLICY.md says what each key means.
 type file struct {
+	Kind     string
 	Version  uint64
 	Name     string
 	Preset   string
@@ -46,6 +47,7 @@ type written struct {
 		Count int
 		Role  string
 	}
+	Requester   string
 	MaxFee      string `toml:"max_fee"`
 	FeePercent  *int   `toml:"fee_percent"`
 	MaxFeeRate  string `toml:"max_fee_rate"`
@@ -55,11 +57,17 @@ type written struct {
 	Until       []string
 }
 
+// Kind is what a policy file calls itself.
+const Kind = "policy"
+
 // Parse reads a policy file. Names in it are looked up now, so that a wrong one is
 // an error here and not a payment refused tomorrow.
 func Parse(raw []byte, w World) (Policy, error) {
 	var f file
 	if err := document.Decode(raw, MaxFile, &f); err != nil {
+		return Policy{}, err
+	}
+	if err := document.IsKind(raw, f.Kind, Kind); err != nil {
 		return Policy{}, err
 	}
 	p, err := Preset(f.Preset)
@@ -301,8 +309,11 @@ func (c *compiler) amounts(r *rule) (key string, err error) {
 	if len(w.Approvals) > maxWords {
 		return "approvals", document.At(0, "%d approvals, and %d are allowed", len(w.Approvals), maxWords)
 	}
+	if w.Requester != "" && w.Requester != "named" && w.Requester != "any" {
+		return "requester", document.At(0, "requester is \"named\" or \"any\", not %s", quote.String(w.Requester))
+	}
 	for _, a := range w.Approvals {
-		t := threshold{Need: Need{a.Count, a.Role}, above: big.NewInt(-1)}
+		t := threshold{Need: Need{Count: a.Count, Role: a.Role}, above: big.NewInt(-1)}
 		if n := c.p.holders(a.Role); a.Count < 1 || a.Count > n {
 			return "approvals", document.At(0, "%d approvals of role %s, which %d operators have", a.Count, quote.String(a.Role), n)
 		}

@@ -36,9 +36,9 @@ func TestExplained(t *testing.T) {
 	}
 }
 
-// ATT-77, ATT-78: every malformed file is refused, and says where. The smallest legal
-// neighbour is the file itself.
-func TestMalformed(t *testing.T) {
+// Every malformed file is refused, and says where. The smallest legal neighbour is the
+// file itself.
+func TestATT77ATT78Malformed(t *testing.T) {
 	good := string(read(t, "treasury.toml"))
 	_, w := treasury(t)
 	for name, c := range map[string]struct{ old, repl, says string }{
@@ -115,6 +115,9 @@ func TestMalformed(t *testing.T) {
 		"a call in upper case":      {"calls = [\"0x095ea7b3\"]", "calls = [\"0x095EA7B3\"]", "no method"},
 		"no deadline":               {"until = [\"blockhash\"]", "until = []", "until"},
 		"an unknown deadline":       {"until = [\"blockhash\"]", "until = [\"tomorrow\"]", "until"},
+		"another kind":              {"kind = \"policy\"", "kind = \"address-book\"", "is of kind"},
+		"a kind in upper case":      {"kind = \"policy\"", "kind = \"Policy\"", "is of kind"},
+		"an unknown requester":      {"requester = \"named\"", "requester = \"known\"", "requester is"},
 		"no rule":                   {good[strings.Index(good, "[[rule]]"):], "", "0 rules"},
 	} {
 		if strings.Count(good, c.old) < 1 {
@@ -130,6 +133,11 @@ func TestMalformed(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
+	for old, repl := range map[string]string{"kind = \"policy\"\n": "", "requester = \"named\"": "requester = \"any\"", "\nrequester = \"named\"": ""} {
+		if _, err := Parse([]byte(strings.Replace(good, old, repl, 1)), w); err != nil {
+			t.Errorf("%q: %v", repl, err)
+		}
+	}
 	_, err := Parse([]byte(strings.Replace(good, "to = [\"acme solana\"]", "to = [\"acme\u200b solana\"]", 1)), w)
 	if !fault.Is(err, "document.syntax") {
 		t.Error(err)
@@ -141,10 +149,10 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// ATT-39, ATT-77: no truncation that loses a rule or an operator passes for the file,
-// and no flipped bit changes it without a trace: what is in force is sealed by digest
-// in the keystore; here what parses and is not the same has other rules to show.
-func TestTruncated(t *testing.T) {
+// No truncation that loses a rule or an operator passes for the file, and no flipped
+// bit changes it without a trace: what is in force is sealed by digest in the keystore;
+// here what parses and is not the same has other rules to show.
+func TestATT39ATT77Truncated(t *testing.T) {
 	good := read(t, "treasury.toml")
 	p, w := treasury(t)
 	full := strings.Join(p.Lines(), "\n")
@@ -184,6 +192,98 @@ func TestCompatBesideRules(t *testing.T) {
 		}
 		if v := p.Court(w.Book, nil, Clock{}).Judge(situation(t, w, "hot1", moves, rest)); v.Code != want || v.Allow != (want == "") {
 			t.Errorf("%s: %+v", rest, v)
+		}
+	}
+}
+
+// changed is the example with texts replaced, old and new in turn.
+func changed(t *testing.T, w World, pairs ...string) Policy {
+	t.Helper()
+	text := string(read(t, "treasury.toml"))
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("nothing to change: %s", pairs[i])
+		}
+		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
+	}
+	p, err := Parse([]byte(text), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// The first line of compat, approvals that nobody can give in full, and that exclude
+// nobody, are told; those of the example need not be.
+func TestWarned(t *testing.T) {
+	p, w := treasury(t)
+	said := strings.Join(p.Lines(), "\n")
+	if strings.Contains(said, "who asks") || strings.Contains(said, "can never be approved") {
+		t.Error(said)
+	}
+	if first := changed(t, w, `"strict"`, `"compat"`).Lines()[0]; first != "WARNING: preset compat: claimed amounts and unexplained calls are signed where a rule fits" {
+		t.Error(first)
+	}
+	said = strings.Join(changed(t, w, "\nrequester = \"named\"", "").Lines(), "\n")
+	if strings.Count(said, "who asks need not be named, and then nobody is excluded") != 1 {
+		t.Error(said)
+	}
+	// Three approvers of three, of whom one is the treasurer: four places, three people.
+	said = strings.Join(changed(t, w, `{ count = 2, role = "approver" }, { count = 1, role`, `{ count = 3, role = "approver" }, { count = 1, role`).Lines(), "\n")
+	if strings.Count(said, "the operators can fill 3 of 4 places") != 1 {
+		t.Error(said)
+	}
+}
+
+// A period that begins empty, since its rule has a new name or asset, is told, and so
+// is one that ends. A limit, an order or a version that changes begins nothing.
+func TestBegins(t *testing.T) {
+	p, w := treasury(t)
+	for _, c := range []struct {
+		want string
+		now  Policy
+	}{
+		{"", p},
+		{"", changed(t, w, `period = "10 ETH"`, `period = "11 ETH"`, "version = 4", "version = 5", `bundle = "3 ETH"`, "")},
+		{"begins empty: stablecoins; gone: customers", changed(t, w, `"customers"`, `"patrons"`, `period = "10 ETH"`, "", "hours = 24", "", `asset = "USDT on ETH mainnet"`, `asset = "ETH mainnet"`,
+			"1000 USDT", "1 ETH", "2500 USDT", "2 ETH")},
+		{"begins empty: patrons; gone: customers", changed(t, w, `"customers"`, `"patrons"`)},
+		{"begins empty: bitcoin 2", changed(t, w, `name = "bitcoin"`, "name = \"bitcoin 2\"\nperiod = \"1 BTC\"\nhours = 1")},
+		{"", changed(t, w, `name = "bitcoin"`, "name = \"bitcoin\"\nperiod = \"1 BTC\"\nhours = 1")},
+		{"", changed(t, w, "name = \"to the vault\"\nwallets = [\"hot\"]\nasset = \"any\"\nto = [\"cold vault\"]\ntransaction = \"any\"",
+			"name = \"to the vault\"\nwallets = [\"hot\"]\nasset = \"ETH mainnet\"\nto = [\"cold vault\"]\ntransaction = \"1 ETH\"\nperiod = \"2 ETH\"\nhours = 1")},
+	} {
+		var got []string
+		for _, line := range c.now.Begins(p) {
+			if !strings.HasPrefix(line, "WARNING: ") || !quote.Plain(line) {
+				t.Errorf("%q", line)
+			}
+			if _, rest, ok := strings.Cut(line, "the period of rule "); ok {
+				name, _, _ := strings.Cut(rest, " begins empty")
+				got = append(got, "begins empty: "+name)
+			} else if _, rest, ok := strings.Cut(line, "rule "); ok {
+				name, _, _ := strings.Cut(rest, ", which")
+				got = append(got, "gone: "+name)
+			}
+		}
+		if strings.Join(got, "; ") != c.want {
+			t.Errorf("%v, not %s", got, c.want)
+		}
+	}
+	strict, _ := Preset("strict")
+	if lines := append(p.Begins(strict), strict.Begins(p)...); len(lines) != 0 {
+		t.Errorf("%v", lines)
+	}
+	// What was signed under a rule without a period counts once it has one.
+	later := changed(t, w, `name = "bitcoin"`, "name = \"bitcoin\"\nperiod = \"0.6 BTC\"\nhours = 1")
+	v := p.Court(w.Book, nil, Clock{}).Judge(situation(t, w, "other", "0.3 BTC acme bitcoin", ""))
+	var past []Past
+	for _, x := range v.Spends {
+		past = append(past, Past{Spend: x, Time: 1000, Created: 1000})
+	}
+	for now, want := range map[int64]string{1000: "policy.period", 4599: "policy.period", 4600: ""} {
+		if v := later.Court(w.Book, past, Clock{Now: now, Created: now}).Judge(situation(t, w, "other", "0.3 BTC acme bitcoin", "")); v.Code != want {
+			t.Errorf("at %d: %+v", now, v)
 		}
 	}
 }
@@ -241,13 +341,23 @@ func TestByIsCutOnlyWhenTooLong(t *testing.T) {
 	}
 }
 
-// Only rules with a period leave something in the journal, fee and all.
+// Every rule leaves in the journal what it let leave, by asset and with the fee: it may
+// have a period tomorrow.
 func TestSpends(t *testing.T) {
 	p, w := treasury(t)
 	v := p.Court(w.Book, nil, Clock{}).Judge(situation(t, w, "hot1", "0.4 ETH acme; 1 XXX cold vault; 5 USDT acme", ""))
-	if len(v.Spends) != 2 || v.Spends[0].Rule != "customers" || v.Spends[0].Asset != "eip155:1" || v.Spends[0].Amount.String() != "402100000000000000" ||
-		v.Spends[1].Rule != "stablecoins" || v.Spends[1].Asset != assets["USDT"].ID || v.Spends[1].Amount.String() != "5000000" {
+	if len(v.Spends) != 3 || v.Spends[1].Rule != "to the vault" || v.Spends[1].Asset != assets["XXX"].ID || v.Spends[1].Amount.String() != "1000000000000000000" || v.Spends[0].Rule != "customers" || v.Spends[0].Asset != "eip155:1" || v.Spends[0].Amount.String() != "402100000000000000" ||
+		v.Spends[2].Rule != "stablecoins" || v.Spends[2].Asset != assets["USDT"].ID || v.Spends[2].Amount.String() != "5000000" {
 		t.Errorf("%+v", v)
+	}
+	// A rule for any asset keeps each apart: narrowed to one, it goes on with that.
+	v = p.Court(w.Book, nil, Clock{}).Judge(situation(t, w, "hot1", "3 ETH cold vault; 1 XXX cold vault; 5 USDT acme; 2 XXX cold vault", "fee=0.01"))
+	got := ""
+	for _, x := range v.Spends {
+		got += fmt.Sprintln(x.Rule, x.Asset[strings.LastIndexByte(x.Asset, ':')+1:], x.Amount)
+	}
+	if want := "to the vault 1 3010000000000000000\nto the vault 0xdac17f958d2ee523a2206206994597c13d831ec8 3000000000000000000\nstablecoins 0xdac17f958d2ee523a2206206994597c13d831ec7 5000000\n"; got != want {
+		t.Errorf("%s", got)
 	}
 }
 
@@ -325,9 +435,9 @@ func (s set) has() bool {
 	return false
 }
 
-// ATT-33: an address that only looks like one of the book has no name, whatever
-// wallet shows it by its ends.
-func TestLookAlike(t *testing.T) {
+// An address that only looks like one of the book has no name, whatever wallet shows
+// it by its ends.
+func TestATT33LookAlike(t *testing.T) {
 	_, w := treasury(t)
 	for address, want := range map[string]string{
 		"0x70997970C51812dc3A010C7d01b50e0d17dc79C8": "",

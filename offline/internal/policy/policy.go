@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"slices"
 
+	"coldsign/offline/internal/approve"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
 )
@@ -28,10 +29,7 @@ type Verdict struct {
 }
 
 // Need is how many operators of a role must approve.
-type Need struct {
-	Count int
-	Role  string
-}
+type Need = approve.Need
 
 // Operator is a person who can approve.
 type Operator struct {

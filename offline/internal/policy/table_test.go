@@ -105,7 +105,7 @@ func number(t testing.TB, text string) int64 {
 func situation(t testing.TB, w World, wallets, moves, rest string) Case {
 	t.Helper()
 	_, n := find(t, w, "ETH")
-	var c Case
+	c := Case{Named: true}
 	own := map[int]bool{}
 	for _, m := range strings.Split(moves, ";") {
 		if m = strings.TrimSpace(m); m == "" {
@@ -166,6 +166,8 @@ func situation(t testing.TB, w World, wallets, moves, rest string) Case {
 				r.Unproven = true
 			case "late":
 				c.Late = true
+			case "unnamed":
+				c.Named = false
 			case "opaque":
 				r.Opaque = append(r.Opaque, chain.Opaque{What: "a script", Code: "bitcoin.script"})
 			default:

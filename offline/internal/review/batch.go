@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -49,7 +50,9 @@ type Reviewer struct {
 	Tokens   *book.Tokens  // symbols and decimals; nil where none are in force
 	Past     []policy.Past // what was signed before
 	Created  int64         // the latest time that an online half has told: for requests that tell none
+	Latest   int64         // the latest that one is believed; 0 for any
 	Now      int64         // Unix seconds by this machine's clock
+	InForce  []byte        // digests of the operators' files that names and decimals are from
 
 	addresses sync.Map // addressKey -> []string
 }
@@ -69,6 +72,7 @@ type Item struct {
 
 	back    []string // Own, but for any of the wallets that sign
 	out     bool     // signed before, though it cannot be signed again today
+	judged  bool     // by the policy: it can be judged again
 	tx      chain.Tx
 	signing map[chain.PublicKey]signer
 }
@@ -92,13 +96,15 @@ type Batch struct {
 	From   string        // the form that another wallet's request has; "" for the paired half's bundle
 	Digest [32]byte
 	Items  []Item
+
+	inForce []byte // as Reviewer.InForce
 }
 
 // Batch explains every request of b, using all cores. It fails only when the
 // bundle as a whole is wrong; a bad request is an Item with a Verdict that
 // denies.
 func (v *Reviewer) Batch(b Requests) (*Batch, error) {
-	batch := &Batch{Digest: b.Digest(), Items: make([]Item, b.Len())}
+	batch := &Batch{Digest: b.Digest(), Items: make([]Item, b.Len()), inForce: v.InForce}
 	if b, ok := b.(*bundle.Bundle); ok {
 		batch.Header = b.Header
 	}
@@ -133,6 +139,9 @@ func (v *Reviewer) judge(b *Batch) {
 	if created == 0 {
 		created = v.Created
 	}
+	if v.Latest != 0 {
+		created = min(created, v.Latest)
+	}
 	court := v.Policy.Court(v.Book, v.Past, policy.Clock{Now: v.Now, Created: created})
 	for i := range b.Items {
 		it := &b.Items[i]
@@ -142,10 +151,35 @@ func (v *Reviewer) judge(b *Batch) {
 			continue
 		case it.Verdict.Code != "":
 		default:
-			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.wallets(), Late: d != 0 && v.Now > d, Own: func(i int) bool { return it.Own[i] != "" }, Back: func(i int) bool { return it.back[i] != "" }})
+			it.judged = true
+			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.wallets(), Late: d != 0 && v.Now > d, Named: it.Request.Requester != "",
+				Own: func(i int) bool { return it.Own[i] != "" }, Back: func(i int) bool { return it.back[i] != "" }})
 		}
 		if it.Verdict.By == "" {
 			it.Verdict.By = v.Policy.Label()
+		}
+	}
+}
+
+// Again judges anew what no person has refused: what they refused takes nothing of a
+// limit. It gives the requests that are allowed now and were not; undo takes that back.
+func (v *Reviewer) Again(b *Batch) (more []int, undo func()) {
+	was := make([]policy.Verdict, len(b.Items))
+	for i := range b.Items {
+		it := &b.Items[i]
+		if was[i] = it.Verdict; it.judged && it.Verdict.Code != refusedByOperator {
+			it.Verdict = policy.Verdict{}
+		}
+	}
+	v.judge(b)
+	for i := range b.Items {
+		if b.Items[i].Verdict.Allow && !was[i].Allow {
+			more = append(more, i)
+		}
+	}
+	return more, func() {
+		for i := range b.Items {
+			b.Items[i].Verdict = was[i]
 		}
 	}
 }
@@ -276,6 +310,7 @@ func (v *Reviewer) name(it *Item) error {
 	r := &it.Review
 	r.Effects, r.Warnings = slices.Clone(r.Effects), slices.Clone(r.Warnings)
 	it.Known = make([]string, len(r.Effects))
+	seen := map[string]bool{}
 	for i := range r.Effects {
 		e := &r.Effects[i]
 		if e.Asset.ID != string(r.Network) && v.Tokens != nil {
@@ -292,12 +327,34 @@ func (v *Reviewer) name(it *Item) error {
 		for _, a := range []string{e.To, e.Owner} {
 			if entry, ok := v.Book.At(r.Network, a); ok {
 				it.Known[i] = entry.Name
-			} else if entry, ok := v.Book.Alike(r.Network, a); ok && it.Own[i] == "" {
-				r.Warnings = append(r.Warnings, chain.Warning{Code: policy.LookAlike, Text: fmt.Sprintf("NOT %s: %s only looks like its address, %s", entry.Name, a, entry.Address)})
+			} else if it.Own[i] == "" {
+				v.alike(r, a, seen)
 			}
 		}
+		v.alike(r, e.Asset.ID[strings.LastIndexByte(e.Asset.ID, ':')+1:], seen)
+	}
+	for _, o := range r.Opaque {
+		v.alike(r, o.To, seen)
 	}
 	return nil
+}
+
+// alike warns of an address that is none of the operators' and looks like one: of a
+// destination, of a token's contract, or of what is called.
+func (v *Reviewer) alike(r *chain.Review, address string, seen map[string]bool) {
+	if seen[address] {
+		return
+	}
+	seen[address] = true
+	name, known := "", ""
+	if e, ok := v.Book.Alike(r.Network, address); ok {
+		name, known = e.Name, e.Address
+	} else if t, ok := v.Tokens.Alike(r.Network, address); ok {
+		name, known = t.Symbol, t.Asset
+	}
+	if name != "" {
+		r.Warnings = append(r.Warnings, chain.Warning{Code: policy.LookAlike, Text: fmt.Sprintf("NOT %s: %s only looks like its address, %s", name, address, known)})
+	}
 }
 
 // key derives the key that ref claims and compares.

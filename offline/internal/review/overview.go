@@ -125,6 +125,9 @@ func (b *Batch) Text(i int) []string {
 // Final says that it was decided before.
 func (it *Item) Final() bool { return it.Repeat || it.out }
 
+// No says that a person has refused it.
+func (it *Item) No() bool { return it.Verdict.Code == refusedByOperator }
+
 // RefuseFor is Refuse with the operator's words.
 func (it *Item) RefuseFor(why string) bool {
 	if !it.Refuse() {

@@ -117,8 +117,22 @@ func (b *Batch) Defer(code, reason string) {
 		if b.Items[i].Repeat {
 			continue
 		}
-		b.Items[i].Verdict = policy.Verdict{Later: true, Code: code, Rule: "nothing is decided too late", Reason: reason, By: b.Items[i].Verdict.By}
+		b.Items[i].put(code, reason)
 	}
+}
+
+// Overdue puts off what its requester's deadline has overtaken since it was judged.
+func (b *Batch) Overdue(now int64) {
+	for i := range b.Items {
+		if it := &b.Items[i]; it.Verdict.Allow && !it.Repeat && it.Request.Deadline != 0 && now > it.Request.Deadline {
+			it.put("request.expired", "the requester's deadline has passed by this machine's clock")
+		}
+	}
+}
+
+func (it *Item) put(code, reason string) {
+	it.judged = false
+	it.Verdict = policy.Verdict{Later: true, Code: code, Rule: "nothing is decided too late", Reason: reason, By: it.Verdict.By}
 }
 
 // Undecided reports whether every request is put off.
@@ -132,9 +146,11 @@ func (b *Batch) Undecided() bool {
 }
 
 // Shown is what a review of the batch leaves in the journal: the bundle's digest
-// and, behind it, the SHA-256 of all verdicts.
+// and, behind it, the SHA-256 of all verdicts, and of the digests of the files that
+// its names and decimals are from.
 func (b *Batch) Shown() []byte {
 	h := sha256.New()
+	h.Write(b.inForce)
 	for i := range b.Items {
 		v := b.Items[i].Verdict
 		fmt.Fprintf(h, "%t %t %s %q %v\n", v.Allow, v.Later, v.Code, v.By, v.Needs)

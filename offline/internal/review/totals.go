@@ -83,10 +83,13 @@ func (it *Item) Refuse() bool {
 		return false
 	}
 	it.Verdict.Later = false
-	it.Verdict.Allow, it.Verdict.Code, it.Verdict.Rule = false, "operator.refused", "the operator decides"
+	it.Verdict.Allow, it.Verdict.Code, it.Verdict.Rule = false, refusedByOperator, "the operator decides"
 	it.Verdict.Reason = "the operator said no"
 	return true
 }
+
+// refusedByOperator is the code of what a person said no to.
+const refusedByOperator = "operator.refused"
 
 // maxReason bounds a reason, in bytes.
 const maxReason = 1000

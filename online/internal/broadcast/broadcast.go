@@ -62,8 +62,7 @@ type Loop struct {
 	Depth    map[chain.ID]uint64 // confirmations that make a row complete; without one it never is
 	Log      *slog.Logger
 	Now      func() time.Time
-	Interval time.Duration   // between rounds; 0 means 10 s
-	Wake     <-chan struct{} // begins a round at once; nil never does
+	Interval time.Duration // between rounds; 0 means 10 s
 
 	// Watch is told how each round went; it may be nil.
 	Watch Watch
@@ -155,7 +154,6 @@ func (l *Loop) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-l.Wake:
 		case <-time.After(l.every()):
 		}
 	}

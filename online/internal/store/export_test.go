@@ -13,9 +13,6 @@ import (
 )
 
 func TestExport(t *testing.T) {
-	if onBoth(t, TestExport) {
-		return
-	}
 	s := fresh(t)
 	_, _, _, err := s.Export(t.Context(), Selection{}, seal)
 	code(t, err, "export.empty")
@@ -82,9 +79,6 @@ func TestExport(t *testing.T) {
 }
 
 func TestExportNamed(t *testing.T) {
-	if onBoth(t, TestExportNamed) {
-		return
-	}
 	s := fresh(t)
 	for i := range 5 {
 		put(t, s, number(i+1))
@@ -122,9 +116,6 @@ func TestExportNamed(t *testing.T) {
 
 // What fails while sealing has not happened.
 func TestExportFails(t *testing.T) {
-	if onBoth(t, TestExportFails) {
-		return
-	}
 	s := fresh(t)
 	p := put(t, s, number(1))
 	_, _, _, err := s.Export(t.Context(), Selection{}, func(uint64, [32]byte, int64, []pending.Transaction) ([]byte, error) {
@@ -140,10 +131,7 @@ func TestExportFails(t *testing.T) {
 }
 
 func TestPeer(t *testing.T) {
-	if onBoth(t, TestPeer) {
-		return
-	}
-	s := openAt(t, where(t))
+	s := openAt(t, t.TempDir()+"/kms.db")
 	_, found, err := s.Peer(t.Context())
 	ok(t, err)
 	if found {
@@ -185,9 +173,6 @@ func TestPeer(t *testing.T) {
 }
 
 func TestImportOrder(t *testing.T) {
-	if onBoth(t, TestImportOrder) {
-		return
-	}
 	s := fresh(t)
 	take := func(n uint64, previous [32]byte, raw string) (bool, error) {
 		h, d := header(n, previous, []byte(raw))
@@ -228,9 +213,6 @@ func TestImportOrder(t *testing.T) {
 
 // An import that fails half way leaves nothing, and can be done again.
 func TestImportAllOrNothing(t *testing.T) {
-	if onBoth(t, TestImportAllOrNothing) {
-		return
-	}
 	s := fresh(t)
 	put(t, s, number(1))
 	put(t, s, number(2))
