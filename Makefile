@@ -12,8 +12,9 @@ build: ## bin/coldsign-online and bin/coldsign-offline, both static
 	$(BUILD) -o bin/coldsign-online ./online
 	$(BUILD) -o bin/coldsign-offline ./offline
 
-nodes: ## install the real nodes that demo and tests run against
+nodes: ## install the real nodes and the PostgreSQL that demo and tests run against
 	bash scripts/nodes/install.sh
+	bash scripts/postgres/install.sh
 
 peers: ## install other people's readers and encoders, which tests and bench compare with
 	bash scripts/interop/install.sh

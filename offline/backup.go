@@ -18,6 +18,7 @@ import (
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 	"coldsign/shared/frame/link"
+	"coldsign/shared/quote"
 )
 
 // copying are the flags of the commands about backups.
@@ -51,7 +52,7 @@ func backupCommands() []cli.Command[*app] {
 	return []cli.Command[*app]{
 		{Name: "backup", Flags: everywhere(link.OutFlags("new-passphrase", "new-passphrase-file", "shares", "shares-dir", "share-qr")...), Do: (*app).backup},
 		{Name: "backup verify", Flags: in(), Max: 1, Do: (*app).backupVerify},
-		{Name: "restore", Flags: in("new-passphrase-file"), Max: 1, Do: (*app).restore},
+		{Name: "restore", Flags: in("new-passphrase-file", "rehearsal"), Max: 1, Do: (*app).restore},
 		{Name: "passphrase", Flags: everywhere("new-passphrase-file"), Do: (*app).passphrase},
 	}
 }
@@ -96,6 +97,9 @@ func (a *app) backup() error {
 		if err := o.Writable(); err != nil {
 			return err
 		}
+		if err := s.pack(); err != nil {
+			return err
+		}
 		var c copied
 		if o.shares != "" {
 			c, err = s.sealShared(mem, plan)
@@ -108,6 +112,20 @@ func (a *app) backup() error {
 		}
 		return s.giveOut(c)
 	})
+}
+
+// pack puts the operators' documents into the copy: a restored home signs by the same
+// rules at once.
+func (s *session) pack() error {
+	var files [][]byte
+	for _, d := range s.ks.Documents() {
+		raw, err := s.document(d.Kind)
+		if err != nil {
+			return err
+		}
+		files = append(files, raw)
+	}
+	return s.ks.Pack(files)
 }
 
 // sealOwn seals a copy under a passphrase.
@@ -191,6 +209,15 @@ type contentsJSON struct {
 	Wallets     []walletJSON `json:"wallets,omitempty"`
 	Sets        []setJSON    `json:"sets,omitempty"`      // of shares that were handed out
 	Documents   []string     `json:"documents,omitempty"` // files of the home that are not in the backup
+	Files       []fileJSON   `json:"files,omitempty"`     // documents that are
+	Rehearsal   bool         `json:"rehearsal,omitempty"`
+}
+
+// fileJSON is a document of the operators, as a backup has it.
+type fileJSON struct {
+	Kind    string `json:"kind"`
+	Version uint64 `json:"version"`
+	Digest  string `json:"digest"` // SHA-256 of the file
 }
 
 type setJSON struct {
@@ -214,8 +241,13 @@ func (s *session) contents(sealed []byte) (d contentsJSON, err error) {
 	for _, set := range s.ks.ShareSets() {
 		d.Sets = append(d.Sets, setOf(set))
 	}
+	d.Rehearsal = s.ks.Rehearsal()
 	for _, doc := range s.ks.Documents() {
-		d.Documents = append(d.Documents, s.documentPath(doc))
+		if len(s.ks.Packed()) > 0 {
+			d.Files = append(d.Files, fileJSON{doc.Kind, doc.Version, hex.EncodeToString(doc.Digest[:])})
+		} else {
+			d.Documents = append(d.Documents, s.documentPath(doc))
+		}
 	}
 	return d, nil
 }
@@ -229,6 +261,9 @@ func (d contentsJSON) summary(w io.Writer) error {
 	}
 	for _, s := range d.Sets {
 		fmt.Fprintf(&b, "shares      set %s, %s, of the backup %s\n", s.ID, s.Plan, s.Backup)
+	}
+	for _, f := range d.Files {
+		fmt.Fprintf(&b, "document    %s, version %d, sha256 %s\n", quote.Line(f.Kind), f.Version, f.Digest)
 	}
 	for _, name := range d.Documents {
 		fmt.Fprintf(&b, "document    %q is not in the backup: keep a copy\n", name)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
@@ -31,6 +32,10 @@ func (s *session) document(kind string) ([]byte, error) {
 		return nil, nil
 	}
 	raw, err := durable.Read(s.documentPath(d), maxDocument)
+	if i := slices.Index(s.ks.Documents(), d); fault.Is(err, "file.missing") && i < len(s.ks.Packed()) {
+		raw = s.ks.Packed()[i] // a backup took the keystore's place: its files do too
+		err = s.keepDocument(d, raw)
+	}
 	if fault.Is(err, "file.missing") || err == nil && sha256.Sum256(raw) != d.Digest {
 		err = fault.New("document.changed", "put it back: \"coldsign-offline "+d.Kind+" set FILE\" takes the very same file", "the %s in %q is not the one that was put in force", kind, s.documentPath(d))
 	}

@@ -89,7 +89,7 @@ func (a *app) spareHome() error {
 			continue
 		}
 		dir, base := filepath.Split(filepath.Clean(out))
-		own := slices.Contains([]string{"lock", "sent", "documents", "scan.state"}, base) ||
+		own := slices.Contains([]string{"lock", "sent", "documents", "scan.state", unfinished}, base) ||
 			strings.HasPrefix(base, "keystore.age") || strings.HasPrefix(base, "journal.")
 		if same(out, "") || own && same(filepath.Clean(dir), "") || same(filepath.Clean(dir), "sent") || same(filepath.Clean(dir), "documents") {
 			return fault.New("file.home", "give a name outside of the home", "%q is one of the home's own files", out)

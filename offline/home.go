@@ -42,6 +42,9 @@ func (a *app) unlock() (*session, error) {
 	if _, err := os.Stat(a.opt.home); errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New("keystore.missing", "run \"coldsign-offline init\" first", "no home at %q", a.opt.home)
 	}
+	if a.isUnfinished() {
+		return nil, fault.New("home.unfinished", "run the same init or restore again", "an init or a restore was cut short in %q", a.opt.home)
+	}
 	release, err := durable.Lock(filepath.Join(a.opt.home, "lock"))
 	if err != nil {
 		return nil, err
@@ -67,6 +70,7 @@ func (s *session) open() error {
 	if s.ks, err = keystore.Open(s.opt.home, p, s.chain); err != nil {
 		return err
 	}
+	s.rehearse(s.ks)
 	// scrypt has just used 256 MiB that nobody needs again.
 	debug.FreeOSMemory()
 	if err := s.noSwap(false); err != nil {
@@ -128,7 +132,7 @@ func (a *app) initHome() error {
 	// Both before anything is asked or made: a keystore without its journal is
 	// of no use.
 	for _, kept := range []struct{ what, file string }{{"keystore", keystore.File}, {"journal", journal.File}} {
-		if _, err := os.Lstat(filepath.Join(a.opt.home, kept.file)); err == nil {
+		if _, err := os.Lstat(filepath.Join(a.opt.home, kept.file)); err == nil && !a.isUnfinished() {
 			return fault.New(kept.what+".exists", "use another --home, or move it away", "there is a %s in %q", kept.what, a.opt.home)
 		}
 	}
@@ -137,15 +141,26 @@ func (a *app) initHome() error {
 		return err
 	}
 	defer a.con.Wipe()
-	ks, err := keystore.Create(a.opt.home, p, a.chain)
+	if err := a.begin(); err != nil {
+		return err
+	}
+	create, first := keystore.Create, journal.Create
+	if a.opt.rehearsal {
+		create, first = keystore.CreateRehearsal, journal.CreateRehearsal
+	}
+	ks, err := create(a.opt.home, p, a.chain)
 	if err != nil {
 		return err
 	}
 	defer ks.Close()
-	if _, err := journal.Create(a.opt.home, ks.Device(), a.now().Unix()); err != nil {
+	if _, err := first(a.opt.home, ks.Device(), a.now().Unix()); err != nil {
 		return err
 	}
-	return a.say(map[string]any{"home": a.opt.home, "device": bundle.IDOf(ks.Device().Public()).String()},
+	if err := a.finish(); err != nil {
+		return err
+	}
+	a.rehearse(ks)
+	return a.say(map[string]any{"home": a.opt.home, "device": bundle.IDOf(ks.Device().Public()).String(), "rehearsal": ks.Rehearsal()},
 		"created %s\ndevice  %s\n", quote.Line(a.opt.home), bundle.IDOf(ks.Device().Public()))
 }
 

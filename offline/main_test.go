@@ -63,12 +63,14 @@ func newDevice(n byte) device {
 func (d device) Public() ed25519.PublicKey     { return d.key.Public().(ed25519.PublicKey) }
 func (d device) Sign(m []byte) ([]byte, error) { return ed25519.Sign(d.key, m), nil }
 
-func (d device) pairing(half string) ([]byte, error) {
+func (d device) pairing(half string) ([]byte, error) { return d.marked(half, false) }
+
+func (d device) marked(half string, rehearsal bool) ([]byte, error) {
 	item, err := bundle.EncodeItem(bundle.Device{Key: [32]byte(d.Public()), Half: half})
 	if err != nil {
 		return nil, err
 	}
-	return bundle.Seal(bundle.Header{Kind: bundle.Pairing, Created: expired - 1}, [][]byte{item}, d)
+	return bundle.Seal(bundle.Header{Kind: bundle.Pairing, Created: expired - 1, Rehearsal: rehearsal}, [][]byte{item}, d)
 }
 
 // order is what a bundle of requests is made of.
@@ -78,6 +80,7 @@ type order struct {
 	sequence  uint64
 	previous  []byte // the bundle before
 	expires   int64
+	mark      bool            // of a rehearsal
 	recipient bundle.DeviceID // instead of to's
 	head      bundle.Head     // that the online half was told
 	by        string          // who asked
@@ -85,7 +88,7 @@ type order struct {
 }
 
 func (o order) seal() ([]byte, error) {
-	h := bundle.Header{Kind: bundle.Requests, Recipient: bundle.IDOf(o.to), Sequence: o.sequence, Created: expired - 1, Expires: o.expires, Head: o.head}
+	h := bundle.Header{Kind: bundle.Requests, Recipient: bundle.IDOf(o.to), Sequence: o.sequence, Created: expired - 1, Expires: o.expires, Head: o.head, Rehearsal: o.mark}
 	if o.recipient != (bundle.DeviceID{}) {
 		h.Recipient = o.recipient
 	}
@@ -157,10 +160,11 @@ func signer() ([]bundle.KeyRef, error) {
 
 // standIn is the other half as scripts call it:
 //
-//	online pair OUT [DEVICE [HALF]]
-//	online requests OUT SEQUENCE ITEM... [from=DEVICE] [prev=FILE] [expires=UNIX] [for=DEVICE] [by=NAME] [head=ANSWER]
+//	online pair OUT [DEVICE [HALF [mark]]]
+//	online requests OUT SEQUENCE ITEM... [from=DEVICE] [prev=FILE] [expires=UNIX] [for=DEVICE] [by=NAME] [head=ANSWER] [mark=yes]
 //	online words       the six words of its pairing with offline.cbor
 //	online open FILE   what an answer says
+//	online marked FILE whether it has the mark of a rehearsal
 func standIn(args []string) error {
 	raw, err := os.ReadFile("offline.cbor")
 	if err != nil && args[0] != "pair" {
@@ -179,10 +183,24 @@ func standIn(args []string) error {
 		if err != nil {
 			return err
 		}
-		raw, err := newDevice(byte(n)).pairing(half)
+		raw, err := newDevice(byte(n)).marked(half, len(args) > 4)
 		return errors.Join(err, os.WriteFile(args[1], raw, 0o600))
 	case "requests":
 		return standInRequests(raw, args[1:])
+	case "marked":
+		_, dev, err := bundle.OpenPairing(raw)
+		if err != nil {
+			return err
+		}
+		answer, err := os.ReadFile(args[1])
+		if err != nil {
+			return err
+		}
+		b, err := bundle.Open(answer, dev.Key[:])
+		if err == nil {
+			fmt.Println(b.Kind, b.Rehearsal)
+		}
+		return err
 	}
 	_, dev, err := bundle.OpenPairing(raw)
 	if err != nil {
@@ -248,6 +266,8 @@ func standInRequests(pairing []byte, args []string) error {
 			o.recipient = bundle.IDOf(newDevice(byte(n)).Public())
 		case "expires":
 			o.expires = n
+		case "mark":
+			o.mark = true
 		case "by":
 			o.by = value
 		case "head":

@@ -36,7 +36,7 @@ func (s *session) pairOut() error {
 	if err != nil {
 		return err
 	}
-	raw, err := bundle.Seal(bundle.Header{Kind: bundle.Pairing, Created: s.now().Unix()}, [][]byte{item}, d)
+	raw, err := bundle.Seal(bundle.Header{Kind: bundle.Pairing, Created: s.now().Unix(), Rehearsal: s.ks.Rehearsal()}, [][]byte{item}, d)
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,11 @@ func (s *session) pairIn(m frame.Message) error {
 	if err != nil {
 		return err
 	}
-	_, dev, err := bundle.OpenPairing(raw)
+	b, dev, err := bundle.OpenPairing(raw)
 	if err != nil {
+		return err
+	}
+	if err := b.Mark(s.ks.Rehearsal()); err != nil {
 		return err
 	}
 	if dev.Half != "online" {
@@ -147,7 +150,7 @@ func (a *app) keysExport() error {
 		}
 		place := s.next()
 		raw, err := bundle.Seal(bundle.Header{
-			Kind: bundle.Keys, Recipient: bundle.IDOf(peer), Sequence: place.Sequence, Previous: place.Previous, Created: place.Created, Head: s.j.Last(),
+			Kind: bundle.Keys, Recipient: bundle.IDOf(peer), Sequence: place.Sequence, Previous: place.Previous, Created: place.Created, Head: s.j.Last(), Rehearsal: s.ks.Rehearsal(),
 		}, items, s.ks.Device())
 		if err != nil {
 			return err

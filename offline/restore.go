@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
@@ -43,6 +42,7 @@ func (a *app) backupVerify() error {
 		return err
 	}
 	defer s.close()
+	s.rehearse(s.ks)
 	if err := s.noSwap(false); err != nil {
 		return err
 	}
@@ -94,6 +94,9 @@ func (s *session) restore(sealed []byte) error {
 	if err := s.noSwap(false); err != nil {
 		return err
 	}
+	if err := marked("backup", s.ks.Rehearsal(), s.opt.rehearsal); err != nil {
+		return err
+	}
 	file := s.opt.newPassphraseFile
 	if file == "" {
 		file = s.opt.passphraseFile
@@ -107,33 +110,27 @@ func (s *session) restore(sealed []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	for i, raw := range s.ks.Packed() {
+		if err := s.keepDocument(s.ks.Documents()[i], raw); err != nil {
+			return err
+		}
+	}
 	if err := s.ks.Restore(s.opt.home, p); err != nil {
 		return err
 	}
-	from := fmt.Sprintf("%s from generation %d, sha256 %s", d.Fingerprint, d.Generation, d.SHA256)
+	s.rehearse(s.ks)
+	from := fmt.Sprintf("%s%s from generation %d, sha256 %s", strings.ToLower(strings.Replace(s.practice(), ":", "", 1)), d.Fingerprint, d.Generation, d.SHA256)
 	if _, err := journal.CreateRestored(s.opt.home, s.ks.Device(), s.now().Unix(), from); err != nil {
+		return err
+	}
+	if err := s.finish(); err != nil {
 		return err
 	}
 	d.Home, d.Device = s.opt.home, bundle.IDOf(s.ks.Device().Public()).String()
 	return s.tellBackup(d, min(firstWallets, d.Count))
-}
-
-// noHome refuses a home that holds anything but what an earlier try to restore left
-// before it wrote a key.
-func (a *app) noHome() error {
-	list, err := os.ReadDir(a.opt.home)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fault.New("file.read", "", "cannot look into the home %q", a.opt.home)
-	}
-	for _, e := range list {
-		if e.Name() != "lock" && e.Name() != "scan.state" {
-			return fault.New("home.exists", "use another --home, or move it away", "there is something in %q", a.opt.home)
-		}
-	}
-	return nil
 }
 
 // readBackup reads what the command line names.

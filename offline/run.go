@@ -21,7 +21,7 @@ import (
 
 const usage = `coldsign-offline: review and sign on a machine that cannot talk
 
-  init                                          create the keystore and the device key
+  init [--rehearsal]                            create the keystore and the device key; a rehearsal is one for ever
   wallet new --chain BTC [--testnet] [--count N] [--dice]
   wallet import --chain ETH [--testnet] [--id UUID]    mnemonic or private key, typed or on stdin
   wallet import --tatum wallet.dat [--tatum-passphrase-file FILE]      all that tatum-kms held, under the same ids
@@ -50,7 +50,7 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   backup --out FILE [--new-passphrase | --new-passphrase-file FILE]    a copy of the keystore, under its passphrase or another
   backup --out FILE --shares 2of3|2:2of3,3of5 [--share-qr | --shares-dir DIR]    under a key that is shared (SLIP-39)
   backup verify FILE [--shares | --shares-dir DIR]     the drill: opens it, says what is in it, changes nothing
-  restore FILE [--shares | --shares-dir DIR] [--new-passphrase-file FILE]    a new home, with a new device key
+  restore FILE [--shares | --shares-dir DIR] [--new-passphrase-file FILE] [--rehearsal]    a new home, with a new device key
   passphrase [--new-passphrase-file FILE]       change it; older copies open with the old one
   selftest | version
 
@@ -86,7 +86,7 @@ type options struct {
 	operatorOptions
 	importOptions
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
-	json, allowNetwork, allowSwap, testnet, replace, dice, fullScreen                  bool
+	json, allowNetwork, allowSwap, testnet, replace, dice, fullScreen, rehearsal       bool
 	count                                                                              int
 	refuse                                                                             cli.List
 }
@@ -101,7 +101,7 @@ func everywhere(more ...string) []string {
 
 func commands() []cli.Command[*app] {
 	return append(append(backupCommands(), registerCommands()...), []cli.Command[*app]{
-		{Name: "init", Flags: everywhere(), Do: (*app).initHome},
+		{Name: "init", Flags: everywhere("rehearsal"), Do: (*app).initHome},
 		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice"), Do: (*app).walletNew},
 		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id", "tatum", "tatum-passphrase-file", "keystore", "keypair"), Do: (*app).walletImport},
 		{Name: "wallet list", Flags: everywhere(), Do: (*app).walletList},
@@ -169,7 +169,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"confirm": &o.confirm, "approve": &o.approve, "network": &o.network, "preset": &o.preset, "head": &o.head,
 	}
 	yes := map[string]*bool{
-		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "full-screen": &o.fullScreen, "dice": &o.dice, "replace": &o.replace,
+		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "rehearsal": &o.rehearsal, "full-screen": &o.fullScreen, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
 	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name):

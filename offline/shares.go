@@ -67,7 +67,7 @@ func (s *session) sealShared(mem *memory.Arena, plan slip39.Plan) (c copied, err
 		return c, s.writeShares(mem, shares, texts, key)
 	}
 	for i := range shares {
-		title := fmt.Sprintf("SHARE %d of %d: set %s, %s, %s", i+1, len(shares), shares[i].Set(), plan, shares[i].Place())
+		title := fmt.Sprintf("%sSHARE %d of %d: set %s, %s, %s", s.practice(), i+1, len(shares), shares[i].Set(), plan, shares[i].Place())
 		if err := s.handOut(random, title, texts[i]); err != nil {
 			return c, err
 		}
@@ -97,7 +97,7 @@ func (s *session) writeShares(mem *memory.Arena, shares []slip39.Share, texts []
 	memory.Do(func() {
 		back := make([][]byte, len(texts))
 		for i, share := range shares {
-			name := filepath.Join(s.opt.sharesDir, fmt.Sprintf("share-%s-%d-%d.txt", share.Set(), share.Group+1, share.Member+1))
+			name := filepath.Join(s.opt.sharesDir, fmt.Sprintf("share-%s%s-%d-%d.txt", strings.Replace(s.practice(), ": ", "-", 1), share.Set(), share.Group+1, share.Member+1))
 			line := append(bytes.Clone(texts[i]), '\n')
 			if err = durable.Write(name, line); err == nil {
 				back[i], err = durable.Read(name, maxShare)

@@ -34,6 +34,9 @@ func (s *session) received(m frame.Message) (b *bundle.Bundle, entry journal.Ent
 	if b, err = bundle.Open(raw, peer); err != nil {
 		return nil, entry, false, err
 	}
+	if err = b.Mark(s.ks.Rehearsal()); err != nil {
+		return nil, entry, false, err
+	}
 	if err = b.For(bundle.Requests, bundle.IDOf(s.ks.Device().Public())); err != nil {
 		return nil, entry, false, err
 	}
@@ -105,8 +108,9 @@ func (s *session) still(batch *review.Batch, a approve.Approval) error {
 func (s *session) show(batch *review.Batch, repeat bool) error {
 	doc := struct {
 		review.Document
-		Waived []string `json:"waived"`
-	}{batch.JSON(repeat, s.ks.Preset()), append([]string{}, s.waived.Words()...)}
+		Waived    []string `json:"waived"`
+		Rehearsal bool     `json:"rehearsal,omitempty"`
+	}{batch.JSON(repeat, s.ks.Preset()), append([]string{}, s.waived.Words()...), s.ks.Rehearsal()}
 	return s.print(doc, func(w io.Writer) error { return s.showText(w, batch, repeat) })
 }
 
@@ -383,7 +387,7 @@ func (s *session) seal(b *bundle.Bundle, place *journal.Channel, head bundle.Hea
 	}
 	return bundle.Seal(bundle.Header{
 		Kind: bundle.Receipts, Recipient: b.Sender, Sequence: place.Sequence,
-		Previous: place.Previous, Created: place.Created, Answers: b.Digest(), Head: head,
+		Previous: place.Previous, Created: place.Created, Answers: b.Digest(), Head: head, Rehearsal: s.ks.Rehearsal(),
 	}, items, s.ks.Device())
 }
 

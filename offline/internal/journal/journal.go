@@ -23,6 +23,7 @@ import (
 	"coldsign/shared/bundle"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
+	"coldsign/shared/quote"
 )
 
 // The files in the home.
@@ -45,7 +46,7 @@ type Kind uint8
 
 // The kinds.
 const (
-	Init    Kind = 1 // Text: device id; Data: device public key
+	Init    Kind = 1 // Text: "rehearsal" or none; Data: device public key
 	Wallet  Kind = 2 // Text: "new", "import" or "remove" and the signature id
 	Pair    Kind = 3 // Data: the other half's device key
 	Keys    Kind = 4 // a keys bundle went out
@@ -143,6 +144,11 @@ func Create(home string, s bundle.Signer, now int64) (*Journal, error) {
 	return start(home, s, Entry{Time: now, Kind: Init, Data: s.Public()})
 }
 
+// CreateRehearsal is Create in a home of a rehearsal; its first entry says so.
+func CreateRehearsal(home string, s bundle.Signer, now int64) (*Journal, error) {
+	return start(home, s, Entry{Time: now, Kind: Init, Text: "rehearsal", Data: s.Public()})
+}
+
 // CreateRestored starts the journal of a home that was made from a backup, with the
 // device's Restore entry, which says which.
 func CreateRestored(home string, s bundle.Signer, now int64, from string) (*Journal, error) {
@@ -177,7 +183,8 @@ func Open(home string, device ed25519.PublicKey) (*Journal, error) {
 	headErr := j.readHead()
 	raw, err := durable.Read(j.path, maxFile)
 	if fault.Is(err, "file.missing") {
-		return nil, fault.New("journal.missing", "restore it: without it a payment could be signed twice", "no journal at %q", j.path)
+		return nil, fault.New("journal.missing", "put it back; if it is lost, make a new home with \"coldsign-offline restore KEYSTORE --home NEW\", where KEYSTORE is "+quote.String(filepath.Join(home, "keystore.age"))+", and pair that",
+			"no journal at %q, and without it a payment could be signed twice", j.path)
 	}
 	if err != nil {
 		return nil, err

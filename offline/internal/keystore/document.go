@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strings"
 
@@ -14,6 +15,27 @@ func (ks *Keystore) Document(kind string) (Document, bool) {
 		return Document{}, false
 	}
 	return ks.c.Documents[i], true
+}
+
+// Packed gives the documents' files that came with a backup, in the order of Documents;
+// none of one that was made without them.
+func (ks *Keystore) Packed() [][]byte { return ks.c.Files }
+
+// Pack puts the documents' files into the copies that Backup makes, until the next
+// Save: a home has them beside its keystore. All must be there, as they are in force.
+func (ks *Keystore) Pack(files [][]byte) error {
+	size := 0
+	for i, d := range ks.c.Documents {
+		if len(files) != len(ks.c.Documents) || sha256.Sum256(files[i]) != d.Digest {
+			return fault.New("document.changed", "put it back: \"coldsign-offline "+d.Kind+" set FILE\" takes the very same file", "the %s is not the one that was put in force", d.Kind)
+		}
+		size += len(files[i])
+	}
+	if size > maxPacked {
+		return fault.New("backup.size", "shorten the address book", "the documents hold %d bytes, more than the %d that a backup takes", size, maxPacked)
+	}
+	ks.c.Files = files
+	return nil
 }
 
 // SetDocument puts a document in force; the caller saves. A version that is not

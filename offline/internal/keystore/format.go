@@ -3,6 +3,7 @@ package keystore
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"slices"
@@ -14,10 +15,12 @@ import (
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
+	"coldsign/shared/quote"
 )
 
 const (
-	maxFile    = 64 << 20 // bytes of the encrypted file
+	maxFile    = 160 << 20 // bytes of the encrypted file
+	maxPacked  = 80 << 20  // bytes of documents in a backup
 	maxEntries = 250_000
 	maxSecret  = 1024 // bytes of a mnemonic text; keys are 32
 	minWords   = 8    // bytes of a passphrase
@@ -34,8 +37,10 @@ type contents struct {
 	Preset     string  `cbor:"5,keyasint"` // the policy in force
 	Entries    []entry `cbor:"6,keyasint"`
 
-	Documents []Document `cbor:"7,keyasint,omitempty"` // in ascending order of Kind, each once
-	Sets      []ShareSet `cbor:"8,keyasint,omitempty"` // oldest first
+	Documents []Document `cbor:"7,keyasint,omitempty"`  // in ascending order of Kind, each once
+	Sets      []ShareSet `cbor:"8,keyasint,omitempty"`  // oldest first
+	Rehearsal bool       `cbor:"9,keyasint,omitempty"`  // for ever: test networks only
+	Files     [][]byte   `cbor:"10,keyasint,omitempty"` // of a backup only: what Documents name, in their order
 
 	at map[bundle.SignatureID]int // where an entry is
 }
@@ -83,6 +88,8 @@ type entry struct {
 	Secret  []byte             `cbor:"5,keyasint"`
 	Curve   chain.Curve        `cbor:"6,keyasint"`
 	Created int64              `cbor:"7,keyasint"` // Unix seconds
+
+	Passphrase []byte `cbor:"8,keyasint,omitempty"` // of BIP-39, as hd.Passphrase gives it
 }
 
 func modes() (cbor.EncMode, cbor.DecMode, error) {
@@ -133,6 +140,16 @@ func decode(b []byte) (*contents, error) {
 	if len(c.Peer) != 0 && len(c.Peer) != ed25519.PublicKeySize {
 		return nil, damaged("peer key of %d bytes", len(c.Peer))
 	}
+	if len(c.Files) > 0 {
+		if len(c.Files) != len(c.Documents) {
+			return nil, damaged("%d files of %d documents", len(c.Files), len(c.Documents))
+		}
+		for i, d := range c.Documents {
+			if sha256.Sum256(c.Files[i]) != d.Digest {
+				return nil, damaged("the %s in it is not the one that was in force", quote.Line(d.Kind))
+			}
+		}
+	}
 	if len(c.Sets) > maxSets {
 		return nil, damaged("%d sets of shares", len(c.Sets))
 	}
@@ -147,12 +164,16 @@ func decode(b []byte) (*contents, error) {
 			return nil, damaged("signature id %s twice", e.ID)
 		}
 		switch {
+		case c.Rehearsal && !e.Testnet:
+			return nil, damaged("a rehearsal with a wallet of a main network")
 		case e.Kind == singleKey && len(e.Secret) != 32:
 			return nil, damaged("a key of %d bytes", len(e.Secret))
 		case e.Kind != singleKey && (len(e.Secret) == 0 || len(e.Secret) > maxSecret):
 			return nil, damaged("a mnemonic of %d bytes", len(e.Secret))
 		case e.Kind != singleKey && e.Kind != mnemonic && e.Kind != words:
 			return nil, damaged("entry of kind %d", e.Kind)
+		case len(e.Passphrase) > 0 && (e.Kind == singleKey || !normal(e.Passphrase)):
+			return nil, damaged("a passphrase that none has")
 		case e.Curve != chain.Secp256k1 && e.Curve != chain.Ed25519:
 			return nil, damaged("curve %d", e.Curve)
 		}
@@ -166,15 +187,22 @@ func (c *contents) keep(a *memory.Arena) (err error) {
 		return err
 	}
 	for i := range c.Entries {
-		if c.Entries[i].Secret, err = moved(a, c.Entries[i].Secret); err != nil {
+		e := &c.Entries[i]
+		if e.Secret, err = moved(a, e.Secret); err != nil {
+			return err
+		}
+		if e.Passphrase, err = moved(a, e.Passphrase); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// moved gives b in secret memory, and clears b.
+// moved gives b in secret memory, and clears b; nothing for nothing.
 func moved(a *memory.Arena, b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
 	defer clear(b)
 	return a.Copy(b)
 }

@@ -190,14 +190,14 @@ func Near(path, base []uint32) bool {
 
 func (ks *Keystore) seed(e *entry) ([]byte, error) {
 	if e.Kind == words {
-		return hd.SeedFromText(e.Secret, nil)
+		return hd.SeedFromText(e.Secret, e.Passphrase)
 	}
 	m, err := hd.ParseMnemonic(e.Secret)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Wipe()
-	return m.Seed(nil)
+	return m.Seed(e.Passphrase)
 }
 
 func (ks *Keystore) edSeed(e *entry) ([]byte, error) {

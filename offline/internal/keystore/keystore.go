@@ -59,6 +59,16 @@ type Keystore struct {
 
 // Create makes the keystore and its device key. It never replaces one.
 func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
+	return create(home, passphrase, chains, &contents{})
+}
+
+// CreateRehearsal is Create of a keystore that takes wallets of test networks only,
+// for ever, and says so in every copy.
+func CreateRehearsal(home string, passphrase []byte, chains Chains) (*Keystore, error) {
+	return create(home, passphrase, chains, &contents{Rehearsal: true})
+}
+
+func create(home string, passphrase []byte, chains Chains, c *contents) (*Keystore, error) {
 	if err := strong(passphrase); err != nil {
 		return nil, err
 	}
@@ -70,7 +80,8 @@ func Create(home string, passphrase []byte, chains Chains) (*Keystore, error) {
 	if err != nil {
 		return nil, err
 	}
-	ks.c = &contents{Version: 1, Preset: "strict", Peer: []byte{}, Entries: []entry{}}
+	c.Version, c.Preset, c.Peer, c.Entries = 1, "strict", []byte{}, []entry{}
+	ks.c = c
 	memory.Do(func() {
 		if ks.c.Device, err = hd.Entropy(ks.random, ""); err == nil {
 			err = ks.ready()
@@ -207,6 +218,7 @@ func (ks *Keystore) Save() (err error) {
 
 func (ks *Keystore) save() error {
 	ks.c.Generation++
+	ks.c.Files = nil
 	plain, err := ks.c.encode()
 	if err != nil {
 		return err
@@ -244,7 +256,8 @@ func (ks *Keystore) Close() {
 	}
 	ks.cache.forget()
 	ks.secrets.Close()
-	*ks = Keystore{path: ks.path, chains: ks.chains, factor: ks.factor, c: &contents{}, device: Device{public: ks.device.public}}
+	left := &contents{Rehearsal: ks.c != nil && ks.c.Rehearsal}
+	*ks = Keystore{path: ks.path, chains: ks.chains, factor: ks.factor, c: left, device: Device{public: ks.device.public}}
 }
 
 // Format keeps the secrets out of every print, whatever the verb.
@@ -288,6 +301,9 @@ func (ks *Keystore) Peer() (ed25519.PublicKey, bool) {
 // SetPeer pairs with an online half; call Save after it.
 func (ks *Keystore) SetPeer(pub ed25519.PublicKey) { ks.c.Peer = slices.Clone(pub) }
 
+// Rehearsal reports whether the keystore was made for a rehearsal.
+func (ks *Keystore) Rehearsal() bool { return ks.c.Rehearsal }
+
 // Preset names the policy in force.
 func (ks *Keystore) Preset() string { return ks.c.Preset }
 
@@ -300,6 +316,8 @@ type Info struct {
 	Chain    string
 	Testnet  bool
 	Mnemonic bool // derives keys by index
+
+	Passphrase bool // has one of BIP-39
 }
 
 // List gives the entries in the order they were made.
@@ -312,7 +330,7 @@ func (ks *Keystore) List() []Info {
 }
 
 func (e *entry) info() Info {
-	return Info{ID: e.ID, Chain: e.Chain, Testnet: e.Testnet, Mnemonic: e.Kind != singleKey}
+	return Info{ID: e.ID, Chain: e.Chain, Testnet: e.Testnet, Mnemonic: e.Kind != singleKey, Passphrase: len(e.Passphrase) > 0}
 }
 
 // Find gives the entry with the given id.
@@ -332,29 +350,6 @@ func (ks *Keystore) entry(id bundle.SignatureID) (*entry, error) {
 	return &ks.c.Entries[i], nil
 }
 
-// NewWallet makes a mnemonic wallet from fresh randomness mixed with the dice
-// rolls, if any. The caller saves.
-func (ks *Keystore) NewWallet(chainName string, testnet bool, dice string, now time.Time) (info Info, err error) {
-	id, err := NewSignatureID()
-	if err != nil {
-		return Info{}, err
-	}
-	memory.Do(func() {
-		var entropy []byte
-		if entropy, err = hd.Entropy(ks.random, dice); err != nil {
-			return
-		}
-		defer clear(entropy)
-		var m *hd.Mnemonic
-		if m, err = hd.NewMnemonic(entropy); err != nil {
-			return
-		}
-		defer m.Wipe()
-		info, err = ks.add(entry{ID: id, Chain: chainName, Testnet: testnet, Kind: mnemonic, Secret: m.Text(), Created: now.Unix()})
-	})
-	return info, err
-}
-
 // Import adds a mnemonic, or a private key in the chain's own text form. The
 // caller saves. text is wiped by the caller.
 func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (Info, error) {
@@ -362,14 +357,24 @@ func (ks *Keystore) Import(id bundle.SignatureID, chainName string, testnet bool
 }
 
 // ImportAs is Import of a secret whose form is known.
-func (ks *Keystore) ImportAs(form Form, id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (info Info, err error) {
-	ch, ok := ks.chains.ByName(chainName)
+func (ks *Keystore) ImportAs(form Form, id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (Info, error) {
+	return ks.importEntry(form, entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix()}, text)
+}
+
+// ImportWith is Import of a mnemonic and its passphrase of BIP-39, in the form that
+// hd.Passphrase gives it.
+func (ks *Keystore) ImportWith(passphrase []byte, id bundle.SignatureID, chainName string, testnet bool, text []byte, now time.Time) (Info, error) {
+	return ks.importEntry(Typed, entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix(), Passphrase: bytes.Clone(passphrase)}, text)
+}
+
+func (ks *Keystore) importEntry(form Form, e entry, text []byte) (info Info, err error) {
+	ch, ok := ks.chains.ByName(e.Chain)
 	if !ok {
-		return Info{}, unknownChain(chainName)
+		return Info{}, unknownChain(e.Chain)
 	}
 	memory.Do(func() {
-		e := entry{ID: id, Chain: chainName, Testnet: testnet, Created: now.Unix()}
-		if e.Kind, e.Secret, err = form.read(ch.Wallet, text, testnet); err == nil {
+		defer clear(e.Passphrase)
+		if e.Kind, e.Secret, err = form.read(ch.Wallet, text, e.Testnet); err == nil {
 			info, err = ks.add(e)
 		}
 	})
@@ -420,6 +425,9 @@ func (ks *Keystore) add(e entry) (Info, error) {
 	if !ok {
 		return Info{}, unknownChain(e.Chain)
 	}
+	if ks.c.Rehearsal && !e.Testnet {
+		return Info{}, fault.New("rehearsal.mainnet", "give --testnet", "a rehearsal takes no wallet of a main network")
+	}
 	if len(ks.c.Entries) >= maxEntries {
 		return Info{}, fault.New("keystore.full", "use another home", "the keystore holds %d wallets, the most it can", maxEntries)
 	}
@@ -430,14 +438,22 @@ func (ks *Keystore) add(e entry) (Info, error) {
 		return Info{}, fault.New("wallet.length", "", "a secret of %d bytes", len(e.Secret))
 	}
 	e.Curve = ch.Wallet.Derivation().Curve
+	if e.Kind == singleKey && len(e.Passphrase) > 0 {
+		clear(e.Secret)
+		return Info{}, fault.New("mnemonic.passphrase", "leave the passphrase away, or give the words", "a single key has no passphrase of BIP-39")
+	}
 	var err error
 	if e.Secret, err = moved(ks.secrets, e.Secret); err != nil {
+		return Info{}, err
+	}
+	if e.Passphrase, err = moved(ks.secrets, e.Passphrase); err != nil {
 		return Info{}, err
 	}
 	ks.c.put(e)
 	// Deriving proves that the secret is usable before anything is saved.
 	if _, err := ks.Key(e.ID, ks.path0(&e)); err != nil {
 		clear(e.Secret)
+		clear(e.Passphrase)
 		ks.c.cut(len(ks.c.Entries) - 1)
 		return Info{}, err
 	}
@@ -451,6 +467,7 @@ func (ks *Keystore) Remove(id bundle.SignatureID) error {
 		return err
 	}
 	clear(e.Secret)
+	clear(e.Passphrase)
 	ks.c.cut(ks.c.at[id])
 	ks.cache.forget()
 	return nil

@@ -150,6 +150,8 @@ func use(t *testing.T, home string, needles map[string][]byte) (open *Keystore) 
 		needles["passphrase"] = masked(pass)
 		words := []byte(strings.ReplaceAll(junk, "test ", "zoo ")[:len("zoo ")*11] + "wrong")
 		needles["words"] = masked(words)
+		extra := []byte("canary " + strings.ToLower("OF BIP-39") + " beside the words")
+		needles["passphrase of BIP-39"] = masked(extra)
 		ks, err := empty(filepath.Join(home, File), pass, registry.New())
 		if err != nil {
 			t.Error(err)
@@ -165,7 +167,11 @@ func use(t *testing.T, home string, needles map[string][]byte) (open *Keystore) 
 		for name, text := range map[string][]byte{"ETH": []byte(hex.EncodeToString(key)), "SOL": []byte(base58.Encode(append(bytes.Clone(key), seedPublic(key)...))), "BTC": words} {
 			var id bundle.SignatureID
 			if id, err = NewSignatureID(); err == nil {
-				_, err = ks.Import(id, name, true, text, time.Unix(1, 0))
+				if name != "BTC" {
+					_, err = ks.Import(id, name, true, text, time.Unix(1, 0))
+				} else {
+					_, err = ks.ImportWith(extra, id, name, true, text, time.Unix(1, 0))
+				}
 			}
 			clear(text)
 			if err != nil {
@@ -183,6 +189,7 @@ func use(t *testing.T, home string, needles map[string][]byte) (open *Keystore) 
 		}
 		clear(pass)
 		clear(key)
+		clear(extra)
 		sign(t, ks)
 		open = ks
 	})

@@ -62,7 +62,8 @@ type Loop struct {
 	Depth    map[chain.ID]uint64 // confirmations that make a row complete; without one it never is
 	Log      *slog.Logger
 	Now      func() time.Time
-	Interval time.Duration // between rounds; 0 means 10 s
+	Interval time.Duration   // between rounds; 0 means 10 s
+	Wake     <-chan struct{} // begins a round at once; nil never does
 
 	// Watch is told how each round went; it may be nil.
 	Watch Watch
@@ -154,6 +155,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-l.Wake:
 		case <-time.After(l.every()):
 		}
 	}

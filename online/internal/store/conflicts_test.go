@@ -38,6 +38,9 @@ var (
 // Whichever of two rows that compete is final, the other ends by that, in every
 // state that it can have, and the nonce is the winner's for ever.
 func TestATT110RivalsEnd(t *testing.T) {
+	if onBoth(t, TestATT110RivalsEnd) {
+		return
+	}
 	for name, path := range map[string][]pending.Event{
 		"pending": nil, "exported": toExported, "signed": toSigned, "broadcasting": toSent, "broadcast": toBroadcast,
 	} {
@@ -81,6 +84,9 @@ func TestATT110RivalsEnd(t *testing.T) {
 
 // A row that cancels stops what was not sent yet. What was sent goes on.
 func TestCancelStopsRivals(t *testing.T) {
+	if onBoth(t, TestCancelStopsRivals) {
+		return
+	}
 	for name, path := range map[string][]pending.Event{"exported": toExported, "signed": toSigned, "broadcasting": toSent, "broadcast": toBroadcast} {
 		s := fresh(t)
 		a := put(t, s, using(1, bundle.ID{}, false))
@@ -105,6 +111,9 @@ func TestCancelStopsRivals(t *testing.T) {
 // A rival that ends without landing gives the nonce to those that may still land,
 // and only the last of them frees it.
 func TestRivalsInherit(t *testing.T) {
+	if onBoth(t, TestRivalsInherit) {
+		return
+	}
 	s := fresh(t)
 	a := put(t, s, using(1, bundle.ID{}, false))
 	move(t, s, a.ID, toExported...)
@@ -127,6 +136,9 @@ func TestRivalsInherit(t *testing.T) {
 
 // What would not conflict with every rival is no replacement.
 func TestReplacementConflicts(t *testing.T) {
+	if onBoth(t, TestReplacementConflicts) {
+		return
+	}
 	s := fresh(t)
 	coins := func(n int, replaces bundle.ID, keys ...string) *pending.Transaction {
 		return number(n, func(p *pending.Transaction) { p.Reserve, p.Replaces = keys, replaces })
@@ -186,6 +198,9 @@ func TestReplacementConflicts(t *testing.T) {
 
 // Only a younger rival that is with the network keeps a row from being sent.
 func TestOutbid(t *testing.T) {
+	if onBoth(t, TestOutbid) {
+		return
+	}
 	s := fresh(t)
 	a := put(t, s, using(1, bundle.ID{}, false))
 	move(t, s, a.ID, toBroadcast...)
@@ -213,6 +228,9 @@ func TestOutbid(t *testing.T) {
 
 // A replacement that landed and failed has used the nonce up all the same.
 func TestRivalExecuted(t *testing.T) {
+	if onBoth(t, TestRivalExecuted) {
+		return
+	}
 	s := fresh(t)
 	a := put(t, s, using(1, bundle.ID{}, false))
 	move(t, s, a.ID, toBroadcast...)
@@ -226,6 +244,9 @@ func TestRivalExecuted(t *testing.T) {
 }
 
 func TestWatches(t *testing.T) {
+	if onBoth(t, TestWatches) {
+		return
+	}
 	s := fresh(t)
 	p := put(t, s, number(1))
 	watched := func(before time.Time, want int) {
@@ -262,6 +283,9 @@ func TestWatches(t *testing.T) {
 
 // The time up to which a row was watched outlives the process.
 func TestCoverage(t *testing.T) {
+	if onBoth(t, TestCoverage) {
+		return
+	}
 	s := fresh(t)
 	p := put(t, s, number(1))
 	at, err := s.Covered(t.Context(), p.ID)

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -19,6 +18,9 @@ import (
 )
 
 func TestCreateReadsBack(t *testing.T) {
+	if onBoth(t, TestCreateReadsBack) {
+		return
+	}
 	s := fresh(t)
 	index := uint32(0)
 	p := number(1, func(p *pending.Transaction) {
@@ -50,6 +52,9 @@ func TestCreateReadsBack(t *testing.T) {
 }
 
 func TestIdempotency(t *testing.T) {
+	if onBoth(t, TestIdempotency) {
+		return
+	}
 	s := fresh(t)
 	key := func(body string) Idempotency { return Idempotency{"key", sha256.Sum256([]byte(body))} }
 	first := number(1, func(p *pending.Transaction) { p.Reserve = []string{"nonce:1"} })
@@ -88,6 +93,9 @@ func TestIdempotency(t *testing.T) {
 }
 
 func TestIdempotencyRace(t *testing.T) {
+	if onBoth(t, TestIdempotencyRace) {
+		return
+	}
 	s := fresh(t)
 	ids := make(chan bundle.ID, 40)
 	var wait sync.WaitGroup
@@ -117,6 +125,9 @@ func TestIdempotencyRace(t *testing.T) {
 }
 
 func TestReservations(t *testing.T) {
+	if onBoth(t, TestReservations) {
+		return
+	}
 	s := fresh(t)
 	with := func(n int, network chain.ID, tenant string, keys ...string) *pending.Transaction {
 		return number(n, func(p *pending.Transaction) { p.Reserve, p.Network, p.Tenant = keys, network, tenant })
@@ -140,6 +151,9 @@ func TestReservations(t *testing.T) {
 }
 
 func TestPendingAndList(t *testing.T) {
+	if onBoth(t, TestPendingAndList) {
+		return
+	}
 	s := fresh(t)
 	var all []string
 	for i, state := range pending.States() {
@@ -192,8 +206,11 @@ func TestPendingAndList(t *testing.T) {
 }
 
 func TestDueTakesTurns(t *testing.T) {
+	if onBoth(t, TestDueTakesTurns) {
+		return
+	}
 	now := epoch
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "kms.db"), func() time.Time { return now })
+	s, err := Open(t.Context(), where(t), func() time.Time { return now })
 	ok(t, err)
 	defer s.Close()
 	for i := range 3 {
@@ -215,7 +232,10 @@ func TestDueTakesTurns(t *testing.T) {
 }
 
 func TestAPIKeys(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "kms.db")
+	if onBoth(t, TestAPIKeys) {
+		return
+	}
+	path := where(t)
 	s := openAt(t, path)
 	id, key, err := s.CreateAPIKey(t.Context(), "shop", "a", []string{ScopeRead, ScopeSubmit})
 	ok(t, err)
@@ -261,7 +281,11 @@ func TestAPIKeys(t *testing.T) {
 	}
 	code(t, second(s.CreateAPIKey(t.Context(), "n", "a", nil)), "apikey.scope")
 	// Neither key is anywhere on the disk; the ids are, so the search works.
-	for _, file := range []string{path, path + "-wal"} {
+	files := []string{path, path + "-wal"}
+	if isPostgres(t) {
+		files = nil
+	}
+	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		ok(t, err)
 		for _, k := range []string{key, otherKey} {
@@ -279,6 +303,9 @@ func TestAPIKeys(t *testing.T) {
 func second(_, _ string, err error) error { return err }
 
 func TestWallets(t *testing.T) {
+	if onBoth(t, TestWallets) {
+		return
+	}
 	s := fresh(t)
 	key := func(n byte) []byte { return append(make([]byte, 31), n) }
 	w := bundle.Wallet{SignatureID: bundle.SignatureID{1}, Chain: "SOL", Curve: chain.Ed25519, Keys: [][]byte{key(1), key(2)}}

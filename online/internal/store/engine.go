@@ -56,6 +56,10 @@ func (d database) QueryRowContext(ctx context.Context, query string, args ...any
 	return d.DB.QueryRowContext(ctx, d.text(query), args...)
 }
 
+func (d database) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return d.DB.ExecContext(ctx, d.text(query), args...)
+}
+
 // transaction is the same of one transaction.
 type transaction struct {
 	*sql.Tx

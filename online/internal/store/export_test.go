@@ -13,6 +13,9 @@ import (
 )
 
 func TestExport(t *testing.T) {
+	if onBoth(t, TestExport) {
+		return
+	}
 	s := fresh(t)
 	_, _, _, err := s.Export(t.Context(), Selection{}, seal)
 	code(t, err, "export.empty")
@@ -79,6 +82,9 @@ func TestExport(t *testing.T) {
 }
 
 func TestExportNamed(t *testing.T) {
+	if onBoth(t, TestExportNamed) {
+		return
+	}
 	s := fresh(t)
 	for i := range 5 {
 		put(t, s, number(i+1))
@@ -116,6 +122,9 @@ func TestExportNamed(t *testing.T) {
 
 // What fails while sealing has not happened.
 func TestExportFails(t *testing.T) {
+	if onBoth(t, TestExportFails) {
+		return
+	}
 	s := fresh(t)
 	p := put(t, s, number(1))
 	_, _, _, err := s.Export(t.Context(), Selection{}, func(uint64, [32]byte, int64, []pending.Transaction) ([]byte, error) {
@@ -131,7 +140,10 @@ func TestExportFails(t *testing.T) {
 }
 
 func TestPeer(t *testing.T) {
-	s := openAt(t, t.TempDir()+"/kms.db")
+	if onBoth(t, TestPeer) {
+		return
+	}
+	s := openAt(t, where(t))
 	_, found, err := s.Peer(t.Context())
 	ok(t, err)
 	if found {
@@ -173,6 +185,9 @@ func TestPeer(t *testing.T) {
 }
 
 func TestImportOrder(t *testing.T) {
+	if onBoth(t, TestImportOrder) {
+		return
+	}
 	s := fresh(t)
 	take := func(n uint64, previous [32]byte, raw string) (bool, error) {
 		h, d := header(n, previous, []byte(raw))
@@ -213,6 +228,9 @@ func TestImportOrder(t *testing.T) {
 
 // An import that fails half way leaves nothing, and can be done again.
 func TestImportAllOrNothing(t *testing.T) {
+	if onBoth(t, TestImportAllOrNothing) {
+		return
+	}
 	s := fresh(t)
 	put(t, s, number(1))
 	put(t, s, number(2))

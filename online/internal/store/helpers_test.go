@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -33,7 +32,7 @@ func openAt(t testing.TB, path string) *Store {
 // fresh is an empty store with a paired offline half.
 func fresh(t testing.TB) *Store {
 	t.Helper()
-	s := openAt(t, filepath.Join(t.TempDir(), "kms.db"))
+	s := openAt(t, where(t))
 	ok(t, s.SetPeer(t.Context(), peerKey(1), ownKey, false))
 	return s
 }

@@ -219,6 +219,9 @@ func TestFailedFlush(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
+	if onBoth(t, TestInterrupted) {
+		return
+	}
 	s := fresh(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

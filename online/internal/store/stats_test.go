@@ -8,6 +8,9 @@ import (
 
 // TestStats counts rows on their way by network, and ended ones together.
 func TestStats(t *testing.T) {
+	if onBoth(t, TestStats) {
+		return
+	}
 	s := fresh(t)
 	for n := 1; n <= 4; n++ {
 		put(t, s, number(n, func(p *pending.Transaction) {

@@ -295,9 +295,11 @@ func (s *Store) Note(ctx context.Context, id bundle.ID, code, reason string) err
 // Seen notes that a row was looked up just now, and its confirmations if it is
 // broadcast. It changes no state.
 func (s *Store) Seen(ctx context.Context, id bundle.ID, confirmations uint64) error {
-	return s.writeBeside(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE transactions SET looked = ?, confirmations = CASE WHEN state = 'broadcast' THEN ? ELSE confirmations END WHERE id = ?",
-			t.at.UnixMilli(), int64(min(confirmations, 1<<62)), id[:])
-		return err
-	})
+	return s.writeBeside(ctx, func(t *tx) error { return t.seen(id, confirmations) })
+}
+
+func (t *tx) seen(id bundle.ID, confirmations uint64) error {
+	_, err := t.exec("UPDATE transactions SET looked = ?, confirmations = CASE WHEN state = 'broadcast' THEN ? ELSE confirmations END WHERE id = ?",
+		t.at.UnixMilli(), int64(min(confirmations, 1<<62)), id[:])
+	return err
 }
