@@ -23,6 +23,7 @@ type Derivation struct {
 	Testnet       []uint32
 	HardenedIndex bool
 	TPub          bool // a test wallet's account key is written tpub, not xpub
+	Cosigns       bool // the wallet has keys to share coins with others, too (BIP-48)
 }
 
 // Path is the derivation path of the key with the given index.

@@ -41,6 +41,7 @@ type contents struct {
 	Sets      []ShareSet `cbor:"8,keyasint,omitempty"`  // oldest first
 	Rehearsal bool       `cbor:"9,keyasint,omitempty"`  // for ever: test networks only
 	Files     [][]byte   `cbor:"10,keyasint,omitempty"` // of a backup only: what Documents name, in their order
+	Multisigs []Multisig `cbor:"11,keyasint,omitempty"` // in the order they were enrolled
 
 	at map[bundle.SignatureID]int // where an entry is
 }
@@ -149,6 +150,9 @@ func decode(b []byte) (*contents, error) {
 				return nil, damaged("the %s in it is not the one that was in force", quote.Line(d.Kind))
 			}
 		}
+	}
+	if err := checkMultisigs(c.Multisigs); err != nil {
+		return nil, err
 	}
 	if len(c.Sets) > maxSets {
 		return nil, damaged("%d sets of shares", len(c.Sets))

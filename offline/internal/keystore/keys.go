@@ -76,13 +76,13 @@ func (c *keyCache) key(curve chain.Curve, secret []byte) (*Key, error) {
 	return newKey(a, curve, secret)
 }
 
-// maxIndex bounds an index that proves ownership of an output: beyond it a
+// MaxIndex bounds an index that proves ownership of an output: beyond it a
 // restored wallet would never look, so coins there are as good as lost.
-const maxIndex = 100_000
+const MaxIndex = 100_000
 
 // Key derives the key of a wallet at a full path from its master key, or gives
 // the single key of an entry when path is empty. Only paths of the chain's own
-// account, or of BIP-44, 49, 84 and 86 with its coin type, are derived: a
+// account, or of BIP-44, 48, 49, 84 and 86 with its coin type, are derived: a
 // request cannot make a wallet sign or receive where no wallet will look.
 func (ks *Keystore) Key(id bundle.SignatureID, path []uint32) (*Key, error) {
 	name := cacheName(id, path)
@@ -163,12 +163,22 @@ func allowed(d chain.Derivation, testnet bool, path []uint32) bool {
 	if len(path) == len(account)+1 && slices.Equal(path[:len(account)], account) {
 		return (path[len(account)]&chain.Hardened != 0) == d.HardenedIndex
 	}
+	if Cosigns(path) {
+		return d.Cosigns && path[1] == account[1] && path[4] <= 1 && path[5]&chain.Hardened == 0
+	}
 	if d.Curve != chain.Secp256k1 || len(path) != 5 || len(account) < 2 {
 		return false
 	}
 	purpose := path[0] &^ chain.Hardened
 	return path[0]&path[1]&path[2]&chain.Hardened != 0 && slices.Contains([]uint32{44, 49, 84, 86}, purpose) &&
 		path[1] == account[1] && path[3] <= 1 && path[4]&chain.Hardened == 0
+}
+
+// Cosigns says whether a path is of a key that is only for multisig wallets (BIP-48,
+// of P2WSH bare and in P2SH).
+func Cosigns(path []uint32) bool {
+	const h = chain.Hardened
+	return len(path) == 6 && path[0] == h+48 && path[2]&h != 0 && (path[3] == h+1 || path[3] == h+2)
 }
 
 // Near says whether a key at path would be found by a wallet that owns the
@@ -178,7 +188,7 @@ func Near(path, base []uint32) bool {
 		return len(path) == 0 && len(base) == 0
 	}
 	n := len(path)
-	if path[n-1]&^chain.Hardened > maxIndex || path[n-1]&chain.Hardened != base[n-1]&chain.Hardened {
+	if path[n-1]&^chain.Hardened > MaxIndex || path[n-1]&chain.Hardened != base[n-1]&chain.Hardened {
 		return false
 	}
 	if slices.Equal(path[:n-1], base[:n-1]) {

@@ -466,6 +466,9 @@ func (ks *Keystore) Remove(id bundle.SignatureID) error {
 	if err != nil {
 		return err
 	}
+	if name := ks.cosigns(id); name != "" {
+		return fault.New("wallet.cosigns", "run \"coldsign-offline multisig remove "+name+"\" first", "wallet %s has a key of the multisig wallet %s", id, name)
+	}
 	clear(e.Secret)
 	clear(e.Passphrase)
 	ks.c.cut(ks.c.at[id])

@@ -36,14 +36,14 @@ func (p Public) Master() (fp [4]byte, err error) {
 	return n.Public().Fingerprint(), nil
 }
 
-// Account gives the extended public key at a hardened account path of BIP-44, 49,
+// Account gives the extended public key at a hardened account path of BIP-44, 48, 49,
 // 84 or 86.
 func (p Public) Account(path []uint32) (*hd.Public, error) {
 	ch, ok := p.ks.chains.ByName(p.e.Chain)
 	if !ok {
 		return nil, unknownChain(p.e.Chain)
 	}
-	if len(path) != 3 || path[2]&chain.Hardened == 0 || !allowed(ch.Wallet.Derivation(), p.e.Testnet, append(slices.Clone(path), 0, 0)) {
+	if n := len(path); n < 3 || path[n-1]&chain.Hardened == 0 || !allowed(ch.Wallet.Derivation(), p.e.Testnet, append(slices.Clone(path), 0, 0)) {
 		return nil, fault.New("key.path", "", "path %s is no account that a %s wallet uses", chain.PathString(path), p.e.Chain)
 	}
 	n, err := p.ks.node(p.e, path)

@@ -20,6 +20,7 @@ func (Wallet) Derivation() chain.Derivation {
 		Mainnet: []uint32{h + 44, h + 0, h + 0, 0},
 		Testnet: []uint32{h + 44, h + 1, h + 0, 0},
 		TPub:    true,
+		Cosigns: true,
 	}
 }
 
