@@ -193,7 +193,7 @@ func (s *session) psbt(a dialect.Ask) (bundle.Request, error) {
 		for i, k := range keys {
 			candidates[i] = k.key
 		}
-		sign, err := bitcoin.Match(a.Payload, candidates)
+		sign, err := bitcoin.MatchPartial(a.Payload, candidates)
 		if err != nil {
 			last = err
 			continue
@@ -252,6 +252,7 @@ func (s *session) explain(f *foreign) (*review.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Partial = true
 	batch, err := r.Batch(f)
 	if err == nil {
 		batch.From = f.asked.Form
@@ -355,6 +356,7 @@ func (s *session) filled(r bundle.Request, signatures [][]byte) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
+	u.Partial = true
 	tx, err := bitcoin.New().Decode(u)
 	if err != nil {
 		return nil, err

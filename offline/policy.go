@@ -14,6 +14,7 @@ import (
 
 	"coldsign/offline/internal/book"
 	"coldsign/offline/internal/journal"
+	"coldsign/offline/internal/multisig"
 	"coldsign/offline/internal/policy"
 	"coldsign/offline/internal/review"
 	"coldsign/shared/bundle"
@@ -48,6 +49,7 @@ func (o *lawOptions) define(fs *flag.FlagSet, name string) bool {
 type law struct {
 	policy policy.Policy
 	policy.World
+	multisigs *multisig.Enrolled
 }
 
 // law reads the documents in force, once.
@@ -55,7 +57,11 @@ func (s *session) law() (*law, error) {
 	if s.laws != nil {
 		return s.laws, nil
 	}
-	l := &law{World: policy.World{Chains: s.chain.All()}}
+	enrolled, err := multisig.Load(s.ks)
+	if err != nil {
+		return nil, err
+	}
+	l := &law{multisigs: enrolled, World: policy.World{Chains: s.chain.All()}}
 	raw, err := s.document("book")
 	if err == nil && raw != nil {
 		l.Book, err = book.Parse(raw, l.Chains)
@@ -99,12 +105,12 @@ func (s *session) reviewer() (*review.Reviewer, error) {
 	if err := s.clock(l.policy); err != nil {
 		return nil, err
 	}
-	return s.under(l.policy, l.World, s.j), nil
+	return s.under(l.policy, l, s.j), nil
 }
 
-func (s *session) under(p policy.Policy, w policy.World, ledger review.Ledger) *review.Reviewer {
+func (s *session) under(p policy.Policy, l *law, ledger review.Ledger) *review.Reviewer {
 	past, created := s.past()
-	r := &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: ledger, Policy: p, Book: w.Book, Tokens: w.Tokens,
+	r := &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: ledger, Policy: p, Book: l.Book, Tokens: l.Tokens, Multisigs: l.multisigs,
 		Past: past, Created: created, Latest: s.latest() + maxAhead, Now: s.now().Unix()}
 	for _, kind := range []string{"book", "tokens"} {
 		if d, ok := s.ks.Document(kind); ok {
@@ -380,7 +386,8 @@ func (a *app) policyTest() error {
 		if err != nil {
 			return err
 		}
-		r := s.under(p, l.World, undecided{})
+		r := s.under(p, l, undecided{})
+		r.Partial = frame.IsBundle(m) != nil
 		r.Past, _ = s.past(asked.Digest())
 		batch, err := r.Batch(asked)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"coldsign/offline/internal/book"
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
+	"coldsign/offline/internal/multisig"
 	"coldsign/offline/internal/policy"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
@@ -54,6 +55,9 @@ type Reviewer struct {
 	Now      int64         // Unix seconds by this machine's clock
 	InForce  []byte        // digests of the operators' files that names and decimals are from
 
+	Multisigs *multisig.Enrolled // the multisig wallets whose coins may be signed for
+	Partial   bool               // others may sign after us: the requests are a coordinator's
+
 	addresses sync.Map // addressKey -> []string
 }
 
@@ -73,6 +77,7 @@ type Item struct {
 	back    []string // Own, but for any of the wallets that sign
 	out     bool     // signed before, though it cannot be signed again today
 	judged  bool     // by the policy: it can be judged again
+	spends  []string // the wallets whose coins it spends
 	tx      chain.Tx
 	signing map[chain.PublicKey]signer
 }
@@ -152,7 +157,7 @@ func (v *Reviewer) judge(b *Batch) {
 		case it.Verdict.Code != "":
 		default:
 			it.judged = true
-			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.wallets(), Late: d != 0 && v.Now > d, Named: it.Request.Requester != "",
+			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.spends, Late: d != 0 && v.Now > d, Named: it.Request.Requester != "",
 				Own: func(i int) bool { return it.Own[i] != "" }, Back: func(i int) bool { return it.back[i] != "" }})
 		}
 		if it.Verdict.By == "" {
@@ -182,16 +187,6 @@ func (v *Reviewer) Again(b *Batch) (more []int, undo func()) {
 			b.Items[i].Verdict = was[i]
 		}
 	}
-}
-
-// wallets are those that sign.
-func (it *Item) wallets() (ids []string) {
-	for _, ref := range it.Request.Keys {
-		if id := ref.SignatureID.String(); ref.Sign && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // Parallel calls f for 0 to n-1 on all cores, chunk by chunk, and waits. When f
@@ -247,8 +242,8 @@ func (v *Reviewer) item(req bundle.Request, digest [32]byte) (it Item) {
 		return it
 	}
 	if err != nil {
-		// A wallet can still be imported: that is no decision about the payment.
-		later := fault.Is(err, "wallet.missing")
+		// A wallet can still be imported, or enrolled: that is no decision about the payment.
+		later := fault.Is(err, "wallet.missing") || fault.Is(err, "multisig.unknown")
 		it.Verdict = policy.Verdict{Later: later, Code: fault.Code(err), Rule: "only what can be read and is ours", Reason: err.Error()}
 	}
 	return it
@@ -272,7 +267,7 @@ func (v *Reviewer) explain(it *Item) error {
 		return fault.New("network.unknown", "", "network %q is not in the list", it.Request.Network)
 	}
 	it.Chain, it.Network = ch.Name, n
-	u := chain.Unsigned{Network: n.ID, Payload: it.Request.Payload, Evidence: it.Request.Evidence}
+	u := chain.Unsigned{Network: n.ID, Payload: it.Request.Payload, Evidence: it.Request.Evidence, Partial: v.Partial}
 	it.signing = make(map[chain.PublicKey]signer, 1)
 	keys := make([]*keystore.Key, len(it.Request.Keys))
 	for i, ref := range it.Request.Keys {
@@ -296,13 +291,18 @@ func (v *Reviewer) explain(it *Item) error {
 		return fault.New("request.size", "", "it wants %d signatures, and %d is the most", n, bundle.MaxSignatures)
 	}
 	it.tx, it.Review = tx, tx.Review()
+	s, unknown := v.spenders(it, keys)
+	it.spends = s.ids
 	// Where several wallets sign nothing is change, since what one pays may come to
 	// another; but it is not moved to anybody either, so no fee is small beside it.
-	it.back = v.own(it, keys, ch)
-	if it.Own = it.back; several(it.Request.Keys) {
+	it.back = v.own(it, keys, ch, &s)
+	if it.Own = it.back; len(s.ids) != 1 {
 		it.Own = make([]string, len(it.back))
 	}
-	return v.name(it)
+	if err := v.name(it); err != nil {
+		return err
+	}
+	return unknown
 }
 
 // name says what the operators' files know of assets and addresses.
@@ -402,12 +402,13 @@ type addressKey struct {
 }
 
 // own finds the effects that pay a key of a wallet that also signs here, at a path
-// where that wallet will look. Any other effect is a spend, even to us.
+// where that wallet will look; or a multisig wallet that is spent from, at an address
+// that derives from all of its keys. Any other effect is a spend, even to us.
 //
 // What goes to an account that this transaction creates never comes back for
 // certain: its owner program, or whoever initialises it, decides. Where the
 // codec has proven who controls an account, only that counts.
-func (v *Reviewer) own(it *Item, keys []*keystore.Key, ch chain.Chain) []string {
+func (v *Reviewer) own(it *Item, keys []*keystore.Key, ch chain.Chain, s *spenders) []string {
 	own := make([]string, len(it.Review.Effects))
 	made := map[string]bool{}
 	for _, e := range it.Review.Effects {
@@ -424,7 +425,14 @@ func (v *Reviewer) own(it *Item, keys []*keystore.Key, ch chain.Chain) []string 
 		}
 	}
 	for i, ref := range it.Request.Keys {
-		if !payer(it.Request.Keys, ref) {
+		for _, p := range s.places[i] {
+			for _, j := range paid[p.Address] {
+				if slices.Contains(s.ids, p.Wallet.String()) {
+					own[j] = p.String()
+				}
+			}
+		}
+		if !s.payer(ref) {
 			continue
 		}
 		for _, a := range v.addressesOf(ch, it.Network.ID, keys[i].Public(), len(ref.Path) > 0) {
@@ -434,24 +442,6 @@ func (v *Reviewer) own(it *Item, keys []*keystore.Key, ch chain.Chain) []string 
 		}
 	}
 	return own
-}
-
-func several(refs []bundle.KeyRef) bool {
-	for _, r := range refs {
-		if r.Sign && r.SignatureID != refs[0].SignatureID {
-			return true
-		}
-	}
-	return false
-}
-
-func payer(refs []bundle.KeyRef, ref bundle.KeyRef) bool {
-	for _, s := range refs {
-		if s.Sign && s.SignatureID == ref.SignatureID && keystore.Near(ref.Path, s.Path) {
-			return true
-		}
-	}
-	return false
 }
 
 func (v *Reviewer) addressesOf(ch chain.Chain, n chain.ID, k chain.PublicKey, derived bool) []string {
