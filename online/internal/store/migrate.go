@@ -35,9 +35,15 @@ var heads string
 //go:embed migrations/0004_conflicts.sql
 var conflicts string
 
+//go:embed migrations/0005_installation.sql
+var installation string
+
+// settledSchema is the first that knows which installation it is of.
+const settledSchema = 5
+
 // migrations are the steps from an empty database to the present schema. Step i
 // leads to version i+1 (PRAGMA user_version). A released step never changes.
-var migrations = []string{initial, signer, heads, conflicts}
+var migrations = []string{initial, signer, heads, conflicts, installation}
 
 // create makes an empty file that only its owner reads, before SQLite would make
 // one by the umask. SQLite gives its log files the same mode.
@@ -96,6 +102,12 @@ func open(ctx context.Context, path string, now func() time.Time, steps []string
 	if err := s.prepare(ctx, abs, steps); err != nil {
 		db.Close()
 		return nil, err
+	}
+	if s.settled = len(steps) >= settledSchema; s.settled {
+		if s.bar, err = s.place(ctx); err != nil {
+			db.Close()
+			return nil, err
+		}
 	}
 	return s, nil
 }

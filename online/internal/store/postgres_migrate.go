@@ -15,10 +15,13 @@ var postgresInitial string
 //go:embed migrations/postgres/0004_conflicts.sql
 var postgresConflicts string
 
+//go:embed migrations/postgres/0005_installation.sql
+var postgresInstallation string
+
 // postgresSteps are those of migrations, for PostgreSQL: step i leads to version
 // i+1. It was first supported with version 3. A released step never changes.
 func postgresSteps() []string {
-	return []string{"", "", postgresInitial, postgresConflicts}
+	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation}
 }
 
 // prepareTables makes the tables, or brings them up to date, while nobody else

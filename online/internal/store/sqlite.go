@@ -56,3 +56,9 @@ func (e sqliteEngine) fault(err error) error {
 func corrupt(text string) error {
 	return fault.New("store.corrupt", "stop, keep the file, and restore a backup", "the database is damaged: %s", text)
 }
+
+// checkpoint writes what the log holds into the file itself.
+func (s *Store) checkpoint(ctx context.Context) error {
+	var busy, log, done int
+	return s.fail(s.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done))
+}

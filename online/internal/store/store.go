@@ -35,6 +35,8 @@ type Store struct {
 	now     func() time.Time
 	path    string        // the file, with no symbolic link in it; "" PostgreSQL
 	writers chan struct{} // holds a token for each change that this process makes
+	bar     error         // why nothing is changed here, or nil
+	settled bool          // the schema is there
 	broken  atomic.Bool   // a flush to disk failed: what is on disk is unknown until it is opened again
 }
 
