@@ -5,6 +5,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"coldsign/shared/chain"
 )
@@ -27,6 +28,11 @@ type Sighting struct {
 	Failed        bool   // in a block, but execution failed (EVM status 0, Solana err)
 	Expired       bool   // not seen, and proven that it can never land
 	Conflict      bool   // not seen, and a conflicting transaction is final (same nonce, same input)
+
+	// Of several nodes that are asked as one; a single node leaves them zero.
+	Few    bool   // fewer have answered than must agree: nothing final follows
+	Most   uint64 // as many as must agree say that it is no deeper than this
+	Differ string // how they contradict one another: printable words for people
 }
 
 // Node is one node of one network.
@@ -38,4 +44,18 @@ type Node interface {
 	Send(context.Context, chain.Sealed) (Outcome, error)
 	// Look looks the transaction up.
 	Look(context.Context, chain.Sealed) (Sighting, error)
+}
+
+// Historian is a Node that can show how far back it remembers.
+type Historian interface {
+	// Remembers reports whether the node would show the transaction if it had
+	// landed at any time since.
+	Remembers(ctx context.Context, s chain.Sealed, since time.Time) (bool, error)
+}
+
+// Group is several nodes that are asked as one.
+type Group interface {
+	// Troubles are what keeps nodes of the group from being asked, since the last
+	// Check.
+	Troubles() []error
 }

@@ -4,9 +4,10 @@
 // It posts JSON-RPC itself, with btcd's types: btcd's own client takes no HTTP
 // client, so its answers cannot be bounded, and it repeats a broadcast by itself.
 //
-// A Conflict is never reported: that an input is spent by another transaction
-// cannot be shown without an index of spenders, and the answers for an unknown
-// transaction and for ours with all outputs spent are the same.
+// The answers for an unknown transaction and for ours with all outputs spent are
+// the same, as are those for an input that ours spent and one that another did. So
+// where an input is gone, the blocks are searched for what spent it: a Conflict is
+// a block with another transaction in it, and needs no index.
 package bitcoin
 
 import (
@@ -29,12 +30,10 @@ import (
 	"coldsign/shared/fault"
 )
 
-// maxOutputs bounds how many outputs of one transaction are looked up.
-const maxOutputs = 16
-
 type client struct {
 	transport.Config
-	http *http.Client
+	http   *http.Client
+	trails *trails
 }
 
 // New makes a client. It does not connect yet.
@@ -42,7 +41,10 @@ func New(c transport.Config) (node.Node, error) {
 	if !strings.HasPrefix(string(c.Network), "bip122:") {
 		return nil, fault.New("node.network", "", "not a bitcoin network: %q", c.Network)
 	}
-	return &client{c, c.Client()}, nil
+	if c.MaxBody == 0 {
+		c.MaxBody = maxBlock
+	}
+	return &client{c, c.Client(), &trails{of: make(map[wire.OutPoint]trail)}}, nil
 }
 
 // Check compares the hash of block 0 with the network's CAIP-2 reference, which
@@ -62,26 +64,12 @@ func (c *client) Check(ctx context.Context) error {
 func (c *client) Send(ctx context.Context, s chain.Sealed) (node.Outcome, error) {
 	var txid string
 	if err := c.call(ctx, &txid, "sendrawtransaction", hex.EncodeToString(s.Raw)); err != nil {
-		return outcome(err), c.plain(err)
+		return c.refused(err)
 	}
 	if txid != s.TxID {
 		return c.Other(txid, s.TxID)
 	}
 	return node.Accepted, nil
-}
-
-// outcome reads an error by its code, then its text. What is already there, or
-// spends what is no longer there, may be our own transaction: Ambiguous.
-func outcome(err error) node.Outcome {
-	e, ok := errors.AsType[*btcjson.RPCError](err)
-	if !ok || transport.Has(e.Message, "already", "known", "orphan", "missing", "spent") {
-		return node.Ambiguous
-	}
-	switch e.Code {
-	case btcjson.ErrRPCDeserialization, btcjson.ErrRPCTxRejected: // -22, -26: dust, fee, script
-		return node.Rejected
-	}
-	return node.Ambiguous
 }
 
 // Look finds the transaction by its id. A node without a transaction index
@@ -155,7 +143,7 @@ func (c *client) lookOutputs(ctx context.Context, s chain.Sealed) (node.Sighting
 			return node.Sighting{Seen: true, Confirmations: uint64(max(0, found.Confirmations))}, nil
 		}
 	}
-	return node.Sighting{}, nil
+	return c.lookInputs(ctx, tx)
 }
 
 func decode(raw []byte) (*wire.MsgTx, error) {

@@ -49,6 +49,15 @@ func spend(t *testing.T, from wire.OutPoint, amount int64, outs ...*wire.TxOut) 
 	return chain.Sealed{TxID: tx.TxHash().String(), Raw: raw.Bytes()}
 }
 
+func parsed(t *testing.T, s chain.Sealed) *wire.MsgTx {
+	t.Helper()
+	tx, err := decode(s.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
 func connect(t *testing.T, url string) *client {
 	t.Helper()
 	n, err := New(transport.Config{Network: regtest, URL: url, User: "e2e", Password: "e2e", Depth: 1})
@@ -103,7 +112,14 @@ func TestRealNode(t *testing.T) {
 	nodetest.Sends(t, c, rival, node.Ambiguous, "already spent")
 	nodetest.Looks(t, c, rival, node.Sighting{})
 
+	deep := connect(t, c.URL)
+	deep.Depth = 3
 	mine()
+	nodetest.Looks(t, c, rival, node.Sighting{Conflict: true})
+	nodetest.Looks(t, deep, rival, node.Sighting{}) // the other is not deep yet
+	if saw, err := c.lookInputs(t.Context(), parsed(t, first)); err != nil || saw != (node.Sighting{Seen: true, Confirmations: 1}) {
+		t.Errorf("our own, after another's search of the same input: %+v, %v", saw, err)
+	}
 	nodetest.Looks(t, c, first, node.Sighting{Seen: true, Confirmations: 1})
 	nodetest.Sends(t, c, first, node.Ambiguous, "already exists")
 	nodetest.Sends(t, c, rival, node.Ambiguous, "orphan")
@@ -127,10 +143,12 @@ func TestRealNode(t *testing.T) {
 	child := spend(t, unspent, 49*btc, wire.NewTxOut(48*btc, script))
 	nodetest.Sends(t, c, child, node.Accepted, "")
 	block := mine()
-	if saw, err := c.lookOutputs(t.Context(), first); err != nil || saw != (node.Sighting{}) {
-		t.Errorf("by outputs, all spent: %+v, %v", saw, err)
+	// All of them spent: the block that spent our input holds it.
+	if saw, err := c.lookOutputs(t.Context(), first); err != nil || saw != (node.Sighting{Seen: true, Confirmations: 3}) {
+		t.Errorf("by inputs: %+v, %v", saw, err)
 	}
 	nodetest.Looks(t, c, first, node.Sighting{Seen: true, Confirmations: 3})
+	nodetest.Looks(t, deep, rival, node.Sighting{Conflict: true})
 	nodetest.Looks(t, c, child, node.Sighting{Seen: true, Confirmations: 1})
 
 	// A block that leaves the main chain takes its confirmations with it.
@@ -140,33 +158,112 @@ func TestRealNode(t *testing.T) {
 		t.Errorf("after a reorganization: %+v, %v", saw, err)
 	}
 	nodetest.Looks(t, c, first, node.Sighting{Seen: true, Confirmations: 2})
+	nodetest.Looks(t, deep, rival, node.Sighting{})
 }
 
-func TestOutcome(t *testing.T) {
-	for _, c := range []struct {
-		code int
-		text string
-		want node.Outcome
-	}{
-		{-27, "Transaction outputs already in utxo set", node.Ambiguous},
-		{-27, "transaction already in block chain", node.Ambiguous},
-		{-26, "txn-already-in-mempool", node.Ambiguous},
-		{-26, "txn-already-known", node.Ambiguous},
-		{-26, "TX rejected: already have transaction in mempool 00", node.Ambiguous},
-		{-25, "bad-txns-inputs-missingorspent", node.Ambiguous},
-		{-25, "TX rejected: orphan transaction 00", node.Ambiguous},
-		{-26, "TX rejected: output 00:0 already spent in mempool", node.Ambiguous},
-		{-32603, "something new", node.Ambiguous},
-		{-28, "Loading block index...", node.Ambiguous},
-		{0, "", node.Ambiguous},
-		{-26, "dust", node.Rejected},
-		{-26, "min relay fee not met, 0 < 141", node.Rejected},
-		{-26, "mandatory-script-verify-flag-failed", node.Rejected},
-		{-22, "TX decode failed", node.Rejected},
-	} {
-		if got := outcome(&btcjson.RPCError{Code: btcjson.RPCErrorCode(c.code), Message: c.text}); got != c.want {
-			t.Errorf("%d %q: outcome %d, want %d", c.code, c.text, got, c.want)
+// The spender is found wherever it is, a few blocks at a time, and again after a
+// reorganization put it elsewhere.
+func TestATT110SpenderIsFound(t *testing.T) {
+	_, script := testKey()
+	coin := wire.OutPoint{Hash: chainhash.Hash{7}}
+	ours := spend(t, coin, 1000, wire.NewTxOut(900, script))
+	theirs := spend(t, coin, 1000, wire.NewTxOut(800, script))
+	block := func(n int, in *chain.Sealed) (string, string) {
+		b := wire.MsgBlock{Header: wire.BlockHeader{Nonce: uint32(n)}}
+		coinbase := wire.NewMsgTx(1)
+		coinbase.AddTxIn(wire.NewTxIn(&wire.OutPoint{Index: 0xffffffff}, []byte{byte(n), byte(n >> 8)}, nil))
+		b.AddTransaction(coinbase) //nolint:errcheck // to memory
+		if in != nil {
+			tx, err := decode(in.Raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.AddTransaction(tx) //nolint:errcheck // to memory
+			b.Header.MerkleRoot = tx.TxHash()
 		}
+		var raw bytes.Buffer
+		if err := b.Serialize(&raw); err != nil {
+			t.Fatal(err)
+		}
+		return b.BlockHash().String(), hex.EncodeToString(raw.Bytes())
+	}
+	for name, c := range map[string]struct {
+		height, head int
+		in           *chain.Sealed
+		looks        int
+		want         node.Sighting
+	}{
+		"at the tip":       {200, 200, &theirs, 1, node.Sighting{}},
+		"just deep enough": {198, 200, &theirs, 1, node.Sighting{Conflict: true}},
+		"far below":        {10, 200, &theirs, 4, node.Sighting{Conflict: true}},
+		"ours":             {10, 200, &ours, 4, node.Sighting{Seen: true, Confirmations: 191}},
+		"nowhere":          {0, 200, nil, 6, node.Sighting{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hashes, raw, at := map[int]string{}, map[string]string{}, map[string]int{}
+			put := func(n int, in *chain.Sealed) {
+				hash, text := block(n, in)
+				hashes[n], raw[hash], at[hash] = hash, text, n
+			}
+			for n := 1; n <= c.head; n++ {
+				put(n, nil)
+			}
+			if c.in != nil {
+				put(c.height, c.in)
+			}
+			head, fetched := c.head, 0
+			cl := connect(t, nodetest.Serve(t, func(method string, params []json.RawMessage) (any, *nodetest.Error) {
+				var n int
+				var hash string
+				switch method {
+				case "getrawtransaction":
+					return nil, &nodetest.Error{Code: -5, Message: "unknown"}
+				case "getblockcount":
+					return head, nil
+				case "getblockhash":
+					json.Unmarshal(params[0], &n) //nolint:errcheck // our own
+					return hashes[n], nil
+				case "getblock":
+					fetched++
+					json.Unmarshal(params[0], &hash) //nolint:errcheck // our own
+					return raw[hash], nil
+				case "getblockheader":
+					json.Unmarshal(params[0], &hash) //nolint:errcheck // our own
+					return map[string]any{"height": at[hash]}, nil
+				}
+				return nil, nil
+			}))
+			cl.Depth = 3
+			for i := range c.looks {
+				saw, err := cl.Look(t.Context(), ours)
+				if err != nil || i < c.looks-1 && saw != (node.Sighting{}) || i == c.looks-1 && saw != c.want {
+					t.Fatalf("look %d: %+v, %v, want %+v", i+1, saw, err, c.want)
+				}
+			}
+			if fetched > 201 {
+				t.Errorf("%d blocks were fetched: some twice", fetched)
+			}
+			if c.in == nil { // it comes at last
+				head++
+				put(head, &theirs)
+				nodetest.Looks(t, cl, ours, node.Sighting{})
+				for range 2 {
+					head++
+					put(head, nil)
+				}
+				nodetest.Looks(t, cl, ours, node.Sighting{Conflict: true})
+				// A reorganization: the block is gone, and another has it higher up.
+				put(head-2, nil)
+				head++
+				put(head, &theirs)
+				nodetest.Looks(t, cl, ours, node.Sighting{})
+				nodetest.Looks(t, cl, ours, node.Sighting{})
+				head += 2
+				put(head-1, nil)
+				put(head, nil)
+				nodetest.Looks(t, cl, ours, node.Sighting{Conflict: true})
+			}
+		})
 	}
 }
 

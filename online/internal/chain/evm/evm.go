@@ -58,28 +58,12 @@ func (c *client) Check(ctx context.Context) error {
 func (c *client) Send(ctx context.Context, s chain.Sealed) (node.Outcome, error) {
 	var hash common.Hash
 	if err := c.rpc.CallContext(ctx, &hash, "eth_sendRawTransaction", hexutil.Encode(s.Raw)); err != nil {
-		return outcome(err), c.plain(err)
+		return c.refused(err)
 	}
 	if hash != common.HexToHash(s.TxID) {
 		return c.Other(hash.Hex(), s.TxID)
 	}
 	return node.Accepted, nil
-}
-
-// outcome reads an error by its text: nodes share no codes. "already known",
-// "nonce too low" and "replacement transaction underpriced" may all be about
-// our own transaction, and so is what we do not know: Ambiguous.
-func outcome(err error) node.Outcome {
-	e, ok := errors.AsType[rpc.Error](err)
-	if !ok || transport.Has(e.Error(), "known", "already", "nonce too low", "replacement") {
-		return node.Ambiguous
-	}
-	if transport.Has(e.Error(), "insufficient funds", "intrinsic gas", "exceeds block gas limit", "gas limit reached",
-		"invalid sender", "invalid signature", "chain id", "chainid", "fee cap", "underpriced", "less than block base fee",
-		"higher than max fee", "priority fee", "nonce too high", "oversized", "type not supported", "rlp:") {
-		return node.Rejected
-	}
-	return node.Ambiguous
 }
 
 // Look finds the transaction by its hash. When the node does not know it, but

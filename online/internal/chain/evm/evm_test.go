@@ -129,36 +129,6 @@ func TestRealNode(t *testing.T) {
 	nodetest.Sends(t, c, chain.Sealed{TxID: first.TxID, Raw: []byte{2, 1}}, node.Ambiguous, "decode")
 }
 
-type rpcError string
-
-func (e rpcError) Error() string  { return string(e) }
-func (e rpcError) ErrorCode() int { return -32000 }
-
-func TestOutcome(t *testing.T) {
-	for text, want := range map[string]node.Outcome{
-		"already known":                           node.Ambiguous,
-		"AlreadyKnown":                            node.Ambiguous,
-		"Known transaction":                       node.Ambiguous,
-		"transaction already imported":            node.Ambiguous,
-		"nonce too low: next nonce 5, tx nonce 4": node.Ambiguous,
-		"Nonce too low":                           node.Ambiguous,
-		"replacement transaction underpriced":     node.Ambiguous,
-		"replacement fee too low":                 node.Ambiguous,
-		"something new":                           node.Ambiguous,
-		"":                                        node.Ambiguous,
-		"insufficient funds for gas * price + value": node.Rejected,
-		"intrinsic gas too low":                      node.Rejected,
-		"invalid sender":                             node.Rejected,
-		"max fee per gas less than block base fee":   node.Rejected,
-		"transaction underpriced":                    node.Rejected,
-		"exceeds block gas limit":                    node.Rejected,
-	} {
-		if got := outcome(rpcError(text)); got != want {
-			t.Errorf("%q: outcome %d, want %d", text, got, want)
-		}
-	}
-}
-
 func TestFalseNode(t *testing.T) {
 	ours, theirs := pay(t, 4, big.NewInt(1)), pay(t, 4, big.NewInt(2))
 	nodetest.Hostile(t, New, local, ours)

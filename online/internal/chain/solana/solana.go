@@ -57,26 +57,12 @@ func (c *client) Send(ctx context.Context, s chain.Sealed) (node.Outcome, error)
 		PreflightCommitment: rpc.CommitmentConfirmed,
 	})
 	if err != nil {
-		return outcome(err), c.plain(err)
+		return c.refused(err)
 	}
 	if sig.String() != s.TxID {
 		return c.Other(sig.String(), s.TxID)
 	}
 	return node.Accepted, nil
-}
-
-// outcome reads an error by its code, then its text. AlreadyProcessed may be
-// about our own transaction, and so may what we do not know: Ambiguous.
-func outcome(err error) node.Outcome {
-	e, ok := errors.AsType[*jsonrpc.RPCError](err)
-	if !ok || transport.Has(fmt.Sprint(e.Message, e.Data), "already") {
-		return node.Ambiguous
-	}
-	switch e.Code {
-	case -32002, -32003, -32602: // trial run failed, signature wrong, bytes not understood
-		return node.Rejected
-	}
-	return node.Ambiguous
 }
 
 // Look finds the transaction by its signature. When the node does not know it,

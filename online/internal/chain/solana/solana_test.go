@@ -8,7 +8,6 @@ import (
 	sol "github.com/gagliardetto/solana-go"
 	"github.com/gagliardetto/solana-go/programs/system"
 	"github.com/gagliardetto/solana-go/rpc"
-	"github.com/gagliardetto/solana-go/rpc/jsonrpc"
 
 	"coldsign/online/internal/chain/nodetest"
 	"coldsign/online/internal/chain/transport"
@@ -118,7 +117,7 @@ func TestRealRuntime(t *testing.T) {
 	nodetest.Looks(t, c, late, node.Sighting{})
 	c.expire(t)
 	nodetest.Looks(t, c, late, node.Sighting{Expired: true})
-	nodetest.Sends(t, c, late, node.Rejected, "BlockhashNotFound")
+	nodetest.Sends(t, c, late, node.Ambiguous, "BlockhashNotFound")
 	nodetest.Looks(t, c, first, done)
 
 	// One that lands and fails.
@@ -163,28 +162,7 @@ func TestRealDurableNonce(t *testing.T) {
 	nodetest.Sends(t, c, winner, node.Accepted, "")
 	nodetest.Looks(t, c, winner, done)
 	nodetest.Looks(t, c, loser, node.Sighting{Conflict: true})
-	nodetest.Sends(t, c, loser, node.Rejected, "BlockhashNotFound")
-}
-
-func TestOutcome(t *testing.T) {
-	for _, c := range []struct {
-		err  jsonrpc.RPCError
-		want node.Outcome
-	}{
-		{jsonrpc.RPCError{Code: -32002, Message: "Transaction simulation failed: This transaction has already been processed"}, node.Ambiguous},
-		{jsonrpc.RPCError{Code: -32002, Message: "Transaction simulation failed", Data: map[string]any{"err": "AlreadyProcessed"}}, node.Ambiguous},
-		{jsonrpc.RPCError{Code: -32005, Message: "Node is behind by 42 slots"}, node.Ambiguous},
-		{jsonrpc.RPCError{Code: -32004, Message: "Block not available"}, node.Ambiguous},
-		{jsonrpc.RPCError{Code: 429, Message: "Too many requests"}, node.Ambiguous},
-		{jsonrpc.RPCError{}, node.Ambiguous},
-		{jsonrpc.RPCError{Code: -32002, Message: "Transaction simulation failed: Blockhash not found"}, node.Rejected},
-		{jsonrpc.RPCError{Code: -32003, Message: "Transaction signature verification failure"}, node.Rejected},
-		{jsonrpc.RPCError{Code: -32602, Message: "transaction too large"}, node.Rejected},
-	} {
-		if got := outcome(&c.err); got != c.want {
-			t.Errorf("%d %q: outcome %d, want %d", c.err.Code, c.err.Message, got, c.want)
-		}
-	}
+	nodetest.Sends(t, c, loser, node.Ambiguous, "BlockhashNotFound")
 }
 
 func TestFalseNode(t *testing.T) {

@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type Config struct {
 	URL            string // http or https
 	User, Password string // basic authentication when User is not empty
 	Depth          uint64 // confirmations that the operator wants
+	MaxBody        int    // bytes of one answer; 0 is the limit of limits.go
 }
 
 // Client makes an HTTP client for the node, within the limits of limits.go.
@@ -36,7 +38,7 @@ func (c Config) Client() *http.Client {
 		ForceAttemptHTTP2:      true,
 	}
 	return &http.Client{
-		Transport:     limited{base, c.User, c.Password},
+		Transport:     limited{base, c.User, c.Password, cmp.Or(c.MaxBody, MaxBody)},
 		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -45,6 +47,7 @@ func (c Config) Client() *http.Client {
 type limited struct {
 	base           http.RoundTripper
 	user, password string
+	size           int
 }
 
 func (l limited) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -54,7 +57,7 @@ func (l limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := l.base.RoundTrip(req)
 	if err == nil {
-		resp.Body = &body{resp.Body, MaxBody}
+		resp.Body = &body{resp.Body, l.size, l.size}
 	}
 	return resp, err
 }
@@ -63,19 +66,19 @@ func (l limited) RoundTrip(req *http.Request) (*http.Response, error) {
 // read as a whole one.
 type body struct {
 	io.ReadCloser
-	left int
+	left, size int
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, fmt.Errorf("answer over %d bytes", MaxBody)
+		return 0, fmt.Errorf("answer over %d bytes", b.size)
 	}
 	if len(p) > b.left+1 {
 		p = p[:b.left+1]
 	}
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= n; b.left < 0 {
-		return n, fmt.Errorf("answer over %d bytes", MaxBody)
+		return n, fmt.Errorf("answer over %d bytes", b.size)
 	}
 	return n, err
 }

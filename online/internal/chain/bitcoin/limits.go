@@ -1,0 +1,11 @@
+package bitcoin
+
+// Limits on what is asked of a node and taken from it.
+const (
+	maxOutputs = 16      // of one transaction, looked up
+	maxInputs  = 64      // of one transaction, looked up
+	maxBlock   = 9 << 20 // bytes of one answer: a block of 4 MB in hex
+	perLook    = 48      // blocks that are searched in one look
+	maxBack    = 4032    // blocks below the first search in which a spender is looked for: four weeks
+	maxTrails  = 10_000  // inputs whose search is remembered
+)
