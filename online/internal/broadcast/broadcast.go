@@ -30,6 +30,8 @@ const (
 	history    = 24 * time.Hour   // how far back a node is trusted to know what landed
 	maxBackoff = 10 * time.Minute // between two sendings of the same bytes
 	batch      = 256              // rows of one round
+	watchEvery = time.Minute      // between two looks at a complete row
+	coverEvery = time.Hour        // between two notes of how far a row is covered
 	rowTime    = 90 * time.Second // for everything asked about one row
 	misses     = 3                // failed rows in a row after which a node is left alone for the round
 )
@@ -46,6 +48,23 @@ type Store interface {
 	Note(ctx context.Context, id bundle.ID, code, reason string) error
 	// Seen notes that a row had its turn.
 	Seen(ctx context.Context, id bundle.ID, confirmations uint64) error
+	// Outbid reports whether a younger row that conflicts with this one is with the
+	// network, so that this one is not sent any more.
+	Outbid(ctx context.Context, id bundle.ID) (bool, error)
+	Watcher
+}
+
+// Watcher is what outlives the loop of what it has seen.
+type Watcher interface {
+	// Watched lists complete rows that a reorganization may still reach, last looked
+	// at before the given time.
+	Watched(ctx context.Context, before time.Time, limit int) ([]pending.Transaction, error)
+	// Watching notes that a complete row had its turn; deep, that it needs no other.
+	Watching(ctx context.Context, id bundle.ID, deep bool) error
+	// Cover notes that a row was looked for just now, without a gap before.
+	Cover(ctx context.Context, id bundle.ID) error
+	// Covered gives the time of the last Cover.
+	Covered(ctx context.Context, id bundle.ID) (time.Time, error)
 }
 
 // Watch is told how the rounds go.
@@ -60,6 +79,7 @@ type Loop struct {
 	Store    Store
 	Nodes    map[chain.ID]node.Node
 	Depth    map[chain.ID]uint64 // confirmations that make a row complete; without one it never is
+	Deep     map[chain.ID]uint64 // confirmations up to which a complete row is watched for a reorganization; without one it is not
 	Log      *slog.Logger
 	Now      func() time.Time
 	Interval time.Duration   // between rounds; 0 means 10 s
@@ -83,6 +103,8 @@ type memory struct {
 	wait    time.Duration // between two sendings
 	next    time.Time     // not to be sent before
 	covered time.Time     // up to when a node would have shown it landed; see conclusive
+	kept    time.Time     // the same, as the database has it
+	read    bool          // kept has been read
 }
 
 // Summary counts what became of the rows of one pass. Problems has a line for
@@ -93,7 +115,9 @@ type Summary struct {
 	Completed int      `json:"completed"`
 	Failed    int      `json:"failed"`
 	Expired   int      `json:"expired"`
-	Waiting   int      `json:"waiting"` // still on their way
+	Waiting   int      `json:"waiting"`           // still on their way
+	Watched   int      `json:"watched,omitempty"` // complete, and looked at all the same
+	Reorged   int      `json:"reorged,omitempty"` // complete, and on their way again
 	Problems  []string `json:"problems,omitempty"`
 }
 
@@ -117,6 +141,8 @@ func (s *Summary) add(o Summary) {
 	s.Failed += o.Failed
 	s.Expired += o.Expired
 	s.Waiting += o.Waiting
+	s.Watched += o.Watched
+	s.Reorged += o.Reorged
 	s.Problems = append(s.Problems, o.Problems...)
 }
 
@@ -128,7 +154,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	var mu sync.Mutex
 	busy := make(map[chain.ID]bool)
 	for {
-		rows, err := l.Store.Due(ctx, batch)
+		rows, err := l.due(ctx, l.Now().Add(-watchEvery))
 		if err != nil && ctx.Err() == nil {
 			l.Log.Error("cannot read what to broadcast", "error", err)
 		}
@@ -173,8 +199,9 @@ func (l *Loop) every() time.Duration {
 func (l *Loop) Once(ctx context.Context) (Summary, error) {
 	var total Summary
 	done := make(map[bundle.ID]bool)
+	begun := l.Now()
 	for {
-		rows, err := l.Store.Due(ctx, batch)
+		rows, err := l.due(ctx, begun)
 		if err != nil {
 			return total, err
 		}
@@ -207,6 +234,17 @@ func (l *Loop) Once(ctx context.Context) (Summary, error) {
 			return total, failed
 		}
 	}
+}
+
+// due gives rows to look at: those on their way, and complete ones that were last
+// looked at before the given time.
+func (l *Loop) due(ctx context.Context, before time.Time) ([]pending.Transaction, error) {
+	rows, err := l.Store.Due(ctx, batch)
+	if err != nil || len(l.Deep) == 0 {
+		return rows, err
+	}
+	watched, err := l.Store.Watched(ctx, before, batch)
+	return append(rows, watched...), err
 }
 
 func byNetwork(rows []pending.Transaction) map[chain.ID][]pending.Transaction {

@@ -25,10 +25,15 @@ type memoryStore struct {
 	clock  int
 	events []pending.Event
 	fail   error // of the next Move
+
+	watch   map[bundle.ID]time.Time // complete rows, and when they were looked at
+	covered map[bundle.ID]time.Time
+	outbid  map[bundle.ID]bool
 }
 
 func newStore(now func() time.Time, rows ...pending.Transaction) *memoryStore {
-	s := &memoryStore{now: now, rows: make(map[bundle.ID]pending.Transaction), turns: make(map[bundle.ID]int)}
+	s := &memoryStore{now: now, rows: make(map[bundle.ID]pending.Transaction), turns: make(map[bundle.ID]int),
+		watch: make(map[bundle.ID]time.Time), covered: make(map[bundle.ID]time.Time), outbid: make(map[bundle.ID]bool)}
 	for _, t := range rows {
 		s.rows[t.ID] = t
 	}
@@ -76,6 +81,9 @@ func (s *memoryStore) Move(ctx context.Context, id bundle.ID, e pending.Event, c
 		}
 	}
 	s.rows[id], s.events = t, append(s.events, e)
+	if delete(s.watch, id); e == pending.Confirm {
+		s.watch[id] = s.now()
+	}
 	return t, nil
 }
 
@@ -83,7 +91,7 @@ func (s *memoryStore) Note(_ context.Context, id bundle.ID, code, reason string)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.rows[id]
-	if t.State != pending.Broadcasting && t.State != pending.Broadcast {
+	if t.State != pending.Broadcasting && t.State != pending.Broadcast && t.State != pending.Complete {
 		return nil
 	}
 	if code == "" {
@@ -106,6 +114,47 @@ func (s *memoryStore) Seen(_ context.Context, id bundle.ID, confirmations uint64
 		s.rows[id] = t
 	}
 	return nil
+}
+
+func (s *memoryStore) Outbid(_ context.Context, id bundle.ID) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.outbid[id], nil
+}
+
+func (s *memoryStore) Watched(_ context.Context, before time.Time, limit int) (list []pending.Transaction, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, at := range s.watch {
+		if at.Before(before) && len(list) < limit {
+			list = append(list, s.rows[id])
+		}
+	}
+	return list, nil
+}
+
+func (s *memoryStore) Watching(_ context.Context, id bundle.ID, deep bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, on := s.watch[id]; on {
+		if s.watch[id] = s.now(); deep {
+			delete(s.watch, id)
+		}
+	}
+	return nil
+}
+
+func (s *memoryStore) Cover(_ context.Context, id bundle.ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.covered[id] = s.now()
+	return nil
+}
+
+func (s *memoryStore) Covered(_ context.Context, id bundle.ID) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.covered[id], nil
 }
 
 func (s *memoryStore) get(n byte) pending.Transaction {

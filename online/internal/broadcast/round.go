@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
@@ -24,10 +25,18 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 		l.problem(&sum, fmt.Errorf("%s: %w", network, err), "network", network)
 		return sum, nil
 	}
+	if g, ok := n.(node.Group); ok {
+		for _, err := range g.Troubles() {
+			l.problem(&sum, fmt.Errorf("%s: %w", network, err), "network", network)
+		}
+	}
 	missed := 0
 	for i := range rows {
+		watched := rows[i].State == pending.Complete
 		if ctx.Err() != nil || missed == misses {
-			sum.Waiting++
+			if !watched {
+				sum.Waiting++
+			}
 			continue
 		}
 		if !all && l.Now().Before(l.memory(rows[i].ID).next) {
@@ -35,10 +44,12 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 		}
 		w := &work{loop: l, node: n, t: rows[i], sum: &sum}
 		rowCtx, cancel := context.WithTimeout(ctx, rowTime)
-		err := guard(func() error { return w.step(rowCtx) })
+		err := guard(func() error { return w.turn(rowCtx) })
 		cancel()
 		rows[i].Confirmations = w.t.Confirmations
-		if sum.Looked++; !ended(w.t.State) {
+		if watched {
+			sum.Watched++
+		} else if sum.Looked++; !ended(w.t.State) {
 			sum.Waiting++
 		}
 		if missed++; err == nil || fault.Is(err, "state.conflict") || fault.Is(err, "deadline.passed") {
@@ -62,14 +73,24 @@ func ended(s pending.State) bool {
 
 func (l *Loop) problem(sum *Summary, err error, about ...any) {
 	sum.Problems = append(sum.Problems, err.Error())
-	l.Log.Warn("broadcast", append(about, "code", fault.Code(err), "error", err.Error())...)
+	say := l.Log.Warn
+	if node.Alarm(fault.Code(err)) {
+		say = l.Log.Error
+	}
+	say("broadcast", append(about, "code", fault.Code(err), "error", err.Error())...)
 }
 
 // turn sends rows to the end of the queue.
 func (l *Loop) turn(ctx context.Context, rows []pending.Transaction) {
 	ctx = context.WithoutCancel(ctx)
 	for _, t := range rows {
-		if err := l.Store.Seen(ctx, t.ID, t.Confirmations); err != nil {
+		var err error
+		if t.State == pending.Complete {
+			err = l.Store.Watching(ctx, t.ID, false)
+		} else {
+			err = l.Store.Seen(ctx, t.ID, t.Confirmations)
+		}
+		if err != nil {
 			l.Log.Error("cannot note a turn", "id", t.ID.String(), "error", err)
 			return
 		}

@@ -23,6 +23,14 @@ type work struct {
 	database error // the database failed: nothing more is done in this round
 }
 
+// turn gives the row its turn.
+func (w *work) turn(ctx context.Context) error {
+	if w.t.State == pending.Complete {
+		return w.watch(ctx)
+	}
+	return w.step(ctx)
+}
+
 // step takes the row as far as it goes now: intent, look, send, look, judge.
 // The error tells what a person may have to see; the row stays as it is.
 func (w *work) step(ctx context.Context) error {
@@ -37,31 +45,27 @@ func (w *work) step(ctx context.Context) error {
 	if err := sendable(&w.t); err != nil {
 		return err
 	}
-	sealed := chain.Sealed{TxID: w.t.TxID, Raw: w.t.Raw}
+	sealed := w.sealed()
 	saw, err := w.node.Look(ctx, sealed)
 	if err != nil {
 		return err
 	}
-	over := !saw.Seen && w.conclusive(saw)
-	w.loop.covered(w.t, saw.Seen)
+	over, err := w.conclusive(ctx, saw)
+	if err != nil {
+		return err
+	}
 	if over {
 		return w.end(ctx, saw)
 	}
-	if saw.Seen || w.doubted() {
+	if (saw.Seen || w.doubted()) && saw.Differ == "" {
 		if err := w.note(ctx, "", ""); err != nil {
 			return err
 		}
 	}
 	var said error
 	if !saw.Seen {
-		var outcome node.Outcome
-		if outcome, said = w.node.Send(ctx, sealed); outcome == node.Accepted && w.t.State == pending.Broadcasting {
-			if err := w.move(ctx, pending.Accept, nil); err != nil {
-				return err
-			}
-		}
-		if saw, err = w.node.Look(ctx, sealed); err != nil {
-			saw, said = node.Sighting{}, cmp.Or(said, err)
+		if saw, said, err = w.send(ctx, sealed); err != nil {
+			return err
 		}
 	}
 	if !saw.Seen {
@@ -73,7 +77,38 @@ func (w *work) step(ctx context.Context) error {
 		return nil
 	}
 	w.loop.soon(w.t.ID)
-	return w.seen(ctx, saw)
+	if err := w.seen(ctx, saw); err != nil {
+		return err
+	}
+	if node.Alarm(fault.Code(said)) {
+		w.complain(ctx, said)
+	}
+	return w.database
+}
+
+func (w *work) sealed() chain.Sealed { return chain.Sealed{TxID: w.t.TxID, Raw: w.t.Raw} }
+
+// send gives the node the bytes, unless a younger row that conflicts with this one
+// is with the network: then the row is only looked for.
+func (w *work) send(ctx context.Context, sealed chain.Sealed) (saw node.Sighting, said, failed error) {
+	outbid, err := w.loop.Store.Outbid(ctx, w.t.ID)
+	if err != nil {
+		w.database = err
+		return saw, nil, err
+	}
+	if outbid {
+		return saw, nil, nil
+	}
+	outcome, said := w.node.Send(ctx, sealed)
+	if outcome == node.Accepted && w.t.State == pending.Broadcasting {
+		if err := w.move(ctx, pending.Accept, nil); err != nil {
+			return saw, said, err
+		}
+	}
+	if saw, err = w.node.Look(ctx, sealed); err != nil {
+		return node.Sighting{}, cmp.Or(said, err), nil
+	}
+	return saw, said, nil
 }
 
 // sendable refuses a row that must not leave.
@@ -100,22 +135,16 @@ func (w *work) seen(ctx context.Context, saw node.Sighting) error {
 	if depth == 0 {
 		return fault.New("config.confirmations", "set confirmations for it in config.toml", "no confirmations are set for %s", w.t.Network)
 	}
-	if saw.Confirmations < depth {
-		return nil
+	if saw.Differ != "" {
+		w.complain(ctx, differ(saw))
+	}
+	if saw.Confirmations < depth || saw.Few || w.database != nil {
+		return w.database
 	}
 	if saw.Failed {
 		return w.fail(ctx, pending.Fail, "chain.failed", "the transaction is in a block, and its execution failed")
 	}
 	return w.move(ctx, pending.Confirm, confirmed)
-}
-
-// conclusive reports whether a sighting may end the row: it names a proof, the row
-// is old enough that no node lags behind it, and this loop has looked often
-// enough since the bytes could first leave that no node can have forgotten the
-// transaction after it landed.
-func (w *work) conclusive(saw node.Sighting) bool {
-	now := w.loop.Now()
-	return (saw.Expired || saw.Conflict) && now.Sub(w.t.Created) >= w.loop.settles() && now.Sub(w.loop.since(w.t)) <= history
 }
 
 func (l *Loop) settles() time.Duration {
@@ -145,7 +174,9 @@ func (w *work) end(ctx context.Context, saw node.Sighting) error {
 }
 
 // doubted reports whether an earlier look said that the row can never land.
-func (w *work) doubted() bool { return w.t.Code == conflicted || w.t.Code == expired }
+func (w *work) doubted() bool {
+	return w.t.Code == conflicted || w.t.Code == expired || w.t.Code == reorged && w.t.State == pending.Complete
+}
 
 // note says in the row what keeps it from landing.
 func (w *work) note(ctx context.Context, code, reason string) error {
@@ -162,8 +193,14 @@ func (w *work) note(ctx context.Context, code, reason string) error {
 // doubt is there, which an error neither confirms nor removes.
 func (w *work) complain(ctx context.Context, err error) {
 	w.loop.problem(w.sum, fmt.Errorf("transaction %s: %w", w.t.ID, err), "id", w.t.ID.String(), "txid", w.t.TxID)
-	if w.t.State == pending.Broadcasting && !w.doubted() {
-		_ = w.note(ctx, fault.Code(err), quote.Line(err.Error())) // w.database tells
+	if code := fault.Code(err); (w.t.State == pending.Broadcasting || node.Alarm(code)) && !w.doubted() {
+		what, cure := node.Words(code) // never what the node wrote
+		if what == "" {
+			what = quote.Line(err.Error())
+		} else if cure != "" {
+			what += "; " + cure
+		}
+		_ = w.note(ctx, code, what) // w.database tells
 	}
 }
 
@@ -227,22 +264,4 @@ func (l *Loop) later(id bundle.ID) {
 
 func (l *Loop) soon(id bundle.ID) {
 	l.remember(id, func(m *memory) { m.wait, m.next = 0, time.Time{} })
-}
-
-// since is the time from which on nobody has looked for the row: the last look
-// of an unbroken series that began with its last move.
-func (l *Loop) since(t pending.Transaction) time.Time {
-	if m := l.memory(t.ID); m.covered.After(t.Updated) {
-		return m.covered
-	}
-	return t.Updated
-}
-
-// covered notes a look. One that saw nothing counts only within the history of
-// the last: after a longer gap the node may have forgotten.
-func (l *Loop) covered(t pending.Transaction, seen bool) {
-	now := l.Now()
-	if seen || now.Sub(l.since(t)) <= history {
-		l.remember(t.ID, func(m *memory) { m.covered = now })
-	}
 }

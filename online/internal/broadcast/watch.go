@@ -1,0 +1,71 @@
+package broadcast
+
+import (
+	"context"
+
+	"coldsign/online/internal/node"
+	"coldsign/online/internal/pending"
+	"coldsign/shared/fault"
+)
+
+// reorged is the code of a row that was complete and is no longer as deep.
+const reorged = "chain.reorg"
+
+// watch looks at a complete row that a reorganization may still reach. When as
+// many nodes as must agree say, twice and some time apart, that it is no longer
+// deep enough, the row is on its way again: with the same bytes, and no others.
+func (w *work) watch(ctx context.Context) error {
+	depth, deep := w.loop.Depth[w.t.Network], w.loop.Deep[w.t.Network]
+	if depth == 0 || deep == 0 || w.t.Asserted || len(w.t.Raw) == 0 {
+		return nil
+	}
+	saw, err := w.node.Look(ctx, w.sealed())
+	if err != nil {
+		return err
+	}
+	switch {
+	case saw.Few:
+		return nil
+	case max(saw.Confirmations, saw.Most) < depth:
+		return w.undone(ctx, saw, depth)
+	case saw.Differ != "":
+		w.complain(ctx, differ(saw))
+		return w.database
+	}
+	if err := w.note(ctx, "", ""); err != nil {
+		return err
+	}
+	if saw.Confirmations < deep {
+		return nil
+	}
+	w.database = w.loop.Store.Watching(context.WithoutCancel(ctx), w.t.ID, true)
+	return w.database
+}
+
+// undone takes a row back that is not as deep any more.
+func (w *work) undone(ctx context.Context, saw node.Sighting, depth uint64) error {
+	alarm := fault.New(reorged, "compare the nodes with another explorer", "ALARM: it was complete, and has %d confirmations of %d now: a reorganization, or a node that lost blocks", saw.Confirmations, depth)
+	if w.t.Code != reorged || w.t.Noted.IsZero() {
+		w.loop.problem(w.sum, alarm, "id", w.t.ID.String(), "txid", w.t.TxID)
+		return w.note(ctx, reorged, alarm.Error())
+	}
+	if w.loop.Now().Sub(w.t.Noted) < w.loop.settles() {
+		return nil
+	}
+	if err := w.move(ctx, pending.Reorg, func(t *pending.Transaction) error {
+		t.Confirmations = saw.Confirmations
+		t.Code, t.Reason = reorged, "a reorganization took it out of its block; the same bytes are sent again"
+		return nil
+	}); err != nil {
+		return err
+	}
+	w.sum.Reorged++
+	w.loop.problem(w.sum, alarm, "id", w.t.ID.String(), "txid", w.t.TxID, "state", string(w.t.State))
+	return w.step(ctx)
+}
+
+// differ is the error for nodes that contradict one another.
+func differ(saw node.Sighting) error {
+	what, cure := node.Words("node.differ")
+	return fault.New("node.differ", cure, "%s: %s", what, saw.Differ)
+}
