@@ -16,8 +16,10 @@ import (
 	"coldsign/online/internal/broadcast"
 	"coldsign/online/internal/chain/clients"
 	"coldsign/online/internal/chain/transport"
+	"coldsign/online/internal/config"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/node"
+	"coldsign/online/internal/quorum"
 	"coldsign/shared/chain"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
@@ -114,16 +116,29 @@ func (h *home) intake() *intake.Intake {
 
 func (h *home) loop(log *slog.Logger) (*broadcast.Loop, error) {
 	l := &broadcast.Loop{
-		Store: h.store, Nodes: map[chain.ID]node.Node{}, Depth: map[chain.ID]uint64{}, Log: log, Now: h.now, Interval: 2 * time.Second,
+		Store: h.store, Nodes: map[chain.ID]node.Node{}, Depth: map[chain.ID]uint64{}, Deep: map[chain.ID]uint64{}, Log: log, Now: h.now, Interval: 2 * time.Second,
 	}
 	for _, n := range h.config.Networks {
-		c, err := clients.New(transport.Config{Network: n.ID, URL: n.RPC, User: n.User, Password: n.Password.Reveal(), Depth: n.Confirmations})
+		q, err := nodes(n)
 		if err != nil {
 			return nil, err
 		}
-		l.Nodes[n.ID], l.Depth[n.ID] = c, n.Confirmations
+		l.Nodes[n.ID], l.Depth[n.ID], l.Deep[n.ID] = q, n.Confirmations, n.Watch
 	}
 	return l, nil
+}
+
+// nodes are those of a network, asked as one.
+func nodes(n config.Network) (*quorum.Quorum, error) {
+	var members []quorum.Member
+	for _, m := range n.Nodes() {
+		c, err := clients.New(transport.Config{Network: n.ID, URL: m.RPC, User: m.User, Password: m.Password.Reveal(), Depth: n.Confirmations})
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, quorum.Member{Name: m.Label, Node: c})
+	}
+	return quorum.New(members, n.Views, n.Confirmations)
 }
 
 func (a *app) broadcast() error {
@@ -142,6 +157,9 @@ func (a *app) broadcast() error {
 			}
 			_, err := fmt.Fprintf(w, "looked at %d: %d accepted, %d complete, %d failed, %d expired, %d on their way\n",
 				sum.Looked, sum.Accepted, sum.Completed, sum.Failed, sum.Expired, sum.Waiting)
+			if err == nil && sum.Watched > 0 {
+				_, err = fmt.Fprintf(w, "watched %d complete ones: a reorganization took %d back\n", sum.Watched, sum.Reorged)
+			}
 			return err
 		})
 		if err == nil && len(sum.Problems) > 0 {

@@ -10,6 +10,14 @@
 //	user = "coldsign"
 //	password_file = "bitcoin-password" # beside config.toml, mode 0600
 //	confirmations = 6                  # the default
+//	views = 2                          # nodes that must agree; the default is 2 where there are several
+//	watch = 100                        # confirmations up to which a complete payment is watched; the default
+//
+//	[[network.node]]                   # a second node, run by somebody else
+//	name = "elsewhere"                 # for people; the default is "node 2"
+//	rpc = "https://bitcoin.example"
+//	user = "coldsign"
+//	password_file = "elsewhere-password"
 //
 // What the file says and we do not know is an error: a misspelt key must not
 // silently leave a setting at its default.
@@ -20,7 +28,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,13 +48,14 @@ type Config struct {
 	Networks []Network
 }
 
-// Network is one network and the node that serves it.
+// Network is one network and the nodes that serve it.
 type Network struct {
 	chain.Network
-	RPC           string // http or https, never shown: it may hold an API key
-	User          string
-	Password      Secret
+	Node                 // the first
+	More          []Node // further ones
+	Views         int    // nodes that must agree on what is final
 	Confirmations uint64 // at least 1
+	Watch         uint64 // confirmations up to which a complete payment is watched for a reorganization; at least Confirmations
 }
 
 // Secret is text that prints as "(hidden)" by any verb.
@@ -74,10 +82,14 @@ type file struct {
 	Network []struct {
 		Chain         string `toml:"chain"`
 		Network       string `toml:"network"`
+		Name          string `toml:"name"`
 		RPC           string `toml:"rpc"`
 		User          string `toml:"user"`
 		PasswordFile  string `toml:"password_file"`
 		Confirmations *int64 `toml:"confirmations"`
+		Views         *int64 `toml:"views"`
+		Watch         *int64 `toml:"watch"`
+		Node          []node `toml:"node"`
 	} `toml:"network"`
 	Upstream *struct {
 		URL        string `toml:"url"`
@@ -91,7 +103,7 @@ type file struct {
 
 // Load reads the file at path; chains are the ones we know. Faults have codes
 // config.read, config.syntax, config.key, config.unsupported, config.network,
-// config.rpc, config.password and config.confirmations.
+// config.rpc, config.password, config.confirmations, config.views and config.watch.
 func Load(path string, chains []chain.Chain) (Config, error) {
 	raw, _, err := read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -118,7 +130,7 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database}
 	seen := make(map[chain.ID]bool)
 	for _, in := range f.Network {
-		n := Network{RPC: in.RPC, User: in.User}
+		n := Network{}
 		if n.Network, err = find(chains, in.Chain, in.Network); err != nil {
 			return Config{}, err
 		}
@@ -126,10 +138,8 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 			return Config{}, fault.New("config.network", "keep one table for each network", "%s %s is configured twice", n.Chain, n.Name)
 		}
 		seen[n.ID] = true
-		if err := checkRPC(n); err != nil {
-			return Config{}, err
-		}
-		if n.Password, err = password(filepath.Dir(path), in.User, in.PasswordFile); err != nil {
+		first := node{Name: in.Name, RPC: in.RPC, User: in.User, PasswordFile: in.PasswordFile}
+		if err := n.nodes(filepath.Dir(path), append([]node{first}, in.Node...)); err != nil {
 			return Config{}, err
 		}
 		if n.Confirmations = defaultDepth(n.ID); in.Confirmations != nil {
@@ -137,6 +147,9 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 				return Config{}, fault.New("config.confirmations", "", "confirmations of %s %s must be from 1 to %d", n.Chain, n.Name, maxDepth)
 			}
 			n.Confirmations = uint64(*in.Confirmations)
+		}
+		if err := n.agree(in.Views, in.Watch); err != nil {
+			return Config{}, err
 		}
 		c.Networks = append(c.Networks, n)
 	}
@@ -166,17 +179,6 @@ func defaultDepth(id chain.ID) uint64 {
 		return 32
 	}
 	return 12
-}
-
-func checkRPC(n Network) error {
-	u, err := url.Parse(n.RPC)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return fault.New("config.rpc", "give an http or https address", "rpc of %s %s is not an address", n.Chain, n.Name)
-	case u.User != nil:
-		return fault.New("config.rpc", "use user and password_file", "rpc of %s %s holds a user name", n.Chain, n.Name)
-	}
-	return nil
 }
 
 // password reads a password file; a relative name is beside config.toml. Others

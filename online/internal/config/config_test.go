@@ -87,6 +87,67 @@ rpc = "http://127.0.0.1:2"
 	}
 }
 
+// Several nodes, how many must agree, and how long complete payments are watched.
+func TestNodes(t *testing.T) {
+	const btc = "[[network]]\nchain = \"BTC\"\nnetwork = \"regtest\"\nrpc = \"http://a.example\"\n"
+	const second = "[[network.node]]\nname = \"elsewhere\"\nrpc = \"https://b.example\"\nuser = \"u\"\npassword_file = \"pw\"\n"
+	const third = "[[network.node]]\nrpc = \"http://c.example\"\n"
+	for _, c := range []struct {
+		name, config string
+		nodes        string
+		views        int
+		watch        uint64
+		code         string
+	}{
+		{"one", btc, "node 1", 1, 100, ""},
+		{"two", btc + second, "node 1,elsewhere", 2, 100, ""},
+		{"three", btc + second + third, "node 1,elsewhere,node 3", 2, 100, ""},
+		{"all of three", btc + "views = 3\n" + second + third, "node 1,elsewhere,node 3", 3, 100, ""},
+		{"one of two", btc + "views = 1\nname = \"ours\"\n" + second, "ours,elsewhere", 1, 100, ""},
+		{"watch", btc + "watch = 6\n", "node 1", 1, 6, ""},
+		{"deep", btc + "confirmations = 200\n", "node 1", 1, 200, ""},
+		{"more views than nodes", btc + "views = 3\n" + second, "", 0, 0, "config.views"},
+		{"no view", btc + "views = 0\n", "", 0, 0, "config.views"},
+		{"negative", btc + "views = -1\n", "", 0, 0, "config.views"},
+		{"the same node", btc + "[[network.node]]\nrpc = \"http://A.example:80/\"\n", "", 0, 0, "config.views"},
+		{"the same name", btc + "[[network.node]]\nname = \"node 1\"\nrpc = \"http://b.example\"\n", "", 0, 0, "config.views"},
+		{"no address", btc + "[[network.node]]\nname = \"x\"\n", "", 0, 0, "config.rpc"},
+		{"a user in it", btc + "[[network.node]]\nrpc = \"http://u:geheim@b.example\"\n", "", 0, 0, "config.rpc"},
+		{"a name of controls", btc + "[[network.node]]\nname = \"a\\u001b[2J\"\nrpc = \"http://b.example\"\n", "", 0, 0, "config.rpc"},
+		{"unknown key", btc + "[[network.node]]\nurl = \"http://b.example\"\n", "", 0, 0, "config.key"},
+		{"no password", btc + "[[network.node]]\nrpc = \"http://b.example\"\nuser = \"u\"\n", "", 0, 0, "config.password"},
+		{"watched less than needed", btc + "watch = 5\n", "", 0, 0, "config.watch"},
+		{"watched for ever", btc + "watch = 100001\n", "", 0, 0, "config.watch"},
+		{"too many", btc + strings.Repeat(third, maxNodes), "", 0, 0, "config.views"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Load(home(t, c.config, "geheim", 0o600), chains)
+			if c.code != "" {
+				if !fault.Is(err, c.code) || strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), "\x1b") {
+					t.Errorf("got %v (%s), want %s", err, fault.Code(err), c.code)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, names := got.Networks[0], []string{}
+			for _, m := range n.Nodes() {
+				names = append(names, m.Label)
+				if m.Label == "elsewhere" && (m.User != "u" || m.Password.Reveal() != "geheim" || m.RPC != "https://b.example") {
+					t.Errorf("%+v", m)
+				}
+			}
+			if strings.Join(names, ",") != c.nodes || n.Views != c.views || n.Watch != c.watch || n.RPC != "http://a.example" {
+				t.Errorf("%v, %d views, watched to %d", names, n.Views, n.Watch)
+			}
+			if text := fmt.Sprintf("%+v %#v", got, got); strings.Contains(text, "geheim") {
+				t.Errorf("the password shows in %s", text)
+			}
+		})
+	}
+}
+
 func TestMissingFileIsDefaults(t *testing.T) {
 	c, err := Load(filepath.Join(t.TempDir(), "config.toml"), chains)
 	if err != nil || c.Listen != "" || c.Networks != nil {
