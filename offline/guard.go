@@ -84,7 +84,7 @@ func (a *app) spareHome() error {
 		y, err2 := os.Stat(filepath.Join(o.home, inHome))
 		return err == nil && err2 == nil && os.SameFile(x, y)
 	}
-	for _, out := range []string{o.Out, o.Dir, o.GIF, o.HTML, o.PDF, o.Text, o.sharesDir} {
+	for _, out := range []string{o.Out, o.Dir, o.GIF, o.HTML, o.PDF, o.Text, o.sharesDir, o.transcript} {
 		if out == "" || out == "-" {
 			continue
 		}
@@ -113,11 +113,11 @@ func (a *app) enter() error {
 	list := append(harden.Reads(o.passphraseFile, o.newPassphraseFile, o.in, o.book, o.tokens, o.Scan, o.ScanImages), harden.Access{Path: o.home, Write: true})
 	list = append(list, harden.Reads(a.args...)...)
 	list = append(list, harden.Reads(o.operatorKey, o.operatorPass)...)
-	list = append(list, harden.Reads(o.tatum, o.tatumPass, o.geth, o.keypair)...)
+	list = append(list, harden.Reads(o.tatum, o.tatumPass, o.geth, o.keypair, o.bip39File)...)
 	for _, file := range o.approval {
 		list = append(list, harden.Reads(file, file+".minisig")...)
 	}
-	list = append(list, harden.Writes(o.Out, o.Dir, o.GIF, o.HTML, o.PDF, o.Text)...)
+	list = append(list, harden.Writes(o.Out, o.Dir, o.GIF, o.HTML, o.PDF, o.Text, o.transcript)...)
 	if o.sharesDir != "" {
 		list = append(list, harden.Access{Path: o.sharesDir, Write: o.shares != ""})
 	}

@@ -33,7 +33,7 @@ func TestSwap(t *testing.T) {
 	if err := s.noSwap(false); !fault.Is(err, "harden.swap") {
 		t.Errorf("a main network: %v", err)
 	}
-	if err := s.added("new", nil); !fault.Is(err, "harden.swap") {
+	if err := s.added("new", nil, nil); !fault.Is(err, "harden.swap") {
 		t.Errorf("making a wallet of a main network: %v", err)
 	}
 	s.opt.allowSwap = true

@@ -47,6 +47,8 @@ func (o *options) foreignFile() (which string, err error) {
 	switch {
 	case which == "tatum" && (o.chain != "" || o.id != "" || o.testnet):
 		return "", cli.Usagef("a wallet.dat says itself of which chains and ids its wallets are: leave --chain, --testnet and --id away")
+	case which != "" && (o.extra() || o.fingerprint != ""):
+		return "", cli.Usagef("--fingerprint and a passphrase of BIP-39 go with words that are typed")
 	case which != "tatum" && o.tatumPass != "":
 		return "", cli.Usagef("--tatum-passphrase-file goes with --tatum")
 	}
@@ -134,7 +136,7 @@ func (a *app) importTatum() error {
 			return migrate.Tatum(file, pass, func(e migrate.Entry) error { return s.move(&all, e) })
 		})
 		if err == nil && len(all.Imported) > 0 {
-			err = s.added("import tatum", all.Imported)
+			err = s.added("import tatum", all.Imported, nil)
 		} else if err == nil && !slices.ContainsFunc(all.Skipped, func(k skipped) bool { return k.Reason == present }) {
 			err = nothing(all.Skipped)
 		}

@@ -22,8 +22,10 @@ import (
 const usage = `coldsign-offline: review and sign on a machine that cannot talk
 
   init [--rehearsal]                            create the keystore and the device key; a rehearsal is one for ever
-  wallet new --chain BTC [--testnet] [--count N] [--dice]
+  wallet new --chain BTC [--testnet] [--count N] [--dice | --dice-only] [--transcript FILE]
+       [--show-words | --confirm-words] [--show-machine] [--bip39-passphrase]     the key ceremony: see offline/CEREMONY.md
   wallet import --chain ETH [--testnet] [--id UUID]    mnemonic or private key, typed or on stdin
+       [--bip39-passphrase | --bip39-passphrase-file FILE] [--fingerprint HEX]    words with a passphrase of their own
   wallet import --tatum wallet.dat [--tatum-passphrase-file FILE]      all that tatum-kms held, under the same ids
   wallet import --keystore FILE | --keypair FILE [--chain ETH] [--testnet] [--id UUID]    of geth (version 3); of Solana
   wallet list | wallet remove ID
@@ -85,6 +87,7 @@ type options struct {
 	lawOptions
 	operatorOptions
 	importOptions
+	ceremonyOptions
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
 	json, allowNetwork, allowSwap, testnet, replace, dice, fullScreen, rehearsal       bool
 	count                                                                              int
@@ -102,8 +105,8 @@ func everywhere(more ...string) []string {
 func commands() []cli.Command[*app] {
 	return append(append(backupCommands(), registerCommands()...), []cli.Command[*app]{
 		{Name: "init", Flags: everywhere("rehearsal"), Do: (*app).initHome},
-		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice"), Do: (*app).walletNew},
-		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id", "tatum", "tatum-passphrase-file", "keystore", "keypair"), Do: (*app).walletImport},
+		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice", "dice-only", "show-words", "confirm-words", "show-machine", "bip39-passphrase", "transcript"), Do: (*app).walletNew},
+		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id", "tatum", "tatum-passphrase-file", "keystore", "keypair", "bip39-passphrase", "bip39-passphrase-file", "fingerprint"), Do: (*app).walletImport},
 		{Name: "wallet list", Flags: everywhere(), Do: (*app).walletList},
 		{Name: "wallet remove", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).walletRemove},
 		{Name: "address", Flags: everywhere("network"), Min: 1, Max: 2, Do: (*app).address},
@@ -172,7 +175,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "rehearsal": &o.rehearsal, "full-screen": &o.fullScreen, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
-	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name):
+	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name), o.ceremonyOptions.define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:

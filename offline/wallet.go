@@ -2,18 +2,20 @@ package main
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
+	"coldsign/offline/internal/ceremony"
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
 	"coldsign/offline/internal/memory"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/cli"
+	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 )
 
@@ -39,6 +41,10 @@ type walletJSON struct {
 	Address     string `json:"address"`
 	PublicKey   string `json:"publicKey"`
 	Note        string `json:"note,omitempty"`
+
+	Passphrase  bool   `json:"bip39Passphrase,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"` // of the master key, where people compare it
+	Transcript  string `json:"transcript,omitempty"`  // SHA-256 of the file
 }
 
 // manyWallets is after how many wallets what was derived is forgotten: locked memory
@@ -50,7 +56,7 @@ func (s *session) describe(info keystore.Info) (walletJSON, error) {
 	if s.described++; s.described%manyWallets == 0 {
 		s.ks.Forget()
 	}
-	w := walletJSON{SignatureID: info.ID.String(), Chain: info.Chain, Testnet: info.Testnet, Kind: "key"}
+	w := walletJSON{SignatureID: info.ID.String(), Chain: info.Chain, Testnet: info.Testnet, Kind: "key", Passphrase: info.Passphrase}
 	path, err := s.ks.Path(info.ID, 0)
 	if err != nil {
 		return w, err
@@ -86,6 +92,9 @@ func (w walletJSON) line() string {
 	if w.XPub != "" {
 		s += "  " + w.XPub
 	}
+	if w.Fingerprint != "" {
+		s += "  fingerprint " + w.Fingerprint
+	}
 	return s
 }
 
@@ -115,10 +124,10 @@ func (a *app) walletNew() error {
 	if n < 1 || n > maxCount {
 		return cli.Usagef("--count takes 1 to %d", maxCount)
 	}
-	if a.opt.dice && n > 1 {
-		return cli.Usagef("--dice makes one wallet at a time")
-	}
 	name, err := a.chainName()
+	if err == nil {
+		err = a.ceremonious(n)
+	}
 	if err != nil {
 		return err
 	}
@@ -126,30 +135,61 @@ func (a *app) walletNew() error {
 		if err := s.noSwap(!a.opt.testnet); err != nil {
 			return err
 		}
-		var dice string
-		if a.opt.dice {
-			defer s.con.Wipe()
-			typed, err := s.con.SecretInput("dice rolls, digits 1 to 6: ")
-			if err != nil {
-				return err
-			}
-			dice = memory.Text(slices.DeleteFunc(typed, func(c byte) bool { return bytes.IndexByte([]byte(" \t\r\n"), c) >= 0 }))
-		}
-		ws := make([]walletJSON, n)
-		for i := range ws {
-			info, err := s.ks.NewWallet(name, a.opt.testnet, dice, s.now())
-			if err == nil {
-				ws[i], err = s.describe(info)
-			}
-			if err != nil {
+		if a.opt.transcript != "" {
+			if err := durable.Writable(a.opt.transcript); err != nil {
 				return err
 			}
 		}
-		if err := s.added("new", ws); err != nil {
+		ws, t := make([]walletJSON, n), ceremony.Transcript{How: ceremony.System, Words: ceremony.Unseen}
+		if n == 1 {
+			ws[0], t, err = s.found(name)
+		} else {
+			err = s.many(ws, name)
+		}
+		if err != nil {
+			return err
+		}
+		// A wallet of a ceremony is kept once its transcript is on the disk.
+		var digest []byte
+		if a.opt.transcript != "" {
+			if digest, err = s.testify(t, ws); err != nil {
+				return err
+			}
+			ws[0].Transcript = hex.EncodeToString(digest)
+		}
+		if err := s.added("new"+how(t), ws, digest); err != nil {
 			return err
 		}
 		return s.tell(ws, a.opt.count == notGiven)
 	})
+}
+
+// many makes wallets from the machine's randomness alone.
+func (s *session) many(ws []walletJSON, name string) error {
+	for i := range ws {
+		info, err := s.ks.NewWallet(name, s.opt.testnet, "", s.now())
+		if err == nil {
+			ws[i], err = s.describe(info)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// how is what the journal says of how a key came, beyond the machine's randomness.
+func how(t ceremony.Transcript) (words string) {
+	if t.How != ceremony.System {
+		words += " " + t.How
+	}
+	if t.Words != ceremony.Unseen {
+		words += " words-" + t.Words
+	}
+	if t.Passphrase {
+		words += " bip39-passphrase"
+	}
+	return words
 }
 
 func (a *app) walletImport() error {
@@ -163,7 +203,18 @@ func (a *app) walletImport() error {
 	case "keystore", "keypair":
 		return a.importFile()
 	}
+	if len(a.opt.fingerprint) != 0 && !isFingerprint(a.opt.fingerprint) {
+		return cli.Usagef("--fingerprint takes eight hex digits")
+	}
+	if !a.con.Terminal() && (a.opt.bip39 || a.opt.extra() && a.opt.fingerprint == "") {
+		return fault.New("console.terminal", "give --bip39-passphrase-file FILE and --fingerprint HEX", "there is no terminal to ask for the passphrase and to show the fingerprint on")
+	}
 	return a.importTyped()
+}
+
+func isFingerprint(text string) bool {
+	b, err := hex.DecodeString(text)
+	return err == nil && len(b) == 4
 }
 
 // target is where an imported key goes: its chain and its signature id.
@@ -196,11 +247,14 @@ func (a *app) importTyped() error {
 		if len(bytes.TrimSpace(text)) == 0 {
 			return fault.New("wallet.empty", "type it, or give it on standard input", "no mnemonic or private key was given")
 		}
-		info, err := s.ks.Import(id, name, a.opt.testnet, text, s.now())
+		info, err := s.importWords(id, name, text)
 		if err != nil {
 			return err
 		}
 		w, err := s.describe(info)
+		if err == nil && (a.opt.fingerprint != "" || a.opt.extra()) {
+			w.Fingerprint, err = s.agreed(info)
+		}
 		if err != nil {
 			return err
 		}
@@ -208,17 +262,35 @@ func (a *app) importTyped() error {
 	})
 }
 
+// importWords imports what was typed, with a passphrase of BIP-39 where there is one.
+func (s *session) importWords(id bundle.SignatureID, name string, text []byte) (keystore.Info, error) {
+	if !s.opt.extra() {
+		return s.ks.Import(id, name, s.opt.testnet, text, s.now())
+	}
+	mem, err := memory.NewArena()
+	if err != nil {
+		return keystore.Info{}, err
+	}
+	defer mem.Close()
+	p, err := s.bip39(mem)
+	if err != nil {
+		return keystore.Info{}, err
+	}
+	return s.ks.ImportWith(p, id, name, s.opt.testnet, text, s.now())
+}
+
 // imported keeps one wallet and tells it.
 func (s *session) imported(w walletJSON) error {
 	ws := []walletJSON{w}
-	if err := s.added("import", ws); err != nil {
+	if err := s.added("import"+how(ceremony.Transcript{How: ceremony.System, Words: ceremony.Unseen, Passphrase: w.Passphrase}), ws, nil); err != nil {
 		return err
 	}
 	return s.tell(ws, true)
 }
 
-// added makes new wallets durable and records them.
-func (s *session) added(verb string, ws []walletJSON) error {
+// added makes new wallets durable and records them, with the SHA-256 of their
+// transcript, if there is one.
+func (s *session) added(verb string, ws []walletJSON, transcript []byte) error {
 	if err := s.noSwap(false); err != nil {
 		return err
 	}
@@ -229,7 +301,7 @@ func (s *session) added(verb string, ws []walletJSON) error {
 	for _, w := range ws {
 		ids.WriteString(" " + w.SignatureID)
 	}
-	_, err := s.record(journal.Entry{Kind: journal.Wallet, Text: verb + ids.String()})
+	_, err := s.record(journal.Entry{Kind: journal.Wallet, Text: verb + ids.String(), Data: transcript})
 	return err
 }
 

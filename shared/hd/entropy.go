@@ -12,7 +12,7 @@ import (
 // Entropy is Mix of what Draw gives: the 32 bytes behind a new mnemonic.
 func Entropy(random io.Reader, dice string) ([]byte, error) {
 	if dice != "" { // before anything is drawn
-		if err := fair(dice); err != nil {
+		if err := CheckDice(dice); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func Draw(random io.Reader) (machine []byte, err error) {
 // alone suffices: to who knows the dice, HKDF extracts from the secret randomness
 // with a known salt, as RFC 5869 intends; to who knows the randomness, the result
 // is HMAC under a key that only the dice give. Dice are refused with entropy.dice
-// by fair.
+// by CheckDice.
 func Mix(machine []byte, dice string) ([]byte, error) {
 	var salt []byte
 	if dice != "" {
@@ -85,10 +85,10 @@ func Mix(machine []byte, dice string) ([]byte, error) {
 //
 //	printf 46153... | sha256sum
 //
-// Whoever knows the rolls has the wallet, and the checks of fair cannot tell rolls
+// Whoever knows the rolls has the wallet, and the checks of CheckDice cannot tell rolls
 // from what a person made up.
 func DiceAlone(dice string) ([]byte, error) {
-	if err := fair(dice); err != nil {
+	if err := CheckDice(dice); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(dice))
@@ -118,7 +118,7 @@ func periodic(b []byte) bool {
 	return false
 }
 
-// fair refuses dice that no fair die gives. A roll of a fair die has log2(6) bits:
+// CheckDice refuses dice that no fair die gives. A roll of a fair die has log2(6) bits:
 // 99 rolls, the fewest taken, have 255.9.
 //
 //   - faces: a chi-square over how often each of the six fell above 40. Of 99
@@ -134,11 +134,11 @@ func periodic(b []byte) bool {
 // Together an honest set of 99 rolls is refused less than once in 700,000, and a
 // longer one less often (exact sums, which a test repeats). What a person invents with
 // care passes: only a die makes rolls.
-func fair(dice string) error {
+func CheckDice(dice string) error {
 	const cure = "roll a fair die again and type every roll"
 	n := len(dice)
-	if n < minRolls || n > maxRolls {
-		return fault.New("entropy.dice", cure, "%d to %d dice rolls are wanted, not %d", minRolls, maxRolls, n)
+	if n < MinRolls || n > maxRolls {
+		return fault.New("entropy.dice", cure, "%d to %d dice rolls are wanted, not %d", MinRolls, maxRolls, n)
 	}
 	var count [6]int
 	for i := range n {

@@ -168,7 +168,7 @@ func TestATT64BiasedDice(t *testing.T) {
 	twice := differ(97)
 	twice += strings.Repeat(twice[96:], 2) // two repeats in 99 rolls
 	for _, good := range []string{fairRolls, rolls(1000, 1), twice} {
-		if err := fair(good); err != nil {
+		if err := CheckDice(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
@@ -198,14 +198,14 @@ func TestDiceLimits(t *testing.T) {
 func TestFairDicePass(t *testing.T) {
 	for _, n := range []int{99, 100, 200} {
 		for i := range uint64(20000) {
-			if err := fair(rolls(n, i<<8)); err != nil {
+			if err := CheckDice(rolls(n, i<<8)); err != nil {
 				t.Errorf("fair set %d of %d rolls: %v", i, n, err)
 			}
 		}
 	}
 }
 
-// TestDiceFalseAlarms repeats the sums behind what fair says of honest rolls.
+// TestDiceFalseAlarms repeats the sums behind what CheckDice says of honest rolls.
 func TestDiceFalseAlarms(t *testing.T) {
 	const n = 99
 	faces := chiSquareTail(n, maxFaces)

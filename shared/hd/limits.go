@@ -1,5 +1,8 @@
 package hd
 
+// MinRolls is the fewest dice rolls that are taken: 255.9 bits.
+const MinRolls = 99
+
 // Bounds, checked before anything is allocated or computed.
 const (
 	minSeed     = 16   // bytes; BIP-32 and SLIP-10 allow 128 to 512 bits
@@ -10,7 +13,7 @@ const (
 	maxPathText = 3072 // characters: 255 levels of 11 with their slashes, and "m"
 	maxText     = 1024 // bytes of a mnemonic or of its passphrase
 	maxWord     = 33   // bytes of a word on a list: 11 Korean jamo
-	minRolls    = 99   // dice rolls: 255.9 bits
+
 	maxRolls    = 1000 // dice rolls
 	maxFaces    = 40   // chi-square of five degrees of freedom, of the faces
 	maxSteps    = 50   // the same, of the steps from roll to roll
