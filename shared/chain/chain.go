@@ -15,6 +15,7 @@ package chain
 
 import (
 	"encoding/hex"
+	"strings"
 
 	"coldsign/shared/fault"
 )
@@ -22,6 +23,12 @@ import (
 // ID names a network by CAIP-2, e.g. "eip155:1". A Solana message does not name
 // its own network, so every request carries it.
 type ID string
+
+// Namespace is what stands before the colon: "bip122", "eip155", "solana".
+func (id ID) Namespace() string {
+	name, _, _ := strings.Cut(string(id), ":")
+	return name
+}
 
 // Curve is the curve of a public key. The zero value is invalid.
 type Curve uint8

@@ -13,6 +13,9 @@ type Network struct {
 
 	RateUnit     string // what people count a fee for each of Fee.Units in: "gwei"; empty where there is none
 	RateDecimals int    // 1 RateUnit is 10^RateDecimals base units
+
+	Depth    uint64 // confirmations that count as settled where the configuration says nothing
+	Explorer string // a transaction's public page is at this and its id; "" where there is none
 }
 
 // Derivation says where a mnemonic wallet's keys are: Path, then the index,

@@ -15,12 +15,11 @@ import (
 // findNetwork settles chain, network and family.
 func (in *Intake) findNetwork(d *draft) (e FieldErrors) {
 	at := slices.IndexFunc(in.Chains, func(c chain.Chain) bool { return c.Name == d.Chain })
-	family, known := families()[d.Chain]
-	if at < 0 || !known {
+	if at < 0 {
 		e.bad("chain", "isIn", "chain must be one that this server signs for: "+in.chainNames(), d.Chain)
 		return e
 	}
-	d.chain, d.family = in.Chains[at], family
+	d.chain = in.Chains[at]
 	var fit []chain.Network
 	var names []string
 	for _, n := range d.chain.Networks {
@@ -41,7 +40,11 @@ func (in *Intake) findNetwork(d *draft) (e FieldErrors) {
 		return e
 	}
 	d.network = fit[0]
-	return nil
+	var known bool
+	if d.family, known = families()[d.network.ID.Namespace()]; !known {
+		e.bad("chain", "isIn", "chain must be one that this server signs for", d.Chain)
+	}
+	return e
 }
 
 func (in *Intake) chainNames() string {

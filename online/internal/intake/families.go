@@ -31,14 +31,14 @@ type family struct {
 	reserve func(payload []byte, signers []chain.PublicKey, r chain.Review) ([]string, error)
 }
 
-// families is the one list, by KMS chain name.
+// families is the one list, by CAIP-2 namespace.
 func families() map[string]family {
 	none := func([]byte) ([]chain.Origin, error) { return nil, nil }
 	all := func(_ []byte, candidates []chain.PublicKey) ([]chain.PublicKey, error) { return candidates, nil }
 	return map[string]family{
-		"BTC": {readBase64, bitcoin.PayloadOrigins, bitcoin.Match, outpoints},
-		"ETH": {readEthereum, none, all, accountNonce},
-		"SOL": {readBase64, none, solanaSigners, durableNonce},
+		"bip122": {readBase64, bitcoin.PayloadOrigins, bitcoin.Match, outpoints},
+		"eip155": {readEthereum, none, all, accountNonce},
+		"solana": {readBase64, none, solanaSigners, durableNonce},
 	}
 }
 

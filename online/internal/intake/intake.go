@@ -228,7 +228,7 @@ func (d *draft) row(tenant string) (*pending.Transaction, error) {
 		Reserve: d.reserve, Deadline: d.Deadline, State: pending.Pending,
 	}
 	if d.native() {
-		t.Serialized = kms.ReadBack(d.Chain, d.payload)
+		t.Serialized = kms.ReadBack(d.network.ID, d.payload)
 	}
 	if d.WithdrawalResponses.Kind == strictjson.Array {
 		t.WithdrawalResponses = string(d.WithdrawalResponses.Append(nil))

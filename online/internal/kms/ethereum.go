@@ -13,18 +13,28 @@ import (
 
 // ethereumNative reads a web3 transaction. Amounts are wei, as decimal strings,
 // 0x hex strings or JSON integers; nonce 0 is 0. Without a type it is legacy,
-// as the KMS signs it, unless it has the fees of EIP-1559 or an access list.
+// as the KMS signs it, unless it has the fees of EIP-1559 or an access list. On
+// Celo, whose own legacy type its network takes no more, gasPrice becomes both fees
+// of EIP-1559, or of CIP-64 where the record names a fee currency: the most that it
+// can cost is the same.
 func ethereumNative(n chain.Network, r record, look Lookup) ([]byte, error) {
-	f, err := r.fields("from", "to", "value", "data", "nonce", "gas", "gasLimit", "gasPrice", "chainId",
-		"type", "maxFeePerGas", "maxPriorityFeePerGas", "accessList")
+	known := []string{"from", "to", "value", "data", "nonce", "gas", "gasLimit", "gasPrice", "chainId",
+		"type", "maxFeePerGas", "maxPriorityFeePerGas", "accessList"}
+	celo := n.Chain == "CELO"
+	if celo {
+		known = append(known, "feeCurrency")
+	}
+	f, err := r.fields(known...)
 	if err != nil {
 		return nil, err
 	}
-	w := &web3{Fields: f}
+	w := &web3{Fields: f, network: n}
 	tx := evm.Fields{Type: w.kind(), ChainID: w.chainID(n), Nonce: w.uint("nonce"), GasLimit: w.gas()}
 	tx.Value = w.optional("value")
-	switch tx.Type {
-	case evm.Dynamic:
+	switch {
+	case celo && !w.has("type") && tx.Type == evm.Legacy:
+		tx.Type, tx.MaxFee, tx.MaxPriority = evm.Dynamic, w.big("gasPrice"), w.optional("gasPrice")
+	case tx.Type == evm.Dynamic:
 		tx.MaxFee, tx.MaxPriority = w.big("maxFeePerGas"), w.big("maxPriorityFeePerGas")
 		w.none("gasPrice", "a type 2 transaction")
 	default:
@@ -35,6 +45,12 @@ func ethereumNative(n chain.Network, r record, look Lookup) ([]byte, error) {
 	tx.To, tx.Data = w.to(), w.data()
 	if tx.AccessList = w.accessList(); tx.Type == evm.Legacy {
 		w.none("accessList", "a legacy transaction")
+	}
+	if celo && w.has("feeCurrency") {
+		if tx.Type != evm.Dynamic {
+			w.fail(mismatch("feeCurrency does not go with type %d", tx.Type))
+		}
+		tx.Type, tx.Currency = evm.FeeCurrency, w.address(w.Fields["feeCurrency"], "feeCurrency")
 	}
 	w.from(look.Keys)
 	if w.err == nil {
@@ -52,6 +68,7 @@ func ethereumNative(n chain.Network, r record, look Lookup) ([]byte, error) {
 // web3 reads fields. It keeps the first error, and every missing name.
 type web3 struct {
 	strictjson.Fields
+	network chain.Network
 	missing []string
 	err     error
 }
@@ -145,7 +162,7 @@ func (w *web3) address(v strictjson.Value, name string) (a [20]byte) {
 		w.fail(malformed("%s is not an address", name))
 		return a
 	}
-	a, err := evm.ParseAddress(v.Text)
+	a, err := evm.ParseAddressOf(w.network.Chain, v.Text)
 	if err != nil {
 		w.fail(malformed("%s: %w", name, err))
 	}

@@ -3,7 +3,7 @@
 // half reads native payloads only, so that no JSON is near a key.
 //
 //	BTC  a bitcore Transaction as JSON       -> a PSBT
-//	ETH  a web3 transaction as JSON          -> an unsigned EIP-155, 2930 or 1559 transaction
+//	ETH  a web3 transaction as JSON          -> an unsigned EIP-155, 2930 or 1559 transaction; so for its kin
 //	SOL  {"txData":"<message in hex>"}       -> the message
 //
 // The hot daemon fills in what a record leaves out by asking the network. Here
@@ -38,8 +38,8 @@ func Native(n chain.Network, serialized string, look Lookup) ([]byte, error) {
 		return nil, malformed("it has %d bytes, at most %d are read", len(serialized), maxRecord)
 	}
 	translate, ok := map[string]func(chain.Network, record, Lookup) ([]byte, error){
-		"BTC": bitcoinNative, "ETH": ethereumNative, "SOL": solanaNative,
-	}[n.Chain]
+		"bip122": bitcoinNative, "eip155": ethereumNative, "solana": solanaNative,
+	}[n.ID.Namespace()]
 	if !ok {
 		return nil, fault.New("kms.chain", "", "no record form is known for chain %s", quote.Line(n.Chain))
 	}
@@ -59,15 +59,15 @@ func Web3(n chain.Network, object strictjson.Value, look Lookup) ([]byte, error)
 }
 
 // ReadBack is what a KMS client reads as serializedTransaction of a payload
-// that was submitted in native form: for SOL the record form, for the others
+// that was submitted in native form: for Solana the record form, for the others
 // the form that it was submitted in, base64 of a PSBT or 0x and hex. No daemon
 // signs those by mistake, with values it makes up.
-func ReadBack(chainName string, payload []byte) string {
-	switch chainName {
-	case "SOL":
+func ReadBack(network chain.ID, payload []byte) string {
+	switch network.Namespace() {
+	case "solana":
 		b, _ := json.Marshal(map[string]string{"txData": hex.EncodeToString(payload)}) // strings always marshal
 		return string(b)
-	case "ETH":
+	case "eip155":
 		return "0x" + hex.EncodeToString(payload)
 	}
 	return base64.StdEncoding.EncodeToString(payload)

@@ -94,7 +94,7 @@ func TestRefusals(t *testing.T) {
 		{"DOGE", ``, ``, "kms.chain"},
 	}
 	good := map[string]string{"BTC": goodBTC, "ETH": goodETH, "SOL": goodSOL}
-	nets := map[string]chain.Network{"BTC": bitcoin.NetworkTable()[0], "ETH": evm.NetworkTable()[0], "SOL": solana.NetworkTable()[0], "DOGE": {Chain: "DOGE"}}
+	nets := map[string]chain.Network{"BTC": bitcoin.NetworkTable()[0], "ETH": evm.NetworkTable()[0], "SOL": solana.NetworkTable()[0], "DOGE": {ID: "doge:x", Chain: "DOGE"}}
 	for name, record := range good {
 		if _, err := kms.Native(nets[name], record, kms.Lookup{}); err != nil {
 			t.Fatalf("the good %s record is refused: %v", name, err)

@@ -17,6 +17,8 @@ type network struct {
 	p2sh    byte
 	wif     byte
 	testnet bool
+
+	explorer string // see chain.Network
 }
 
 func networks() []network {
@@ -24,7 +26,7 @@ func networks() []network {
 		return network{id: id, name: name, symbol: symbol, hrp: hrp, p2pkh: 0x6f, p2sh: 0xc4, wif: 0xef, testnet: true}
 	}
 	return []network{
-		{id: "bip122:000000000019d6689c085ae165831e93", name: "mainnet", symbol: "BTC", hrp: "bc", p2pkh: 0x00, p2sh: 0x05, wif: 0x80},
+		{id: "bip122:000000000019d6689c085ae165831e93", name: "mainnet", symbol: "BTC", hrp: "bc", p2pkh: 0x00, p2sh: 0x05, wif: 0x80, explorer: "https://mempool.space/tx/"},
 		test("bip122:000000000933ea01ad0ee984209779ba", "testnet3", "tBTC", "tb"),
 		test("bip122:00000000da84f2bafbbc53dee25a72ae", "testnet4", "tBTC", "tb"),
 		test("bip122:00000008819873e925422c1ff0f99f7c", "signet", "tBTC", "tb"),
@@ -52,7 +54,7 @@ func NetworkTable() []chain.Network {
 	for _, n := range networks() {
 		table = append(table, chain.Network{
 			ID: n.id, Chain: "BTC", Name: n.name, Testnet: n.testnet,
-			Asset: n.asset(), FeeCap: big.NewInt(5_000_000), RateUnit: "sat",
+			Asset: n.asset(), FeeCap: big.NewInt(5_000_000), RateUnit: "sat", Depth: 6, Explorer: n.explorer,
 		})
 	}
 	return table

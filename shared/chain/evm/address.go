@@ -8,6 +8,7 @@ import (
 	"coldsign/shared/fault"
 	"coldsign/shared/quote"
 
+	"github.com/btcsuite/btcd/address/v2/bech32"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"golang.org/x/crypto/sha3"
 )
@@ -73,6 +74,40 @@ func ParseAddress(s string) (a [20]byte, err error) {
 	if mixed && Checksum(a) != s {
 		return [20]byte{}, fault.New("evm.checksum", "copy the address again from its owner",
 			"address %s fails its EIP-55 checksum", quote.String(s))
+	}
+	return a, nil
+}
+
+// one spells an address as Harmony does: bech32 (BIP-173) with the prefix one.
+func one(a [20]byte) string {
+	data, err := bech32.ConvertBits(a[:], 8, 5, true)
+	if err != nil { // 20 bytes always convert
+		return ""
+	}
+	text, err := bech32.Encode("one", data)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// parseOne reads one1 and what follows; upper case and other encodings of the same
+// bytes are refused. Errors: evm.address, evm.checksum.
+func parseOne(s string) (a [20]byte, err error) {
+	if len(s) != len("one1")+32+6 || strings.ToLower(s) != s {
+		return a, notAddress(s)
+	}
+	_, data, err := bech32.Decode(s)
+	if err != nil {
+		return a, fault.New("evm.checksum", "copy the address again from its owner", "address %s fails its bech32 checksum", quote.String(s))
+	}
+	b, err := bech32.ConvertBits(data, 5, 8, false)
+	if err != nil || len(b) != 20 {
+		return a, notAddress(s)
+	}
+	copy(a[:], b)
+	if one(a) != s {
+		return [20]byte{}, notAddress(s)
 	}
 	return a, nil
 }

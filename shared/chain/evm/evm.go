@@ -5,8 +5,8 @@
 //		Network: "eip155:1", Signers: []chain.PublicKey{key}, Payload: payload,
 //	})
 //
-// Legacy transactions with EIP-155, EIP-2930 and EIP-1559 are read; blob and
-// set-code transactions are refused. Native transfers, ERC-20 transfers and
+// Legacy transactions with EIP-155, EIP-2930 and EIP-1559 are read, and on Celo
+// CIP-64; blob and set-code transactions are refused. Native transfers, ERC-20 transfers and
 // contract creations become effects; whatever else a call does is opaque.
 package evm
 
@@ -28,6 +28,7 @@ type Codec struct {
 type network struct {
 	chainID uint64
 	asset   chain.Asset
+	celo    bool // takes CIP-64
 }
 
 // New takes the tables of networks to read, NetworkTable if none are given. An
@@ -44,7 +45,7 @@ func New(tables ...[]chain.Network) Codec {
 				continue
 			}
 			c.ids = append(c.ids, n.ID)
-			c.nets[n.ID] = network{id, n.Asset}
+			c.nets[n.ID] = network{id, n.Asset, n.Chain == "CELO"}
 		}
 	}
 	return c
@@ -82,7 +83,7 @@ func (c Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 		return nil, fault.New("evm.evidence", "", "an EVM transaction takes no evidence, %d bytes given", len(u.Evidence))
 	}
 	var err error
-	if t.Fields, err = parse(u.Payload); err != nil {
+	if t.Fields, err = parse(u.Payload, t.net.celo); err != nil {
 		return nil, err
 	}
 	if err := t.judge(); err != nil {
@@ -94,7 +95,7 @@ func (c Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 // judge refuses what is well-formed but can never be right.
 func (t *tx) judge() error {
 	price := t.GasPrice
-	if t.Type == Dynamic {
+	if t.dynamic() {
 		price = t.MaxFee
 	}
 	t.fee = new(big.Int).Mul(price, new(big.Int).SetUint64(t.GasLimit))
@@ -106,7 +107,7 @@ func (t *tx) judge() error {
 		return fault.New("evm.nonce", "", "nonce 2^64-1 can never be used (EIP-2681)")
 	case t.GasLimit == 0 || t.GasLimit > maxGas:
 		return fault.New("evm.gas-limit", "", "gas limit %d, want 1 to 2^63-1", t.GasLimit)
-	case t.Type == Dynamic && t.MaxPriority.Cmp(t.MaxFee) > 0:
+	case t.dynamic() && t.MaxPriority.Cmp(t.MaxFee) > 0:
 		return fault.New("evm.priority", "", "priority fee is higher than the fee that it is part of (EIP-1559)")
 	case new(big.Int).Add(t.fee, t.Value).BitLen() > 256:
 		return fault.New("evm.range", "", "value and fee together have more than 256 bits")

@@ -12,6 +12,10 @@ const (
 	Legacy  = 0 // EIP-155
 	Access  = 1 // EIP-2930
 	Dynamic = 2 // EIP-1559
+
+	// FeeCurrency is CIP-64: EIP-1559 with the fee in a token. Celo's networks alone
+	// take it.
+	FeeCurrency = 0x7b
 )
 
 // Fields are what an unsigned transaction says. A nil amount is zero.
@@ -20,14 +24,18 @@ type Fields struct {
 	ChainID     uint64
 	Nonce       uint64
 	GasPrice    *big.Int // wei per gas; types 0 and 1
-	MaxPriority *big.Int // wei per gas; type 2
-	MaxFee      *big.Int // wei per gas; type 2
+	MaxPriority *big.Int // wei per gas; type 2; of type 0x7b base units of the currency
+	MaxFee      *big.Int // as MaxPriority
 	GasLimit    uint64
 	To          *[20]byte // nil creates a contract
 	Value       *big.Int  // wei
 	Data        []byte
-	AccessList  []AccessEntry // types 1 and 2
+	AccessList  []AccessEntry // types 1, 2 and 0x7b
+	Currency    [20]byte      // contract of the token that pays the fee; type 0x7b
 }
+
+// dynamic tells the types that have a priority fee.
+func (f Fields) dynamic() bool { return f.Type == Dynamic || f.Type == FeeCurrency }
 
 // AccessEntry is one entry of an EIP-2930 access list.
 type AccessEntry struct {
@@ -40,6 +48,7 @@ type AccessEntry struct {
 //	rlp([nonce, gasPrice, gas, to, value, data, chainId, 0, 0])                           EIP-155
 //	1 || rlp([chainId, nonce, gasPrice, gas, to, value, data, accessList])                EIP-2930
 //	2 || rlp([chainId, nonce, maxPriority, maxFee, gas, to, value, data, accessList])     EIP-1559
+//	0x7b || rlp([those of type 2, feeCurrency])                                           CIP-64
 //
 // It gives nil for what no transaction can say: an unknown type, an amount that
 // is negative or over 256 bits, or a field that the type does not have. It does
@@ -52,10 +61,11 @@ func (f Fields) Encode() []byte {
 	}
 	tips := f.MaxPriority != nil || f.MaxFee != nil
 	switch {
-	case f.Type > Dynamic,
+	case f.Type > Dynamic && f.Type != FeeCurrency,
+		(f.Type == FeeCurrency) == (f.Currency == [20]byte{}),
 		f.Type == Legacy && (tips || len(f.AccessList) > 0),
 		f.Type == Access && tips,
-		f.Type == Dynamic && f.GasPrice != nil:
+		f.dynamic() && f.GasPrice != nil:
 		return nil
 	}
 	var tail []byte
@@ -72,7 +82,7 @@ func (f Fields) encode(tail []byte) []byte {
 		b = appendUint(b, f.ChainID)
 	}
 	b = appendUint(b, f.Nonce)
-	if f.Type == Dynamic {
+	if f.dynamic() {
 		b = appendBig(appendBig(b, f.MaxPriority), f.MaxFee)
 	} else {
 		b = appendBig(b, f.GasPrice)
@@ -95,11 +105,15 @@ func (f Fields) encode(tail []byte) []byte {
 		}
 		list = appendList(list, appendList(appendBytes(nil, e.Address[:]), keys))
 	}
-	return appendList([]byte{f.Type}, append(appendList(b, list), tail...))
+	b = appendList(b, list)
+	if f.Type == FeeCurrency {
+		b = appendBytes(b, f.Currency[:])
+	}
+	return appendList([]byte{f.Type}, append(b, tail...))
 }
 
-// parse reads what Encode writes, and nothing else.
-func parse(payload []byte) (f Fields, err error) {
+// parse reads what Encode writes, and nothing else; CIP-64 on Celo alone.
+func parse(payload []byte, celo bool) (f Fields, err error) {
 	if len(payload) == 0 || len(payload) > maxPayload {
 		return f, fault.New("evm.size", "", "transaction of %d bytes, at most %d can be read", len(payload), maxPayload)
 	}
@@ -109,8 +123,11 @@ func parse(payload []byte) (f Fields, err error) {
 		return f, fault.New("evm.blob", "send it without blobs", "blob transactions (EIP-4844) are not signed")
 	case t == 4:
 		return f, fault.New("evm.set-code", "never delegate a custody account", "set-code transactions (EIP-7702) are not signed: they hand the account to a contract")
-	case t == Access || t == Dynamic:
+	case t == Access || t == Dynamic || celo && t == FeeCurrency:
 		f.Type, body = t, payload[1:]
+	case celo && (t == 0x7c || t >= 0xc0 && itemsOf(payload) == retiredItems):
+		return f, fault.New("evm.retired", "make it as CIP-64, or as EIP-1559 with the fee in CELO",
+			"Celo's own legacy type and type 0x7c are no longer taken by its network")
 	case t < 0xc0:
 		return f, fault.New("evm.type", "", "unknown transaction type 0x%02x", t)
 	}
@@ -132,7 +149,7 @@ func (f *Fields) read(r *reader) {
 		f.ChainID = r.uint64()
 	}
 	f.Nonce = r.uint64()
-	if f.Type == Dynamic {
+	if f.dynamic() {
 		f.MaxPriority = r.uint(256)
 		f.MaxFee = r.uint(256)
 	} else {
@@ -150,6 +167,9 @@ func (f *Fields) read(r *reader) {
 		f.readReplay(r)
 	} else {
 		f.readAccess(r.list())
+	}
+	if f.Type == FeeCurrency {
+		r.fixed(f.Currency[:])
 	}
 	r.end()
 }

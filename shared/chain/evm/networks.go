@@ -8,25 +8,85 @@ import (
 	"coldsign/shared/chain"
 )
 
+// spelling is how a chain writes addresses beside 0x and hex.
+type spelling uint8
+
+const (
+	spellHex    spelling = 0
+	spellXDC    spelling = 1 // xdc and 40 hex digits
+	spellBech32 spelling = 2 // one1..., BIP-173 of the 20 bytes
+)
+
+// kin is one KMS chain that works as Ethereum does.
+type kin struct {
+	chain    string // KMS name
+	coin     uint32 // SLIP-44, of the path of mainnet wallets
+	spell    spelling
+	cap      string // coins that a transaction may cost by default
+	depth    uint64 // confirmations that count as settled by default
+	explorer string // a transaction's page is at this and its id
+	nets     []net
+}
+
+// net is one network: its chain id (EIP-155), its name, and its coin. The first of
+// a chain is its mainnet.
+type net struct {
+	id           uint64
+	name, symbol string
+}
+
+// kinTable is the one table of the family. KCS, BSC and ETH share a path, as the
+// wallets of KMS users do.
+func kinTable() []kin {
+	return []kin{
+		{"ETH", 60, spellHex, "0.25", 12, "https://etherscan.io/tx/", []net{{1, "mainnet", "ETH"}, {11155111, "sepolia", "sepETH"},
+			{17000, "holesky", "holETH"}, {560048, "hoodi", "hooETH"}, {31337, "local", "devETH"}, {1337, "local-geth", "devETH"}}},
+		{"BSC", 60, spellHex, "0.5", 20, "https://bscscan.com/tx/", []net{{56, "mainnet", "BNB"}, {97, "chapel", "tBNB"}}},
+		{"MATIC", 966, spellHex, "500", 128, "https://polygonscan.com/tx/", []net{{137, "mainnet", "POL"}, {80002, "amoy", "tPOL"}}},
+		{"KLAY", 8217, spellHex, "500", 10, "https://kaiascan.io/tx/", []net{{8217, "mainnet", "KAIA"}, {1001, "kairos", "tKAIA"}}},
+		{"CELO", 52752, spellHex, "500", 12, "https://celoscan.io/tx/", []net{{42220, "mainnet", "CELO"}, {44787, "alfajores", "tCELO"}, {11142220, "celo-sepolia", "tCELO"}}},
+		{"XDC", 550, spellXDC, "1000", 12, "https://xdcscan.com/tx/", []net{{50, "mainnet", "XDC"}, {51, "apothem", "TXDC"}}},
+		{"ONE", 1023, spellBech32, "5000", 12, "https://explorer.harmony.one/tx/", []net{{1666600000, "mainnet", "ONE"}, {1666700000, "harmony-testnet", "tONE"}}},
+		{"KCS", 60, spellHex, "50", 12, "https://scan.kcc.io/tx/", []net{{321, "mainnet", "KCS"}, {322, "kcc-testnet", "tKCS"}}},
+	}
+}
+
+// Chains lists the KMS chains of the family. Each call makes a new list.
+func Chains() []chain.Chain {
+	var list []chain.Chain
+	for _, k := range kinTable() {
+		table := k.table()
+		list = append(list, chain.Chain{Name: k.chain, Codec: New(table), Wallet: Wallet{coin: k.coin, spell: k.spell}, Networks: table})
+	}
+	return list
+}
+
 // NetworkTable lists the networks of the KMS chain ETH. Each call makes a new
 // table.
-func NetworkTable() []chain.Network {
-	row := func(id chain.ID, name, symbol string) chain.Network {
-		return chain.Network{
-			ID: id, Chain: "ETH", Name: name, Testnet: symbol != "ETH",
-			Asset:    chain.Asset{ID: string(id), Symbol: symbol, Decimals: 18},
-			FeeCap:   big.NewInt(250_000_000_000_000_000), // 0.25 ETH, wei
-			RateUnit: "gwei", RateDecimals: 9,
+func NetworkTable() []chain.Network { return kinTable()[0].table() }
+
+func (k kin) table() []chain.Network {
+	var table []chain.Network
+	for i, n := range k.nets {
+		id := chain.ID("eip155:" + strconv.FormatUint(n.id, 10))
+		row := chain.Network{
+			ID: id, Chain: k.chain, Name: n.name, Testnet: i > 0,
+			Asset:  chain.Asset{ID: string(id), Symbol: n.symbol, Decimals: 18},
+			FeeCap: k.wei(), RateUnit: "gwei", RateDecimals: 9, Depth: k.depth,
 		}
+		if i == 0 {
+			row.Explorer = k.explorer
+		}
+		table = append(table, row)
 	}
-	return []chain.Network{
-		row("eip155:1", "mainnet", "ETH"),
-		row("eip155:11155111", "sepolia", "sepETH"),
-		row("eip155:17000", "holesky", "holETH"),
-		row("eip155:560048", "hoodi", "hooETH"),
-		row("eip155:31337", "local", "devETH"),
-		row("eip155:1337", "local-geth", "devETH"),
-	}
+	return table
+}
+
+// wei turns the cap of the table, which has at most two decimals, into base units.
+func (k kin) wei() *big.Int {
+	whole, part, _ := strings.Cut(k.cap, ".")
+	n, _ := new(big.Int).SetString(whole+part+strings.Repeat("0", 18-len(part)), 10)
+	return n
 }
 
 // ChainID is the number in an eip155 network id; ok is false for any other id

@@ -15,7 +15,7 @@ import (
 func (t *tx) Review() chain.Review {
 	r := chain.Review{
 		Network: t.id,
-		Kind:    [...]string{"legacy transaction (EIP-155)", "EIP-2930 transaction", "EIP-1559 transaction"}[t.Type],
+		Kind:    map[uint8]string{Legacy: "legacy transaction (EIP-155)", Access: "EIP-2930 transaction", Dynamic: "EIP-1559 transaction", FeeCurrency: "CIP-64 transaction"}[t.Type],
 		Fee: chain.Fee{
 			Asset: t.net.asset, Amount: new(big.Int).Set(t.fee), Payer: Checksum(t.from), Rate: t.rate(), Units: t.GasLimit, Priority: t.priority(),
 		},
@@ -33,10 +33,18 @@ func (t *tx) Review() chain.Review {
 	default:
 		t.reviewCall(&r)
 	}
+	if t.Type == FeeCurrency {
+		// What a unit of the token is worth nobody here knows, so no cap on fees holds.
+		r.Fee.Asset = chain.Asset{ID: tokenID(t.id, t.Currency), Decimals: -1}
+		r.Opaque = append(r.Opaque, chain.Opaque{Code: "evm.fee-currency", What: "the fee is paid in the token at " + Checksum(t.Currency), Hex: hex.EncodeToString(t.Currency[:])})
+	}
 	return r
 }
 
 func (t *tx) rate() string {
+	if t.Type == FeeCurrency {
+		return "max " + t.MaxFee.String() + ", priority " + t.MaxPriority.String() + " base units of the token for a unit of gas"
+	}
 	if t.Type == Dynamic {
 		return "max " + gwei(t.MaxFee) + ", priority " + gwei(t.MaxPriority)
 	}
@@ -46,7 +54,7 @@ func (t *tx) rate() string {
 // priority is the part of the gas price that may go to who makes the block: all of
 // it before EIP-1559.
 func (t *tx) priority() *big.Int {
-	if t.Type == Dynamic {
+	if t.dynamic() {
 		return new(big.Int).Set(t.MaxPriority)
 	}
 	return new(big.Int).Set(t.GasPrice)

@@ -53,6 +53,23 @@ func cut(b []byte, n uint64) (body, rest []byte, err error) {
 	return b[:n:n], b[n:], nil
 }
 
+// retiredItems is how many items the legacy transaction had that Celo's network no
+// longer takes: three more than Ethereum's.
+const retiredItems = 12
+
+// itemsOf counts the items of the list that b is; 0 when it is none.
+func itemsOf(b []byte) (n int) {
+	list, rest, after, err := split(b)
+	for err == nil && list && len(after) == 0 && len(rest) > 0 {
+		_, _, rest, err = split(rest)
+		n++
+	}
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 func malformed(what string) error {
 	return fault.New("evm.rlp", "", "not a canonical RLP transaction: %s", what)
 }

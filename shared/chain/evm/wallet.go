@@ -10,41 +10,78 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
-// Wallet derives and spells Ethereum keys. All test networks share one path, as
-// KMS wallets do.
-type Wallet struct{}
+// Wallet derives and spells the keys of one chain; the zero Wallet is Ethereum's.
+// All test networks of all chains share one path, as KMS wallets do.
+type Wallet struct {
+	coin  uint32 // SLIP-44; 0 is Ethereum's 60
+	spell spelling
+}
 
-// Derivation is m/44'/60'/0'/0 and, for test wallets, m/44'/1'/0'/0.
-func (Wallet) Derivation() chain.Derivation {
+// Derivation is m/44'/coin'/0'/0 and, for test wallets, m/44'/1'/0'/0.
+func (w Wallet) Derivation() chain.Derivation {
 	const h = chain.Hardened
+	coin := w.coin
+	if coin == 0 {
+		coin = 60
+	}
 	return chain.Derivation{
 		Curve:   chain.Secp256k1,
-		Mainnet: []uint32{44 | h, 60 | h, 0 | h, 0},
+		Mainnet: []uint32{44 | h, coin | h, 0 | h, 0},
 		Testnet: []uint32{44 | h, 1 | h, 0 | h, 0},
 	}
 }
 
-// Addresses gives the key's one EIP-55 address, which is the same on every
-// network; nothing for what is no key.
-func (Wallet) Addresses(_ chain.ID, key chain.PublicKey, _ bool) []string {
-	if a := Address(key); a != "" {
-		return []string{a}
+// Addresses gives the key's one address in the chain's spellings, which are the
+// same on every network: EIP-55, as reviews have it, is always among them. Nothing
+// for what is no key.
+func (w Wallet) Addresses(_ chain.ID, key chain.PublicKey, _ bool) []string {
+	a, ok := addressOf(key)
+	if !ok {
+		return nil
 	}
-	return nil
+	switch w.spell {
+	case spellXDC:
+		return []string{"xdc" + hex.EncodeToString(a[:]), Checksum(a)}
+	case spellBech32:
+		return []string{Checksum(a), one(a)}
+	}
+	return []string{Checksum(a)}
 }
 
-// ParseAddress reads an address and spells it as EIP-55 says.
-func (Wallet) ParseAddress(_ chain.ID, text string) (string, error) {
-	a, err := ParseAddress(text)
+// ParseAddress reads an address in any of the chain's spellings and gives it as
+// EIP-55 says.
+func (w Wallet) ParseAddress(_ chain.ID, text string) (string, error) {
+	a, err := w.parse(text)
 	if err != nil {
 		return "", err
 	}
 	return Checksum(a), nil
 }
 
+// ParseAddressOf reads an address as the KMS chain of that name spells them.
+func ParseAddressOf(name, text string) ([20]byte, error) {
+	for _, k := range kinTable() {
+		if k.chain == name {
+			return Wallet{spell: k.spell}.parse(text)
+		}
+	}
+	return ParseAddress(text)
+}
+
+func (w Wallet) parse(text string) ([20]byte, error) {
+	digits, xdc := strings.CutPrefix(text, "xdc")
+	switch {
+	case w.spell == spellXDC && xdc:
+		return ParseAddress("0x" + digits)
+	case w.spell == spellBech32 && strings.HasPrefix(text, "one1"):
+		return parseOne(text)
+	}
+	return ParseAddress(text)
+}
+
 // TokenID names an ERC-20 token by its contract.
-func (Wallet) TokenID(network chain.ID, text string) (string, error) {
-	a, err := ParseAddress(text)
+func (w Wallet) TokenID(network chain.ID, text string) (string, error) {
+	a, err := w.parse(text)
 	if err != nil {
 		return "", err
 	}

@@ -18,12 +18,13 @@ type Registry struct {
 
 // New lists the chains.
 func New() *Registry {
+	kin := evm.Chains()
 	r := &Registry{
-		chains: []chain.Chain{
+		chains: append([]chain.Chain{
 			{Name: "BTC", Codec: bitcoin.New(), Wallet: bitcoin.Wallet{}, Networks: bitcoin.NetworkTable()},
-			{Name: "ETH", Codec: evm.New(evm.NetworkTable()), Wallet: evm.Wallet{}, Networks: evm.NetworkTable()},
+			kin[0],
 			{Name: "SOL", Codec: solana.New(), Wallet: solana.Wallet{}, Networks: solana.NetworkTable()},
-		},
+		}, kin[1:]...),
 		byName:    map[string]chain.Chain{},
 		byNetwork: map[chain.ID]chain.Network{},
 	}

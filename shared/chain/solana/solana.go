@@ -33,9 +33,14 @@ import (
 // local test server.
 func NetworkTable() []chain.Network {
 	network := func(id chain.ID, name, symbol string) chain.Network {
-		return chain.Network{ID: id, Chain: "SOL", Name: name, Testnet: name != "mainnet",
+		n := chain.Network{ID: id, Chain: "SOL", Name: name, Testnet: name != "mainnet",
 			Asset:  chain.Asset{ID: string(id), Symbol: symbol, Decimals: 9},
-			FeeCap: big.NewInt(100_000_000)} // 0.1 SOL
+			FeeCap: big.NewInt(100_000_000), // 0.1 SOL
+			Depth:  32}
+		if !n.Testnet {
+			n.Explorer = "https://solscan.io/tx/"
+		}
+		return n
 	}
 	return []chain.Network{
 		network("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", "mainnet", "SOL"),
