@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"coldsign/offline/internal/approve"
 	"coldsign/offline/internal/journal"
@@ -138,4 +139,81 @@ func approvers(a approve.Approval) (list []journal.Approver) {
 		list = append(list, journal.Approver{Name: o.Name, Key: o.Key.String()})
 	}
 	return list
+}
+
+// approvalOf takes the approvals of a batch as it was shown, and marks what is refused.
+func (s *session) approvalOf(batch *review.Batch) (shown []byte, a approve.Approval, err error) {
+	shown = batch.Shown()
+	want, err := s.statement(batch, shown)
+	if err == nil && len(s.opt.refuse) > 0 {
+		shown, want, err = s.refusing(batch, shown, want)
+	}
+	if err != nil {
+		return nil, a, err
+	}
+	if !slices.ContainsFunc(batch.Items, func(it review.Item) bool { return !it.Repeat }) {
+		return shown, approve.About(batch.Digest), nil // decided before: the same answer again needs nobody
+	}
+	if a, err = s.quorum(want); err != nil {
+		return nil, a, err
+	}
+	return shown, a, approved(batch, a)
+}
+
+// refusing marks what --refuse names, whose share of a limit others may now take. What
+// fits only so is signed if it was shown so, or will be; else it stays as it was shown
+// and approved: put off.
+func (s *session) refusing(batch *review.Batch, shown []byte, want approve.Statement) ([]byte, approve.Statement, error) {
+	if err := s.refuseNamed(batch); err != nil {
+		return nil, want, err
+	}
+	r, err := s.reviewer()
+	if err != nil {
+		return nil, want, err
+	}
+	more, undo := r.Again(batch)
+	if now := batch.Shown(); s.j.Shown(now) || len(more) > 0 && s.opt.approve == "" && len(s.opt.approval) == 0 {
+		want, err = s.statement(batch, now)
+		return now, want, err
+	}
+	undo()
+	return shown, want, nil
+}
+
+// refuseFirst marks what --refuse names before a review is shown.
+func (s *session) refuseFirst(batch *review.Batch) error {
+	if len(s.opt.refuse) == 0 {
+		return nil
+	}
+	r, err := s.reviewer()
+	if err == nil {
+		err = s.refuseNamed(batch)
+	}
+	if err == nil {
+		r.Again(batch)
+	}
+	return err
+}
+
+// refuseNamed marks the requests that --refuse names.
+func (s *session) refuseNamed(batch *review.Batch) error {
+	for _, text := range s.opt.refuse {
+		id, err := bundle.ParseID(text)
+		if err != nil {
+			return err
+		}
+		found := false
+		for i := range batch.Items {
+			if batch.Items[i].Request.ID == id {
+				if !batch.Items[i].Refuse() {
+					return fault.New("request.decided", "leave --refuse away", "request %s was decided before, and that stands", id)
+				}
+				found = true
+			}
+		}
+		if !found {
+			return fault.New("request.missing", "see the review for the ids", "no request %s in this bundle", id)
+		}
+	}
+	return nil
 }

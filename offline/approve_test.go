@@ -117,8 +117,8 @@ func TestZeroApproval(t *testing.T) {
 	}
 }
 
-// TestNeeds: each request's own needs, its own requester left out.
-func TestNeeds(t *testing.T) {
+// Each request's own needs, its own requester left out.
+func TestATT76ATT79Needs(t *testing.T) {
 	_, batch, _ := pending(t, "1", "2", "3")
 	batch.Items[1].Request.Requester = "Bob"
 	by := func(names ...string) approve.Approval {
@@ -214,9 +214,9 @@ func governed(t *testing.T, dir string) {
 	}
 }
 
-// TestApprovalEnds: by this machine's clock, and by the latest time in the journal,
+// An approval ends by this machine's clock, and by the latest time in the journal,
 // so that a clock set back revives none.
-func TestApprovalEnds(t *testing.T) {
+func TestATT76ApprovalEnds(t *testing.T) {
 	s, batch, _ := pending(t, "1")
 	dir := filepath.Dir(s.opt.Out)
 	s.close()
@@ -267,9 +267,9 @@ func TestApprovalEnds(t *testing.T) {
 	wants("approve.expired")
 }
 
-// TestApproveHere: an operator at this console reads, agrees with fresh words, and
-// opens the key; what was typed ahead of the question is no approval (ATT-38, 79).
-func TestApproveHere(t *testing.T) {
+// An operator at this console reads, agrees with fresh words, and
+// opens the key; what was typed ahead of the question is no approval.
+func TestATT38ATT79ApproveHere(t *testing.T) {
 	for name, c := range map[string]struct {
 		ahead, typed, pass, code string
 	}{

@@ -356,10 +356,13 @@ func (a *app) policyPreset() error {
 	})
 }
 
-// undecided is a ledger of a dry run: nothing was decided before.
-type undecided struct{}
+// undecided is a ledger of a dry run: nothing was decided before, but by a person.
+type undecided struct{ review.Ledger }
 
-func (undecided) Bound(bundle.ID) (journal.Decision, bool) { return journal.Decision{}, false }
+func (l undecided) Bound(id bundle.ID) (journal.Decision, bool) {
+	d, ok := l.Ledger.Bound(id)
+	return d, ok && d.Code == "operator.refused"
+}
 
 // policyTest judges a bundle by a policy file. Nothing is recorded. The bundle may have
 // been decided long ago: what it took then does not count, and what "sign" would say of
@@ -386,7 +389,7 @@ func (a *app) policyTest() error {
 		if err != nil {
 			return err
 		}
-		r := s.under(p, l, undecided{})
+		r := s.under(p, l, undecided{s.j})
 		r.Partial = frame.IsBundle(m) != nil
 		r.Past, _ = s.past(asked.Digest())
 		batch, err := r.Batch(asked)

@@ -45,8 +45,8 @@ func ruled(t *testing.T, rules string) (s *session, dir string, set func(seconds
 }
 
 // Whatever one clock says, a period is over only when the other says so too: the
-// online half's word alone opens nothing, nor does a person at the clock (ATT-48).
-func TestPeriodNeedsTwoClocks(t *testing.T) {
+// online half's word alone opens nothing, nor does a person at the clock .
+func TestATT48PeriodNeedsTwoClocks(t *testing.T) {
 	s, _, set := ruled(t, hourly)
 	spend := journal.Spend{Rule: "one an hour", Asset: "eip155:11155111", Amount: big.NewInt(1e18).Bytes()}
 	if _, err := s.record(journal.Entry{Kind: journal.Decided, Sign: &journal.Signing{Created: expired, Spent: []journal.Spend{spend}}}); err != nil {
@@ -82,7 +82,7 @@ func TestPeriodNeedsTwoClocks(t *testing.T) {
 
 // A clock behind the journal stops what rules judge. --clock-ok goes on, each receipt
 // says so, and from that entry on the clock is believed.
-func TestClockSetBack(t *testing.T) {
+func TestATT48ClockSetBack(t *testing.T) {
 	s, dir, set := ruled(t, hourly)
 	raw, err := order{from: newDevice(9), to: s.ks.Device().Public(), sequence: 1, items: []string{"1"}}.seal()
 	if err == nil {
