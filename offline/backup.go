@@ -280,10 +280,10 @@ func (a *app) passphrase() error {
 		if err != nil {
 			return err
 		}
-		if err := s.ks.SetPassphrase(p); err != nil {
+		if _, err := s.record(journal.Entry{Kind: journal.Passphrase}); err != nil {
 			return err
 		}
-		if _, err := s.record(journal.Entry{Kind: journal.Passphrase}); err != nil {
+		if err := s.ks.SetPassphrase(p); err != nil {
 			return err
 		}
 		return s.say(map[string]any{"changed": true, "generation": s.ks.Generation()}, "changed; copies made before open with the old passphrase\n")

@@ -87,7 +87,7 @@ func rows(j *journal.Journal) (list []row) {
 		if i+1 < len(j.Entries()) {
 			hash = j.Entries()[i+1].Previous
 		}
-		if e.Kind == journal.Policy {
+		if kind, _, _ := strings.Cut(e.Text, " "); e.Kind == journal.Policy && kind != "book" && kind != "tokens" {
 			policy = e.Text
 		}
 		r := row{Number: e.Number, Time: time.Unix(e.Time, 0).UTC().Format(time.RFC3339), Kind: e.Kind.String(), Text: e.Text,

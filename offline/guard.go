@@ -62,7 +62,11 @@ func (a *app) waive(w bundle.Waived, text string) {
 		return
 	}
 	a.waived |= w
-	line := "WARNING: " + text + ". Never use real keys here."
+	a.warn("WARNING: " + text + ". Never use real keys here.")
+}
+
+// warn says a line beside every result; on a terminal at once.
+func (a *app) warn(line string) {
 	a.loud = append(a.loud, line)
 	if a.con.Terminal() {
 		fmt.Fprintln(a.con.Err, line)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/big"
 	"os"
@@ -366,16 +367,7 @@ var homes = sync.OnceValues(func() (string, error) {
 // program writes only the real one, and reads both.
 func quicken(home string) error {
 	path := filepath.Join(home, keystore.File)
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	id, err := age.NewScryptIdentity(password)
-	if err != nil {
-		return err
-	}
-	r, err := age.Decrypt(f, id)
+	plain, err := opens(path)
 	if err != nil {
 		return err
 	}
@@ -389,17 +381,31 @@ func quicken(home string) error {
 	if err != nil {
 		return err
 	}
-	var plain bytes.Buffer
-	if _, err := plain.ReadFrom(r); err != nil {
-		return err
-	}
-	if _, err := w.Write(plain.Bytes()); err != nil {
+	if _, err := w.Write(plain); err != nil {
 		return err
 	}
 	if err := w.Close(); err != nil {
 		return err
 	}
 	return os.WriteFile(path, sealed.Bytes(), 0o600)
+}
+
+// opens decrypts an age file with the passphrase of the tests, as anyone can.
+func opens(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	id, err := age.NewScryptIdentity(password)
+	if err != nil {
+		return nil, err
+	}
+	r, err := age.Decrypt(f, id)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }
 
 // private makes every file 0600: os.CopyFS gives others the right to read.
@@ -450,6 +456,13 @@ func TestScripts(t *testing.T) {
 			"digest": digestOf,
 			// operators NAME...: NAME.key for the stock minisign, NAME.sealed for us, $NAME its public key.
 			"operators": operatorKeys,
+			// fake-age FILE: what the standard tool prints, given the passphrase.
+			"fake-age": func(ts *testscript.TestScript, _ bool, args []string) {
+				plain, err := opens(ts.MkAbs(args[0]))
+				ts.Check(err)
+				_, err = ts.Stdout().Write(plain)
+				ts.Check(err)
+			},
 			// fill FILE...: puts the environment in the place of $NAME.
 			"fill": fill,
 			// quicken HOME: after a command that saved, so that those after it are quick.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,14 +22,20 @@ import (
 )
 
 // importOptions name files of other tools.
-type importOptions struct{ tatum, tatumPass, geth, keypair string }
+type importOptions struct {
+	tatum, tatumPass, geth, keypair string
+	partial                         bool
+}
 
 func (o *importOptions) define(fs *flag.FlagSet, name string) bool {
 	to := map[string]*string{"tatum": &o.tatum, "tatum-passphrase-file": &o.tatumPass, "keystore": &o.geth, "keypair": &o.keypair}[name]
 	if to != nil {
 		fs.StringVar(to, name, "", "")
 	}
-	return to != nil
+	if name == "partial" {
+		fs.BoolVar(&o.partial, name, false, "")
+	}
+	return to != nil || name == "partial"
 }
 
 // foreignFile tells which of the files is given, "" for none.
@@ -143,8 +150,21 @@ func (a *app) importTatum() error {
 		if err != nil {
 			return err
 		}
-		return s.tellMoved(all)
+		if err := s.tellMoved(all); err != nil {
+			return err
+		}
+		return s.left(all.Skipped)
 	})
+}
+
+// left is an error for the wallets that stayed behind, unless --partial says that this
+// is known.
+func (s *session) left(all []skipped) error {
+	all = slices.DeleteFunc(all, func(k skipped) bool { return k.Reason == present })
+	if len(all) == 0 || s.opt.partial {
+		return nil
+	}
+	return fault.New("wallet.partial", "keep wallet.dat and see the list; --partial says that it is known", "%d wallet(s) were not imported; the first, %s: %s", len(all), quote.String(all[0].SignatureID), all[0].Detail)
 }
 
 func nothing(all []skipped) error {
@@ -160,7 +180,7 @@ const present = "wallet.present"
 // move imports one wallet, or notes why not. What stops it all is a lack of room, and
 // an id that is here with another secret.
 func (s *session) move(all *moved, e migrate.Entry) error {
-	w, err := s.take(e)
+	ws, err := s.take(e)
 	switch fault.Code(err) {
 	case "wallet.exists", "keystore.full", "memory.lock", "entropy.source", "harden.swap":
 		return err
@@ -173,25 +193,28 @@ func (s *session) move(all *moved, e migrate.Entry) error {
 		all.Skipped = append(all.Skipped, skipped{string(e.ID), e.Chain, fault.Code(err), what})
 		return nil
 	}
-	all.Imported = append(all.Imported, w)
+	all.Imported = append(all.Imported, ws...)
 	return nil
 }
 
 // take imports a wallet under its own id. One whose id is taken is imported beside it
 // and compared.
-func (s *session) take(e migrate.Entry) (w walletJSON, err error) {
+func (s *session) take(e migrate.Entry) ([]walletJSON, error) {
 	id, err := bundle.ParseSignatureID(string(e.ID))
+	_, known := s.chain.ByName(e.Chain)
 	switch {
 	case e.Err != nil:
-		return w, e.Err
+		return nil, e.Err
 	case err != nil:
-		return w, fault.New("signatureid.format", "", "its id is no UUID")
+		return nil, fault.New("signatureid.format", "", "its id is no UUID")
 	case len(e.Words)+len(e.Key) == 0:
-		return w, fault.New("wallet.empty", "", "it holds neither mnemonic nor private key")
+		return nil, fault.New("wallet.empty", "", "it holds neither mnemonic nor private key")
+	case !known && migrate.WrongAddress(e.Chain):
+		return nil, fault.New("wallet.wrong-address", "", "tatum-kms printed a wrong address for %s, which anyone can spend from: move what it holds, and keep the words", e.Chain)
 	}
 	if !e.Testnet {
 		if err := s.noSwap(true); err != nil {
-			return w, err
+			return nil, err
 		}
 	}
 	old, err := s.ks.Find(id)
@@ -200,49 +223,79 @@ func (s *session) take(e migrate.Entry) (w walletJSON, err error) {
 	}
 	beside, err := keystore.NewSignatureID()
 	if err != nil {
-		return w, err
+		return nil, err
 	}
-	if w, err = s.settle(beside, e); err != nil {
-		return w, err
+	ws, err := s.settle(beside, e)
+	if err != nil {
+		return nil, err
 	}
-	if err := s.ks.Remove(beside); err != nil {
-		return w, err
+	for i := range ws {
+		if err := s.ks.Remove([]bundle.SignatureID{beside, wordsID(beside)}[i]); err != nil {
+			return nil, err
+		}
 	}
 	was, err := s.describe(old)
 	if err != nil {
-		return w, err
+		return nil, err
 	}
-	if was.Chain != w.Chain || was.Testnet != w.Testnet || was.PublicKey != w.PublicKey {
-		return w, fault.New("wallet.exists", "nothing was imported; remove one of the two, or use another --home", "signature id %s is here with another key", id)
+	if w := ws[0]; was.Chain != w.Chain || was.Testnet != w.Testnet || was.PublicKey != w.PublicKey {
+		return nil, fault.New("wallet.exists", "nothing was imported; remove one of the two, or use another --home", "signature id %s is here with another key", id)
 	}
-	return w, fault.New(present, "", "it is here already")
+	if _, err := s.ks.Find(wordsID(id)); err != nil && len(ws) == 2 {
+		w, err := s.otherWords(id, e)
+		return []walletJSON{w}, err
+	}
+	return nil, fault.New(present, "", "it is here already")
 }
 
 // settle imports what tatum-kms signed with: the private key where there is one. A
-// mnemonic beside it is taken in its place if it gives that very key.
-func (s *session) settle(id bundle.SignatureID, e migrate.Entry) (walletJSON, error) {
+// mnemonic beside it is taken in its place if it gives that very key, and is else kept
+// as a wallet of its own.
+func (s *session) settle(id bundle.SignatureID, e migrate.Entry) ([]walletJSON, error) {
 	if len(e.Key) == 0 {
-		return s.try(id, keystore.Words, e.Words, e)
+		w, err := s.try(id, keystore.Words, e.Words, e)
+		return []walletJSON{w}, err
 	}
-	w, err := s.try(id, keystore.PrivateKey, e.Key, e)
+	key, err := s.try(id, keystore.PrivateKey, e.Key, e)
 	if err != nil || len(e.Words) == 0 {
-		return w, err
+		return []walletJSON{key}, err
 	}
 	if err := s.ks.Remove(id); err != nil {
-		return w, err
+		return nil, err
 	}
 	both, err := s.try(id, keystore.Words, e.Words, e)
-	if err == nil && both.PublicKey == w.PublicKey {
-		return both, nil
+	if err == nil && both.PublicKey == key.PublicKey {
+		return []walletJSON{both}, nil
 	}
 	if err == nil {
 		if err := s.ks.Remove(id); err != nil {
-			return w, err
+			return nil, err
 		}
 	}
-	w, err = s.try(id, keystore.PrivateKey, e.Key, e)
-	w.Note = "its mnemonic does not give the private key that tatum-kms signed with, and was left out"
+	other, err := s.otherWords(id, e)
+	if err != nil {
+		return nil, err
+	}
+	key, err = s.try(id, keystore.PrivateKey, e.Key, e)
+	key.Note = "its mnemonic does not give the private key that tatum-kms signed with, and is kept beside it as wallet " + other.SignatureID
+	return []walletJSON{key, other}, err
+}
+
+// otherWords imports the mnemonic of a wallet that has another private key.
+func (s *session) otherWords(id bundle.SignatureID, e migrate.Entry) (walletJSON, error) {
+	e.XPub, e.Address = "", "" // they may be of the key
+	w, err := s.try(wordsID(id), keystore.Words, e.Words, e)
+	w.Note = "of the mnemonic beside the private key of wallet " + id.String()
 	return w, err
+}
+
+// wordsID is the id of the mnemonic beside a key (UUID version 8): the same at every
+// import.
+func wordsID(id bundle.SignatureID) bundle.SignatureID {
+	sum := sha256.Sum256(append([]byte("coldsign mnemonic beside the key of "), id[:]...))
+	w := bundle.SignatureID(sum[:16])
+	w[6], w[8] = w[6]&0x0f|0x80, w[8]&0x3f|0x80
+	return w
 }
 
 // try imports one form of a wallet's secret if that gives what the file says of it
@@ -283,7 +336,7 @@ func (s *session) claims(w *walletJSON, info keystore.Info, e migrate.Entry) err
 			}
 		}
 	}
-	if migrate.WrongAddress(info.Chain) {
+	if migrate.WrongAddress(info.Chain) { // should its chain be known one day
 		w.Note = "tatum-kms printed a wrong address for this chain, which anyone can spend from; use this one: " + w.Address
 	} else if !ok {
 		return fault.New("wallet.mismatch", "", "its address is %s, but its secret gives %s", quote.String(e.Address), w.Address)

@@ -124,20 +124,13 @@ func (a *app) keysExport() error {
 		if err != nil {
 			return err
 		}
-		var items [][]byte
-		for i, info := range s.ks.List() {
-			if i%manyWallets == manyWallets-1 {
-				s.ks.Forget()
-			}
-			w, err := s.ks.Wallet(info.ID)
-			if err != nil {
-				return err
-			}
-			item, err := bundle.EncodeItem(w)
-			if err != nil {
-				return err
-			}
-			items = append(items, item)
+		var ids []bundle.SignatureID
+		for _, info := range s.ks.List() {
+			ids = append(ids, info.ID)
+		}
+		items, err := s.publicKeys(ids)
+		if err != nil {
+			return err
 		}
 		if len(items) == 0 {
 			return fault.New("wallet.none", "make one with \"coldsign-offline wallet new\"", "there is no wallet to export")
@@ -149,9 +142,7 @@ func (a *app) keysExport() error {
 			return s.exported(raw, s.j.Out().Sequence, len(items), true)
 		}
 		place := s.next()
-		raw, err := bundle.Seal(bundle.Header{
-			Kind: bundle.Keys, Recipient: bundle.IDOf(peer), Sequence: place.Sequence, Previous: place.Previous, Created: place.Created, Head: s.j.Last(), Rehearsal: s.ks.Rehearsal(),
-		}, items, s.ks.Device())
+		raw, err := s.sealKeys(items, peer, place, s.j.Last())
 		if err != nil {
 			return err
 		}
@@ -188,7 +179,9 @@ func (s *session) unchanged(items [][]byte) ([]byte, bool) {
 	}
 	raw, err := durable.Read(s.sent(e.Out.Sequence), bundle.MaxFile)
 	if err != nil || sha256.Sum256(raw) != e.Out.Digest {
-		return nil, false
+		if raw, err = s.keysAgain(e); err != nil {
+			return nil, false
+		}
 	}
 	b, err := bundle.Open(raw, s.ks.Device().Public())
 	if err != nil || b.Len() != len(items) {

@@ -110,6 +110,7 @@ func (s *session) reviewer() (*review.Reviewer, error) {
 
 func (s *session) under(p policy.Policy, l *law, ledger review.Ledger) *review.Reviewer {
 	past, created := s.past()
+	past = append(past, s.usedUp(p)...)
 	r := &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: ledger, Policy: p, Book: l.Book, Tokens: l.Tokens, Multisigs: l.multisigs,
 		Past: past, Created: created, Latest: s.latest() + maxAhead, Now: s.now().Unix()}
 	for _, kind := range []string{"book", "tokens"} {

@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
 	"coldsign/offline/internal/memory"
+	"coldsign/offline/internal/policy"
 	"coldsign/shared/bundle"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
@@ -133,6 +135,17 @@ func (s *session) restore(sealed []byte) error {
 	return s.tellBackup(d, min(firstWallets, d.Count))
 }
 
+// usedUp is what a restored home counts as spent. A policy that was put in force since,
+// as those agreed whom it asks, begins with empty periods.
+func (s *session) usedUp(p policy.Policy) []policy.Past {
+	all := s.j.Entries()
+	fresh := func(e journal.Entry) bool { return e.Kind == journal.Policy && strings.HasPrefix(e.Text, "policy ") }
+	if all[0].Kind != journal.Restore || slices.ContainsFunc(all, fresh) {
+		return nil
+	}
+	return p.UsedUp(all[0].Time)
+}
+
 // readBackup reads what the command line names.
 func (a *app) readBackup() ([]byte, error) {
 	if name := a.operand(); name != "" {
@@ -187,6 +200,9 @@ func (s *session) tellBackup(d contentsJSON, wallets int) error {
 		}
 		if err := d.summary(w); err != nil {
 			return err
+		}
+		if d.Home != "" && len(d.Files)+len(d.Documents) > 0 {
+			fmt.Fprintln(w, "periods     of the policy count as used up until they are over, or until a higher version is put in force")
 		}
 		for _, x := range d.Wallets {
 			if _, err := fmt.Fprintln(w, x.line()); err != nil {

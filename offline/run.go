@@ -26,7 +26,7 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
        [--show-words | --confirm-words] [--show-machine] [--bip39-passphrase]     the key ceremony: see offline/CEREMONY.md
   wallet import --chain ETH [--testnet] [--id UUID]    mnemonic or private key, typed or on stdin
        [--bip39-passphrase | --bip39-passphrase-file FILE] [--fingerprint HEX]    words with a passphrase of their own
-  wallet import --tatum wallet.dat [--tatum-passphrase-file FILE]      all that tatum-kms held, under the same ids
+  wallet import --tatum wallet.dat [--tatum-passphrase-file FILE] [--partial]    all that tatum-kms held, under the same ids
   wallet import --keystore FILE | --keypair FILE [--chain ETH] [--testnet] [--id UUID]    of geth (version 3); of Solana
   wallet list | wallet remove ID
   address ID [INDEX] [--network NAME]
@@ -106,7 +106,7 @@ func commands() []cli.Command[*app] {
 	return append(append(backupCommands(), registerCommands()...), []cli.Command[*app]{
 		{Name: "init", Flags: everywhere("rehearsal"), Do: (*app).initHome},
 		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice", "dice-only", "show-words", "confirm-words", "show-machine", "bip39-passphrase", "transcript"), Do: (*app).walletNew},
-		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id", "tatum", "tatum-passphrase-file", "keystore", "keypair", "bip39-passphrase", "bip39-passphrase-file", "fingerprint"), Do: (*app).walletImport},
+		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id", "tatum", "tatum-passphrase-file", "partial", "keystore", "keypair", "bip39-passphrase", "bip39-passphrase-file", "fingerprint"), Do: (*app).walletImport},
 		{Name: "wallet list", Flags: everywhere(), Do: (*app).walletList},
 		{Name: "wallet remove", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).walletRemove},
 		{Name: "address", Flags: everywhere("network"), Min: 1, Max: 2, Do: (*app).address},

@@ -17,6 +17,7 @@ import (
 	"coldsign/shared/frame/qr"
 	"coldsign/shared/frame/screen"
 	"coldsign/shared/hd"
+	"coldsign/shared/quote"
 )
 
 const (
@@ -30,6 +31,11 @@ const (
 // with what is secret in mem. The keystore stays open meanwhile: what is on the screen
 // opens the copy all the same.
 func (s *session) sealShared(mem *memory.Arena, plan slip39.Plan) (c copied, err error) {
+	if s.opt.sharesDir != "" {
+		if err := s.inClear(); err != nil {
+			return c, err
+		}
+	}
 	random := hd.NewSource()
 	var key []byte
 	memory.Do(func() {
@@ -90,6 +96,22 @@ func proven(mem *memory.Arena, texts [][]byte, key []byte) error {
 		err = fault.New("share.verify", "do not use this machine", "the shares do not give what was shared")
 	}
 	return err
+}
+
+// inClear warns of shares in files, and refuses a folder that has those of another set:
+// two sets in one folder open nothing.
+func (s *session) inClear() error {
+	list, err := os.ReadDir(s.opt.sharesDir)
+	if err != nil {
+		return fault.New("file.read", "", "cannot look into the folder %q", s.opt.sharesDir)
+	}
+	for _, e := range list {
+		if ok, _ := filepath.Match(shareFile, e.Name()); ok {
+			return fault.New("share.folder", "give an empty folder", "%q holds a share of another set, %q", s.opt.sharesDir, e.Name())
+		}
+	}
+	s.warn("WARNING: THE SHARES ARE IN CLEAR in " + quote.Line(s.opt.sharesDir) + ", a file each: enough of them open the backup. Take them apart, and destroy the files")
+	return nil
 }
 
 // writeShares writes one file for each share, and combines what it reads back.

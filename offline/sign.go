@@ -350,7 +350,7 @@ func (s *session) again(b *bundle.Bundle, e journal.Entry) error {
 	receipts := batch.Sign(e.Sign.Waived)
 	for i, d := range e.Sign.Decisions {
 		if r := receipts[i]; r.ID != d.ID || r.Digest != d.Digest || r.Status != d.Status {
-			return fault.New("journal.conflict", "", "request %s can no longer be answered as it was decided", d.ID)
+			return fault.New("journal.conflict", "if its wallet was removed, import it again under the same --id", "request %s can no longer be answered as it was decided", d.ID)
 		}
 	}
 	// Before there were heads, none was told.
@@ -453,6 +453,12 @@ func (a *app) resend() error {
 		}
 		raw, err := durable.Read(s.sent(n), bundle.MaxFile)
 		if err != nil || sha256.Sum256(raw) != e.Out.Digest {
+			raw, err = s.keysAgain(e)
+		}
+		if err != nil {
+			return err
+		}
+		if raw == nil {
 			return fault.New("sent.missing", "run \"sign\" again with the bundle that it answers", "bundle %d is not kept here as it was made", n)
 		}
 		if err := s.send(raw); err != nil || s.opt.Printed() {

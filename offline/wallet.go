@@ -288,21 +288,21 @@ func (s *session) imported(w walletJSON) error {
 	return s.tell(ws, true)
 }
 
-// added makes new wallets durable and records them, with the SHA-256 of their
-// transcript, if there is one.
+// added records new wallets, with the SHA-256 of their transcript if there is one, and
+// makes them durable. The journal comes first, as with everything: a crash between the
+// two leaves a name without a key, never a key that the journal does not know.
 func (s *session) added(verb string, ws []walletJSON, transcript []byte) error {
 	if err := s.noSwap(false); err != nil {
-		return err
-	}
-	if err := s.ks.Save(); err != nil {
 		return err
 	}
 	var ids strings.Builder
 	for _, w := range ws {
 		ids.WriteString(" " + w.SignatureID)
 	}
-	_, err := s.record(journal.Entry{Kind: journal.Wallet, Text: verb + ids.String(), Data: transcript})
-	return err
+	if _, err := s.record(journal.Entry{Kind: journal.Wallet, Text: verb + ids.String(), Data: transcript}); err != nil {
+		return err
+	}
+	return s.ks.Save()
 }
 
 func (a *app) chainName() (string, error) {
