@@ -52,9 +52,9 @@ func batch(t testing.TB, r *Reviewer, reqs ...bundle.Request) (*Batch, string) {
 	return b, text.String()
 }
 
-// ATT-33: an address that shares its ends with a known one is refused under every
+// An address that shares its ends with a known one is refused under every
 // policy; the known one, and one that shares but one end, are not.
-func TestLookAlikeIsRefused(t *testing.T) {
+func TestATT33LookAlikeIsRefused(t *testing.T) {
 	real := ref(t, ethReal, true, ethPath...)
 	for to, refused := range map[string]bool{
 		friend: false,
@@ -81,9 +81,9 @@ func TestLookAlikeIsRefused(t *testing.T) {
 	}
 }
 
-// ATT-12, ATT-32: symbol and decimals come from the registry alone, the base units and
+// Symbol and decimals come from the registry alone, the base units and
 // the whole id stand beside them; a message that asserts other decimals is refused.
-func TestTokensByTheRegistry(t *testing.T) {
+func TestATT12ATT32TokensByTheRegistry(t *testing.T) {
 	real := ref(t, ethReal, true, ethPath...)
 	b, text := batch(t, named(t, ""), ether(t, ethMain, usdt, new(big.Int), transfer(t, friend, 250_000_000), real))
 	if !b.Items[0].Verdict.Allow || !strings.Contains(text, "LEAVES    250 USDT (250000000 base units)") || !strings.Contains(text, "token   eip155:1/erc20:"+strings.ToLower(usdt)) {
@@ -160,9 +160,8 @@ func TestLimitsInWireOrder(t *testing.T) {
 	}
 }
 
-// A wallet that no rule names signs nothing, whatever preset stands beside (ATT-01,
-// ATT-03, ATT-25: default deny).
-func TestDefaultDeny(t *testing.T) {
+// A wallet that no rule names signs nothing, whatever preset stands beside: default deny.
+func TestATT01ATT03ATT25DefaultDeny(t *testing.T) {
 	real := ref(t, ethReal, true, ethPath...)
 	for name, r := range map[string]bundle.Request{
 		"policy.no-rule": lamports(t, 5, ref(t, sol, true, solPath(t)...)),
