@@ -33,11 +33,11 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
   keys export --out FILE                        public keys for the online half
   keys export --id ID --format ur [--type T] --qr      one wallet's public key for another wallet
-  review FILE [--network NAME]                  what signing would do
+  review FILE [--network NAME] [--refuse ID]... what signing would do, without what is refused
   sign FILE --out FILE [--approve DIGEST] [--refuse ID]...   --approve only after a review here
        [--approval FILE]...                     what operators approved; each FILE.minisig beside it
        [--full-screen]                          asks on the whole screen: totals, destinations, single refusals
-  approve FILE --out APPROVAL [--expires 24h]   what operators sign, here or elsewhere: minisign -Sm APPROVAL
+  approve FILE --out APPROVAL [--expires 24h] [--refuse ID]...    what operators sign, here or elsewhere: minisign -Sm APPROVAL
        [--operator-key KEYFILE [--operator-passphrase-file FILE] [--approve DIGEST]]    signs it here
   operator new --out KEYFILE                    an operator's minisign key pair
   resend N --out FILE                           a bundle to the online half that was lost

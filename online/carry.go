@@ -118,8 +118,8 @@ func (a *app) export() error {
 	if err := a.opt.MustSend(a.opt.json); err != nil {
 		return err
 	}
-	if a.opt.limit == 0 || a.opt.limit < -1 || a.opt.bundle == 0 || a.opt.bundle < -1 || a.opt.expires < 0 {
-		return cli.Usagef("--limit and --bundle take numbers from 1, --expires a time like 72h")
+	if a.opt.limit == 0 || a.opt.limit < -1 || a.opt.bundle == 0 || a.opt.bundle < -1 || a.opt.expires < 0 || a.opt.expires > 31*24*time.Hour {
+		return cli.Usagef("--limit and --bundle take numbers from 1, --expires a time like 72h, at most 744h")
 	}
 	sel := store.Selection{Chain: strings.ToUpper(a.opt.chain), Limit: max(a.opt.limit, 0)}
 	for _, text := range a.opt.ids {

@@ -102,7 +102,7 @@ type Signing struct {
 
 	Created int64    `cbor:"5,keyasint,omitempty"` // when the online half says it made the bundle
 	By      []string `cbor:"6,keyasint,omitempty"` // for each decision, the policy and rules that stand in its receipt; none or as many
-	Spent   []Spend  `cbor:"7,keyasint,omitempty"` // by what was signed, of rules with a period
+	Spent   []Spend  `cbor:"7,keyasint,omitempty"` // by what was signed, of each rule
 }
 
 // Spend is what the signed requests of one entry took of a rule's period.
