@@ -35,7 +35,7 @@ func (s *session) statement(batch *review.Batch, shown []byte) (approve.Statemen
 	return approve.Statement{
 		Device: bundle.IDOf(s.ks.Device().Public()).String(), Bundle: batch.Digest, Words: review.Words(batch.Digest),
 		Sequence: batch.Header.Sequence, Verdicts: [32]byte(shown[len(batch.Digest):]),
-		Policy: p.Name, Version: p.Version, Rules: d.Digest, Book: names.Digest, Tokens: tokens.Digest, Totals: batch.TotalLines(),
+		Rehearsal: s.ks.Rehearsal(), Policy: p.Name, Version: p.Version, Rules: d.Digest, Book: names.Digest, Tokens: tokens.Digest, Totals: batch.TotalLines(),
 	}, err
 }
 

@@ -55,6 +55,7 @@ func (s *session) deskContent(batch *review.Batch) desk.Content {
 		c.Title = fmt.Sprintf("FROM ANOTHER WALLET, %d requests: nobody vouches for who asks", len(batch.Items))
 		c.Lead = append(c.Lead, "!! FROM ANOTHER WALLET ("+batch.From+"): compare every line with that wallet's screen")
 	}
+	c.Title = s.practice() + c.Title
 	c.Lead = append(append(s.lead(batch), c.Lead...), batch.Overview()...)
 	for i := range batch.Items {
 		it := &batch.Items[i]

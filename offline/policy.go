@@ -327,6 +327,9 @@ func (a *app) policySet() error {
 		if err != nil {
 			return err
 		}
+		if err := marked("policy", p.Mark, s.ks.Rehearsal()); err != nil {
+			return err
+		}
 		if err := s.setDocument("policy", p.Version, raw, func() { s.ks.SetPreset(p.Preset) }); err != nil {
 			return err
 		}

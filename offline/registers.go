@@ -27,6 +27,7 @@ func registerCommands() (list []cli.Command[*app]) {
 type register struct {
 	kind, name string
 	version    uint64
+	mark       bool // of a rehearsal
 	lines      []string
 	list       any
 	empty      error               // that it does not say what it is
@@ -40,7 +41,7 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 		if err != nil {
 			return register{}, err
 		}
-		r := register{kind, b.Name, b.Version, nil, b.Entries, document.Tells(b.Kind, book.KindBook, len(b.Entries)), func(w *policy.World) { w.Book = b }}
+		r := register{kind, b.Name, b.Version, b.Mark, nil, b.Entries, document.Tells(b.Kind, book.KindBook, len(b.Entries)), func(w *policy.World) { w.Book = b }}
 		for _, e := range b.Entries {
 			r.lines = append(r.lines, strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", e.Address, e.Network, e.Name, strings.Join(e.Tags, ","), e.Note), " "))
 		}
@@ -50,7 +51,7 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 	if err != nil {
 		return register{}, err
 	}
-	r := register{kind, t.Name, t.Version, nil, t.List, document.Tells(t.Kind, book.KindTokens, len(t.List)), func(w *policy.World) { w.Tokens = t }}
+	r := register{kind, t.Name, t.Version, t.Mark, nil, t.List, document.Tells(t.Kind, book.KindTokens, len(t.List)), func(w *policy.World) { w.Tokens = t }}
 	for _, x := range t.List {
 		r.lines = append(r.lines, fmt.Sprintf("%s  %s  %d decimals", x.Asset, x.Symbol, x.Decimals))
 	}
@@ -130,6 +131,9 @@ func (a *app) registerSet(kind string) error {
 			if _, err := policy.Parse(rules, w); err != nil {
 				return fault.New("policy.broken", "put a policy in force first that does without", "policy %s %d could no longer be read: %s", l.policy.Name, l.policy.Version, what(err))
 			}
+		}
+		if err := marked(kind, r.mark, s.ks.Rehearsal()); err != nil {
+			return err
 		}
 		if r.empty != nil {
 			return r.empty

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,10 +126,15 @@ func (s *session) showText(w io.Writer, batch *review.Batch, repeat bool) error 
 
 // lead is what a review says before anything else.
 func (s *session) lead(batch *review.Batch) (lines []string) {
-	if s.ks.Preset() != "strict" {
-		lines = append(lines, "WARNING: policy "+s.ks.Preset()+" is in force: claimed amounts and unexplained calls are signed")
+	lines = slices.Clone(s.loud)
+	if s.ks.Preset() == "strict" {
+		return lines
 	}
-	return append(lines, s.loud...)
+	place := 0
+	if s.ks.Rehearsal() {
+		place = 1
+	}
+	return slices.Insert(lines, place, "WARNING: policy "+s.ks.Preset()+" is in force: claimed amounts and unexplained calls are signed")
 }
 
 // showFirst shows a review and notes in the journal that it was shown: an approval

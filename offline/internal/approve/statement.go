@@ -14,7 +14,7 @@ import (
 // Statement is what an approval of a batch says. Its text is the same for the same
 // batch and end, wherever it is made:
 //
-//	coldsign approval 1
+//	coldsign approval 1                 or coldsign rehearsal approval 1
 //	device 8d4f...                      the offline half that shall sign
 //	bundle 0f3a...                      SHA-256 of the request bundle
 //	words abandon ability ...           of that digest, as the review shows them
@@ -39,13 +39,24 @@ type Statement struct {
 	Verdicts [32]byte
 	Totals   []string
 	Expires  int64 // Unix seconds
+
+	Rehearsal bool
+}
+
+const first, firstOfRehearsal = "coldsign approval 1", "coldsign rehearsal approval 1"
+
+func (s Statement) first() string {
+	if s.Rehearsal {
+		return firstOfRehearsal
+	}
+	return first
 }
 
 // Text gives the statement as it is signed: printable ASCII.
 func (s Statement) Text() []byte {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { b.WriteString(quote.Line(fmt.Sprintf(format, args...)) + "\n") }
-	line("coldsign approval 1")
+	line("%s", s.first())
 	line("device %s", s.Device)
 	line("bundle %x", s.Bundle)
 	line("words %s", s.Words)
@@ -78,7 +89,10 @@ func (s Statement) Check(text []byte, now int64) (end int64, err error) {
 		return 0, badStatement("it is too long")
 	}
 	lines := strings.Split(string(text), "\n")
-	if lines[0] != "coldsign approval 1" || len(lines) < 3 {
+	if other := lines[0]; other != s.first() && (other == first || other == firstOfRehearsal) {
+		return 0, fault.New("rehearsal.mark", "", "an approval of a rehearsal is good in a rehearsal, and nowhere else")
+	}
+	if lines[0] != s.first() || len(lines) < 3 {
 		return 0, badStatement("it does not begin as one does")
 	}
 	number, _, _ := strings.Cut(strings.TrimPrefix(lines[len(lines)-2], "expires "), " ")

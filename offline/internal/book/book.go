@@ -31,6 +31,7 @@ const (
 // Book is an address book. The nil Book is empty.
 type Book struct {
 	Kind    string // KindBook, or "" in a file from before there was the key
+	Mark    bool   // of a rehearsal
 	Name    string
 	Version uint64
 	Entries []Entry
@@ -47,9 +48,10 @@ type place struct {
 }
 
 type head struct {
-	Kind    string
-	Version uint64
-	Name    string
+	Kind      string
+	Rehearsal bool
+	Version   uint64
+	Name      string
 }
 
 func (h head) check() error {
@@ -94,7 +96,7 @@ func Parse(raw []byte, chains []chain.Chain) (*Book, error) {
 		return nil, document.At(0, "%d entries, and %d are allowed", len(entries), maxEntries)
 	}
 	n := len(entries)
-	b := &Book{Kind: h.Kind, Name: h.Name, Version: h.Version, Entries: entries,
+	b := &Book{Kind: h.Kind, Mark: h.Rehearsal, Name: h.Name, Version: h.Version, Entries: entries,
 		at: make(map[place]int, n), alike: make(map[place]int, n), named: make(map[string]int, n), tags: map[string]int{}}
 	for i := range entries {
 		if key, err := b.add(i, chains); err != nil {

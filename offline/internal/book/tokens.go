@@ -19,6 +19,7 @@ type Token struct {
 // Tokens is a registry of tokens. The nil registry is empty and not in force.
 type Tokens struct {
 	Kind    string // KindTokens, or "" in a file from before there was the key
+	Mark    bool   // of a rehearsal
 	Name    string
 	Version uint64
 	List    []Token
@@ -44,7 +45,7 @@ func ParseTokens(raw []byte, chains []chain.Chain) (*Tokens, error) {
 	if len(list) > maxTokens {
 		return nil, document.At(0, "%d tokens, and %d are allowed", len(list), maxTokens)
 	}
-	r := &Tokens{Kind: h.Kind, Name: h.Name, Version: h.Version, List: make([]Token, len(list)), at: make(map[string]int, len(list)), alike: map[place]int{}, known: map[place]bool{}}
+	r := &Tokens{Kind: h.Kind, Mark: h.Rehearsal, Name: h.Name, Version: h.Version, List: make([]Token, len(list)), at: make(map[string]int, len(list)), alike: map[place]int{}, known: map[place]bool{}}
 	symbols := map[string]bool{} // by network
 	for _, c := range chains {
 		for _, n := range c.Networks {

@@ -23,14 +23,15 @@ type World struct {
 
 // file is a policy as it is written: POLICY.md says what each key means.
 type file struct {
-	Kind     string
-	Version  uint64
-	Name     string
-	Preset   string
-	Quorum   struct{ Change int }
-	Operator []Operator
-	Groups   map[string][]string
-	Rule     []written
+	Kind      string
+	Rehearsal bool
+	Version   uint64
+	Name      string
+	Preset    string
+	Quorum    struct{ Change int }
+	Operator  []Operator
+	Groups    map[string][]string
+	Rule      []written
 }
 
 type written struct {
@@ -74,6 +75,7 @@ func Parse(raw []byte, w World) (Policy, error) {
 	if err != nil {
 		return Policy{}, document.Within(document.Line(raw, "", 0, "preset"), err)
 	}
+	p.Mark = f.Rehearsal
 	p.Name, p.Version, p.Preset, p.Operators, p.Change = f.Name, f.Version, f.Preset, f.Operator, f.Quorum.Change
 	switch {
 	case f.Version < 1 || f.Version > maxVersion:

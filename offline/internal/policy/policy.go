@@ -46,6 +46,7 @@ const RolePolicy = "policy"
 type Policy struct {
 	Name      string
 	Version   uint64 // 0 for a preset
+	Mark      bool   // of a rehearsal
 	Preset    string // what holds beside the rules
 	Operators []Operator
 	Change    int // operators of RolePolicy who must approve the next document
