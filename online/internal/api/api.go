@@ -4,9 +4,10 @@
 //	h := api.New(api.Config{Store: store, Intake: in, Log: log, Version: v})
 //	err := api.Server(addr, h).Serve(api.Limit(listener, api.Connections))
 //
-// Every call but /healthz and /readyz needs one x-api-key header. A key has a tenant, and
-// of another tenant's rows the answer is the same as of rows that never were.
-// Nothing that a caller sent is stored before it has been read strictly.
+// Every call but those of health and of its own description needs one x-api-key
+// header. A key has a tenant, and of another tenant's rows the answer is the same
+// as of rows that never were. Nothing that a caller sent is stored before it has
+// been read strictly.
 package api
 
 import (
@@ -82,7 +83,7 @@ type call struct {
 	caller store.Caller
 }
 
-// reply is a status and what becomes the JSON body; nil for no body.
+// reply is a status and what becomes the JSON body, or a document; nil for no body.
 type reply struct {
 	status int
 	body   any
@@ -90,27 +91,41 @@ type reply struct {
 
 type handler func(*call) (reply, error)
 
+// route is one call of the API. openapi.yaml describes each; a test compares.
+type route struct {
+	pattern string // of net/http.ServeMux
+	scope   string // that the key must have; "" needs no key
+	do      handler
+}
+
+func routes() []route {
+	return []route{
+		{"GET /v3/kms/pending/{chain}", "read", pendingByQuery},
+		{"POST /v3/kms/pending/{chain}", "read", pendingByBody},
+		{"GET /v3/kms/{id}", "read", getRecord},
+		{"PUT /v3/kms/{id}/{txId}", "complete", complete},
+		{"DELETE /v3/kms/{id}", "submit", cancelRow},
+		{"POST /v1/transactions", "submit", submit},
+		{"GET /v1/transactions", "read", list},
+		{"GET /v1/transactions/{id}", "read", getTransaction},
+		{"GET /healthz", "", health},
+		{"GET /readyz", "", ready},
+		{"GET /openapi.yaml", "", openAPI},
+		{"GET /docs", "", docs},
+	}
+}
+
 // New gives the handler of every route.
 func New(c Config) http.Handler {
 	mux := http.NewServeMux()
-	route := func(pattern, scope string, h handler) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	for _, route := range routes() {
+		mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), callTime)
 			defer cancel()
 			k := &call{Request: r.WithContext(ctx), Config: c, w: w}
-			k.serve(pattern, scope, h)
+			k.serve(route.pattern, route.scope, route.do)
 		})
 	}
-	route("GET /v3/kms/pending/{chain}", "read", pendingByQuery)
-	route("POST /v3/kms/pending/{chain}", "read", pendingByBody)
-	route("GET /v3/kms/{id}", "read", getRecord)
-	route("PUT /v3/kms/{id}/{txId}", "complete", complete)
-	route("DELETE /v3/kms/{id}", "submit", cancelRow)
-	route("POST /v1/transactions", "submit", submit)
-	route("GET /v1/transactions", "read", list)
-	route("GET /v1/transactions/{id}", "read", getTransaction)
-	route("GET /healthz", "", health)
-	route("GET /readyz", "", ready)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		clean := path.Clean(r.URL.Path) == r.URL.Path // what is not, the mux would redirect
 		if _, pattern := mux.Handler(r); pattern != "" && clean {
@@ -185,6 +200,13 @@ func (k *call) answer(a reply, err error) (status, size int) {
 	if a.body == nil {
 		k.w.WriteHeader(a.status)
 		return a.status, 0
+	}
+	if d, ok := a.body.(document); ok {
+		header.Set("Content-Type", d.kind)
+		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		k.w.WriteHeader(a.status)
+		n, _ := k.w.Write(d.text)
+		return a.status, n
 	}
 	b, err := json.Marshal(a.body)
 	if err != nil { // every body is of strings, numbers and checked JSON

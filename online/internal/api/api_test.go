@@ -99,7 +99,9 @@ func (r *rig) send(who, method, path, body string, change ...func(*http.Request)
 			r.Error("a key got into the log or the answer")
 		}
 	}
-	return answer{w.Code, w.Body.String(), w.Header()}
+	a := answer{w.Code, w.Body.String(), w.Header()}
+	asDescribed(r.T, method, path, a)
+	return a
 }
 
 // want checks status and, unless it is empty, the whole body.
