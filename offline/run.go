@@ -47,6 +47,10 @@ const usage = `coldsign-offline: review and sign on a machine that cannot talk
   policy set FILE [--approval FILE.minisig]...  puts it in force, with the quorum of the one in force
   book check FILE | book set FILE | book show   the address book; also with --approval
   tokens check FILE | tokens set FILE | tokens show    symbols and decimals of tokens; also with --approval
+  multisig key ID [--account N] [--nested]      a wallet's key for multisig wallets, as coordinators take it (BIP-48)
+  multisig check FILE [--network NAME]          what a wallet's output descriptor is, in plain English
+  multisig enrol FILE --name NAME [--approval FILE.minisig]...    its coins are signed for from then on
+  multisig list | multisig show NAME | multisig remove NAME
   journal show | journal verify [FILE] [--head HEX]    FILE: a copy made with --format raw; --head: one written down before
   journal export --format csv|json|raw [--out FILE]
   backup --out FILE [--new-passphrase | --new-passphrase-file FILE]    a copy of the keystore, under its passphrase or another
@@ -87,6 +91,7 @@ type options struct {
 	lawOptions
 	operatorOptions
 	importOptions
+	multisigOptions
 	ceremonyOptions
 	home, passphraseFile, chain, id, in, confirm, approve, network, preset, kind, head string
 	json, allowNetwork, allowSwap, testnet, replace, dice, fullScreen, rehearsal       bool
@@ -103,7 +108,7 @@ func everywhere(more ...string) []string {
 }
 
 func commands() []cli.Command[*app] {
-	return append(append(backupCommands(), registerCommands()...), []cli.Command[*app]{
+	return append(append(append(backupCommands(), registerCommands()...), multisigCommands()...), []cli.Command[*app]{
 		{Name: "init", Flags: everywhere("rehearsal"), Do: (*app).initHome},
 		{Name: "wallet new", Flags: everywhere("chain", "testnet", "count", "dice", "dice-only", "show-words", "confirm-words", "show-machine", "bip39-passphrase", "transcript"), Do: (*app).walletNew},
 		{Name: "wallet import", Flags: everywhere("chain", "testnet", "id", "tatum", "tatum-passphrase-file", "partial", "keystore", "keypair", "bip39-passphrase", "bip39-passphrase-file", "fingerprint"), Do: (*app).walletImport},
@@ -175,7 +180,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "rehearsal": &o.rehearsal, "full-screen": &o.fullScreen, "dice": &o.dice, "replace": &o.replace,
 	}
 	switch {
-	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name), o.ceremonyOptions.define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name):
+	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name), o.ceremonyOptions.define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name), o.multisigOptions.define(fs, name):
 	case text[name] != nil:
 		fs.StringVar(text[name], name, *text[name], "")
 	case yes[name] != nil:

@@ -72,7 +72,7 @@ type builder struct {
 func (b builder) accountPath() []uint32 { return b.w.Derivation.Account(b.w.Testnet)[:3] }
 
 // account tells the four kinds of single-key script, each at its purpose
-// (BIP-44, 49, 84, 86).
+// (BIP-44, 49, 84, 86), and the key that is for multisig wallets (BIP-48, P2WSH).
 func (b builder) account() (urtypes.Item, error) {
 	a := urtypes.Account{Fingerprint: b.master}
 	for _, s := range []struct {
@@ -86,7 +86,9 @@ func (b builder) account() (urtypes.Item, error) {
 		}
 		a.Outputs = append(a.Outputs, urtypes.Output{Source: s.source, Keys: []urtypes.Item{key}})
 	}
-	return a, nil
+	key, err := b.hdKey(append([]uint32{48 | chain.Hardened}, append(b.accountPath()[1:], 2|chain.Hardened)...))
+	a.Outputs = append(a.Outputs, urtypes.Output{Source: "wsh(cosigner(@0))", Keys: []urtypes.Item{key}})
+	return a, err
 }
 
 func (b builder) hdKey(path []uint32) (urtypes.HDKey, error) {

@@ -113,13 +113,14 @@ func pathOf(t *testing.T, k urtypes.HDKey) []uint32 {
 	return path
 }
 
-// An account tells four outputs, each at its own purpose. The keys are those of
-// the papers: BIP-84's zpub; BIP-86's xpub; for 49 and 44 what hdkeychain-based
-// tools print of the same mnemonic (shared/hd compares with it).
+// An account tells four outputs of one key, each at its own purpose, and the key for
+// multisig wallets. The keys are those of the papers: BIP-84's zpub; BIP-86's xpub; for
+// 49, 44 and 48 what hdkeychain-based tools print of the same mnemonic (shared/hd
+// compares with it).
 func TestAccount(t *testing.T) {
 	m, item := told(t, "", wallet(t, "BTC", false))
 	a := item.(urtypes.Account)
-	if m.Type != "crypto-account" || a.Fingerprint != 0x73c5da0a || len(a.Outputs) != 4 {
+	if m.Type != "crypto-account" || a.Fingerprint != 0x73c5da0a || len(a.Outputs) != 5 {
 		t.Fatalf("%s %+v", m.Type, a)
 	}
 	for i, want := range []struct {
@@ -131,6 +132,7 @@ func TestAccount(t *testing.T) {
 		{"tr(@0)", 86, "xpub6BgBgsespWvERF3LHQu6CnqdvfEvtMcQjYrcRzx53QJjSxarj2afYWcLteoGVky7D3UKDP9QyrLprQ3VCECoY49yfdDEHGCtMMj92pReUsQ"},
 		{"sh(wpkh(@0))", 49, "ypub6Ww3ibxVfGzLrAH1PNcjyAWenMTbbAosGNB6VvmSEgytSER9azLDWCxoJwW7Ke7icmizBMXrzBx9979FfaHxHcrArf3zbeJJJUZPf663zsP"},
 		{"pkh(@0)", 44, "xpub6BosfCnifzxcFwrSzQiqu2DBVTshkCXacvNsWGYJVVhhawA7d4R5WSWGFNbi8Aw6ZRc1brxMyWMzG3DSSSSoekkudhUd9yLb6qx39T9nMdj"},
+		{"wsh(cosigner(@0))", 48, "xpub6DkFAXWQ2dHxq2vatrt9qyA3bXYU4ToWQwCHbf5XB2mSTexcHZCeKS1VZYcPoBd5X8yVcbXFHJR9R8UCVpt82VX1VhR28mCyxUFL4r6KFrf"},
 	} {
 		o := a.Outputs[i]
 		if o.Source != want.source || len(o.Keys) != 1 {
@@ -138,7 +140,7 @@ func TestAccount(t *testing.T) {
 		}
 		k := o.Keys[0].(urtypes.HDKey)
 		same(t, k, want.key)
-		if path := pathOf(t, k); !slices.Equal(path, []uint32{h + want.purpose, h, h}) || k.Children != nil {
+		if path := pathOf(t, k); !slices.Equal(path, append([]uint32{h + want.purpose, h, h}, []uint32{h + 2}[:min(i/4, 1)]...)) || k.Children != nil {
 			t.Errorf("%s at %s", o.Source, chain.PathString(path))
 		}
 		if k.Coin == nil || k.Coin.Coin != 0 || k.Coin.Network != 0 {
@@ -151,7 +153,7 @@ func TestAccountOfTestWallet(t *testing.T) {
 	for _, kind := range []string{"crypto-account", "account-descriptor"} {
 		m, item := told(t, kind, wallet(t, "BTC", true))
 		a := item.(urtypes.Account)
-		if m.Type != kind || len(a.Outputs) != 4 {
+		if m.Type != kind || len(a.Outputs) != 5 {
 			t.Fatalf("%s %+v", m.Type, a)
 		}
 		for i, purpose := range []uint32{84, 86, 49, 44} {

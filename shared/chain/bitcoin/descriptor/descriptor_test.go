@@ -227,7 +227,7 @@ func TestATT22Refused(t *testing.T) {
 		{"after the checksum", "descriptor.checksum", sorted(t, a, b) + "x", sorted(t, a, b)},
 		{"characters", "descriptor.malformed", strings.Replace(sorted(t, a, b), "/<", "\u200b/<", 1), sorted(t, a, b)},
 		{"spaces", "descriptor.key", summed(t, "wsh(sortedmulti(2, "+a+","+b+"))"), sorted(t, a, b)},
-		{"large", "descriptor.limits", sorted(t, a, b) + strings.Repeat("\n", maxFile), sorted(t, a, b) + strings.Repeat("\n", 1000)},
+		{"large", "descriptor.limits", sorted(t, a, b) + strings.Repeat("\n", MaxFile), sorted(t, a, b) + strings.Repeat("\n", 1000)},
 		{"long", "descriptor.limits", sorted(t, a, b) + strings.Repeat("x", maxText), sorted(t, a, b)},
 		{"empty", "descriptor.malformed", "# nothing\n", "# something\n" + sorted(t, a, b)},
 	} {

@@ -2,7 +2,7 @@ package descriptor
 
 // Limits bound what a hostile file can make us hold or compute.
 const (
-	maxFile   = 32 << 10 // bytes of a file: the same wallet in three forms, and comments
+	MaxFile   = 32 << 10 // bytes of a file: the same wallet in three forms, and comments
 	maxText   = 8 << 10  // bytes of one descriptor: 15 keys with long origins
 	maxKeys   = 15       // of a multisig: what every coordinator and signer takes
 	maxOrigin = 10       // levels of an origin

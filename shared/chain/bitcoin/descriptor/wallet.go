@@ -27,8 +27,8 @@ type Wallet struct {
 // Read reads what a coordinator exports: one descriptor for both chains or one for
 // each, a line each, and lines that begin with #; or a BSMS record (BIP-129).
 func Read(file []byte) (Wallet, error) {
-	if len(file) > maxFile {
-		return Wallet{}, fault.New("descriptor.limits", "", "a file of %d bytes, the most is %d", len(file), maxFile)
+	if len(file) > MaxFile {
+		return Wallet{}, fault.New("descriptor.limits", "", "a file of %d bytes, the most is %d", len(file), MaxFile)
 	}
 	var lines []string
 	for line := range strings.Lines(string(file)) {
