@@ -199,7 +199,7 @@ func (l *Loop) every() time.Duration {
 func (l *Loop) Once(ctx context.Context) (Summary, error) {
 	var total Summary
 	done := make(map[bundle.ID]bool)
-	begun := l.Now()
+	begun := l.Now().Add(time.Millisecond) // the database's resolution
 	for {
 		rows, err := l.due(ctx, begun)
 		if err != nil {

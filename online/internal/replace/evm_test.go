@@ -1,0 +1,261 @@
+package replace_test
+
+import (
+	"fmt"
+	"math/big"
+	"testing"
+
+	"coldsign/online/internal/intake"
+	"coldsign/online/internal/pending"
+	"coldsign/online/internal/replace"
+	"coldsign/scripts/fund"
+	"coldsign/scripts/rig"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain/evm"
+
+	"github.com/ethereum/go-ethereum/rpc"
+)
+
+// chainEVM is anvil that mines when told, and an account with ether.
+type chainEVM struct {
+	*world
+	eth  *fund.EVM
+	rpc  *rpc.Client
+	from string
+}
+
+func newEVM(t *testing.T) *chainEVM {
+	url := rig.Anvil(t, "CHAIN_ID=31337").URL
+	w := newWorld(t, local, url, "")
+	c := &chainEVM{world: w, eth: must(fund.NewEVM(t.Context(), url))(t), rpc: must(rpc.DialContext(t.Context(), url))(t), from: evm.Address(w.keys[ethID])}
+	ok(t, c.eth.Fund(t.Context(), big.NewInt(1e18), c.from))
+	ok(t, c.rpc.CallContext(t.Context(), nil, "evm_setAutomine", false))
+	return c
+}
+
+func (c *chainEVM) pay(nonce uint64) (bundle.ID, string) {
+	c.Helper()
+	to := must(fund.NewEVMAddress())(c)
+	call := must(c.eth.Pay(c.Context(), c.from, to, nonce, big.NewInt(1e15)))(c)
+	hex, err := call.Hex()
+	return c.submit("ETH", ethID, text(c, hex, err)), to
+}
+
+func (c *chainEVM) mine(n uint64) { c.Helper(); ok(c, c.eth.Mine(c.Context(), n)) }
+
+func (c *chainEVM) paid(to string, want int64) {
+	c.Helper()
+	if have := must(c.eth.Balance(c.Context(), to))(c); have.Cmp(big.NewInt(want)) != 0 {
+		c.Errorf("%s has %s, want %d", to, have, want)
+	}
+}
+
+// A payment that is stuck is replaced by the same one with a higher fee, or by one
+// that pays nobody. Whichever is mined, the others end by it, and the payment is
+// made once at most.
+func TestATT95ReplaceOnAnvil(t *testing.T) {
+	for _, cancel := range []bool{true, false} {
+		for _, first := range []bool{true, false} {
+			t.Run(fmt.Sprintf("cancel %v, the first wins %v", cancel, first), func(t *testing.T) {
+				c := newEVM(t)
+				id, to := c.pay(0)
+				c.signed(id)
+				c.once()
+				c.want(id, pending.Broadcast, "")
+				done := c.make(id, replace.Options{Cancel: cancel, Requester: "operator"})
+				other := done.New.ID
+				if r := must(intake.Request(&done.New))(t); r.Note != map[bool]string{true: "cancels " + id.String(), false: "replaces " + id.String() + ": rent"}[cancel] || r.Requester != "operator" {
+					t.Errorf("note %q of %q", r.Note, r.Requester)
+				}
+				c.signed(other)
+				if first { // the second comes too late
+					c.mine(1)
+					c.once()
+					c.want(other, pending.Broadcasting, "node.spent")
+					c.mine(depth)
+					c.once()
+					c.want(id, pending.Complete, "")
+					c.want(other, pending.Failed, pending.Replaced)
+					c.paid(to, 1e15)
+				} else {
+					sum := c.once()
+					c.want(other, pending.Broadcast, "")
+					if sum.Problems != nil {
+						t.Errorf("problems %q", sum.Problems)
+					}
+					c.once() // the first is gone from the pool, and not sent again
+					c.mine(depth)
+					c.once()
+					c.want(other, pending.Complete, "")
+					c.want(id, pending.Failed, pending.Replaced)
+					c.paid(to, map[bool]int64{true: 0, false: 1e15}[cancel])
+				}
+				if n := must(c.eth.Nonce(t.Context(), c.from))(t); n != 1 {
+					t.Errorf("%d transactions were mined", n)
+				}
+				c.once()
+				_, err := c.maker.Make(t.Context(), "a", id, replace.Options{Cancel: true})
+				code(t, err, "state.conflict")
+			})
+		}
+	}
+}
+
+// A row that was cancelled after its export, whose signature may be anywhere, ends
+// by proof when the cancelling transaction is final; its late answer is of no use.
+func TestATT87CancelAfterExport(t *testing.T) {
+	for _, path := range []string{"exported", "signed"} {
+		t.Run(path, func(t *testing.T) {
+			c := newEVM(t)
+			id, to := c.pay(0)
+			c.export(id)
+			if path == "signed" {
+				c.seal(id)
+			}
+			must(c.store.Cancel(t.Context(), "a", id))(t) // KMS DELETE: a wish
+			done := c.make(id, replace.Options{Cancel: true})
+			if row := c.get(id); !row.CancelRequested || done.Root != id {
+				t.Errorf("the original is %+v", row)
+			}
+			c.signed(done.New.ID)
+			c.once()
+			c.mine(depth)
+			c.once()
+			c.want(done.New.ID, pending.Complete, "")
+			c.want(id, pending.Cancelled, pending.Replaced)
+			if path == "exported" {
+				_, err := c.store.Move(t.Context(), id, pending.Seal, func(p *pending.Transaction) error { p.TxID, p.Raw = "late", []byte{1}; return nil })
+				code(t, err, "state.conflict")
+			}
+			c.paid(to, 0)
+		})
+	}
+}
+
+// A replacement is replaced in its turn, and outbids the highest of all.
+func TestReplaceAgain(t *testing.T) {
+	c := newEVM(t)
+	id, to := c.pay(0)
+	c.signed(id)
+	c.once()
+	set := []bundle.ID{id}
+	for i := range 3 {
+		done := c.make(set[i], replace.Options{}) // always of the one before
+		c.signed(done.New.ID)
+		c.once()
+		c.want(done.New.ID, pending.Broadcast, "")
+		if done.Root != id {
+			t.Errorf("root %s", done.Root)
+		}
+		set = append(set, done.New.ID)
+	}
+	// Of the first, whose fee is the lowest: it must outbid the last all the same.
+	_, err := c.maker.Make(t.Context(), "a", id, replace.Options{Fee: big.NewInt(1)})
+	code(t, err, "replace.fee")
+	last := c.make(id, replace.Options{Cancel: true}).New.ID
+	c.signed(last)
+	c.once()
+	c.want(last, pending.Broadcast, "")
+	c.mine(depth)
+	c.once()
+	c.want(last, pending.Complete, "")
+	for _, id := range set {
+		c.want(id, pending.Failed, pending.Replaced)
+	}
+	c.paid(to, 0)
+}
+
+// Nonces 5, 6 and 7 are under way and 5 ends without landing: 6 and 7 wait until
+// its nonce is filled by a transaction of the account to itself.
+func TestATT101FillTheGap(t *testing.T) {
+	c := newEVM(t)
+	var ids []bundle.ID
+	var to []string
+	for n := range uint64(3) {
+		id, a := c.pay(n)
+		ids, to = append(ids, id), append(to, a)
+	}
+	must(c.store.Cancel(t.Context(), "a", ids[0]))(t)
+	c.want(ids[0], pending.Cancelled, "")
+	c.signed(ids[1])
+	c.signed(ids[2])
+	c.once()
+	c.mine(depth)
+	c.once()
+	c.want(ids[1], pending.Broadcast, "")
+	c.want(ids[2], pending.Broadcast, "")
+	_, err := c.maker.Make(t.Context(), "a", ids[0], replace.Options{}) // the payment itself is over
+	code(t, err, "state.conflict")
+	done := c.make(ids[0], replace.Options{Cancel: true})
+	if r := must(intake.Request(&done.New))(t); r.Note != "fills the nonce of "+ids[0].String() {
+		t.Errorf("note %q", r.Note)
+	}
+	_, err = c.maker.Make(t.Context(), "a", ids[0], replace.Options{Cancel: true})
+	code(t, err, "reservation.conflict")
+	c.signed(done.New.ID)
+	c.once()
+	c.mine(depth)
+	c.once()
+	for _, id := range []bundle.ID{done.New.ID, ids[1], ids[2]} {
+		c.want(id, pending.Complete, "")
+	}
+	c.paid(to[0], 0)
+	c.paid(to[1], 1e15)
+	c.paid(to[2], 1e15)
+}
+
+// A reorganization takes a complete payment out of its block: the same bytes are
+// sent again. When its rival is mined in its place, the payment fails with an alarm.
+func TestATT100ReorgOnAnvil(t *testing.T) {
+	for _, rival := range []bool{false, true} {
+		t.Run(fmt.Sprintf("a rival wins %v", rival), func(t *testing.T) {
+			c := newEVM(t)
+			id, to := c.pay(0)
+			c.signed(id)
+			var before any
+			ok(t, c.rpc.CallContext(t.Context(), &before, "evm_snapshot"))
+			c.once()
+			c.mine(depth)
+			c.once()
+			c.want(id, pending.Complete, "")
+			raw := c.get(id).Raw
+
+			ok(t, c.rpc.CallContext(t.Context(), nil, "evm_revert", before))
+			ok(t, c.rpc.CallContext(t.Context(), nil, "evm_setAutomine", false))
+			ok(t, c.rpc.CallContext(t.Context(), nil, "anvil_dropAllTransactions"))
+			if rival { // somebody else has the key
+				other := c.foreign(0)
+				ok(t, c.rpc.CallContext(t.Context(), nil, "eth_sendRawTransaction", other))
+			}
+			c.once()
+			c.want(id, pending.Complete, "chain.reorg") // one look is not enough
+			sum := c.once()
+			if sum.Reorged != 1 || len(sum.Problems) == 0 {
+				t.Errorf("%+v", sum)
+			}
+			if got := c.get(id); got.State != pending.Broadcast || string(got.Raw) != string(raw) {
+				t.Fatalf("%s %q", got.State, got.Code)
+			}
+			if !rival {
+				c.mine(depth)
+				c.once()
+				c.want(id, pending.Complete, "")
+				c.paid(to, 1e15)
+				return
+			}
+			c.want(id, pending.Broadcast, "node.rival")
+			c.mine(depth)
+			c.once()
+			c.once()
+			c.want(id, pending.Failed, "chain.conflict")
+			c.paid(to, 0)
+		})
+	}
+}
+
+// foreign signs a payment to nobody with the account's key, outside.
+func (c *chainEVM) foreign(nonce uint64) string {
+	c.Helper()
+	f := evm.Fields{Type: evm.Dynamic, ChainID: 31337, Nonce: nonce, MaxFee: big.NewInt(9e10), MaxPriority: big.NewInt(9e9), GasLimit: 21000, To: &[20]byte{7}, Value: big.NewInt(5)}
+	return "0x" + fmt.Sprintf("%x", c.sealForeign(f.Encode()))
+}
