@@ -74,9 +74,9 @@ func same(a, b map[string]string) bool {
 	return true
 }
 
-// ATT-39, ATT-40: every truncation and every flipped bit of a bundle is refused,
+// Every truncation and every flipped bit of a bundle is refused,
 // by review and by sign, and nothing is written anywhere.
-func TestDamagedBundles(t *testing.T) {
+func TestATT39ATT40DamagedBundles(t *testing.T) {
 	s, dir := unlocked(t)
 	raw, err := order{from: newDevice(9), to: s.ks.Device().Public(), sequence: 1, items: []string{"1", "2"}}.seal()
 	if err != nil {

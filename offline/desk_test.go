@@ -10,8 +10,8 @@ import (
 	"coldsign/shared/bundle"
 )
 
-// TestFullScreen reviews and signs on a real terminal, on the whole screen.
-func TestFullScreen(t *testing.T) {
+// A review on the whole screen of a real terminal: reviews and signs on a real terminal, on the whole screen.
+func TestATT34ATT36FullScreen(t *testing.T) {
 	for name, c := range map[string]struct {
 		keys   []string // each after the one before was answered
 		wants  []string // what then stands on the screen

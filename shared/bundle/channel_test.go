@@ -6,7 +6,7 @@ import (
 	"coldsign/shared/fault"
 )
 
-func TestJudge(t *testing.T) {
+func TestATT46Judge(t *testing.T) {
 	digest := func(n byte) [32]byte { return [32]byte{0xd1, n} }
 	known := func(seq uint64) ([32]byte, bool) { return digest(byte(seq)), seq >= 2 && seq <= 4 }
 	at4 := Channel{Sequence: 4, Last: digest(4)}

@@ -81,8 +81,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestEnvelope: envelopes with a good signature that are still not bundles.
-func TestEnvelope(t *testing.T) {
+// envelopes with a good signature that are still not bundles.
+func TestATT47Envelope(t *testing.T) {
 	d := onlineDevice(t)
 	raw := string(read(t, "requests.cbor"))
 	e, err := split([]byte(raw))
@@ -168,8 +168,8 @@ func addL(sig string) string {
 	return sig[:32] + string(sum)
 }
 
-// TestPayload: rightly signed payloads that are still not bundles.
-func TestPayload(t *testing.T) {
+// rightly signed payloads that are still not bundles.
+func TestATT41ATT47Payload(t *testing.T) {
 	d, to := onlineDevice(t), offlineDevice(t).id()
 	good := Header{Kind: Requests, Sender: d.id(), Recipient: to, Sequence: 1, Created: 1000, Expires: 2000}
 	item := encode(t, sampleRequest(t))

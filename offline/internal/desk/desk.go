@@ -198,15 +198,16 @@ func (d *Desk) state(i int) string {
 // wrap breaks lines at a width, what goes on being set in by two.
 func wrap(lines []string, columns int) (out []string) {
 	for _, line := range lines {
-		for len(line) > columns {
-			at := strings.LastIndexByte(line[:columns], ' ')
-			if at < columns/2 {
-				at = columns
+		in := ""
+		for len(in)+len(line) > columns {
+			at := strings.LastIndexByte(line[:columns-len(in)], ' ')
+			if at+len(in) < columns/2 {
+				at = columns - len(in)
 			}
-			out = append(out, line[:at])
-			line = "  " + strings.TrimPrefix(line[at:], " ")
+			out = append(out, in+line[:at])
+			line, in = strings.TrimPrefix(line[at:], " "), "  "
 		}
-		out = append(out, line)
+		out = append(out, in+line)
 	}
 	return out
 }

@@ -72,7 +72,7 @@ func TestScreens(t *testing.T) {
 	golden(t, "narrow", New(batch(2)).Screen(48, 12))
 }
 
-func TestApproveNeedsEveryLine(t *testing.T) {
+func TestATT36ApproveNeedsEveryLine(t *testing.T) {
 	d := New(batch(30))
 	d.Screen(80, 24)
 	press(d, 80, 24, 'a', "abandon zoo", '\r')
@@ -94,6 +94,39 @@ func TestApproveNeedsEveryLine(t *testing.T) {
 	press(d, 80, 24, 'a', "ABANDON   ZOO", '\r')
 	if o := d.Outcome(); !d.Over() || !o.Approved || len(o.Refused) != 0 {
 		t.Fatalf("not approved: %+v", o)
+	}
+}
+
+// A batch of 500, one of whose lines is a memo of a megabyte: no page can be passed
+// over, and after the last one it can be approved.
+func TestATT36ManyRequests(t *testing.T) {
+	c := batch(500)
+	memo := strings.Repeat("0123456789abcdef", 1<<16)
+	c.Items[250].Lines = append(c.Items[250].Lines, "     bytes    "+memo)
+	d := New(c)
+	d.Screen(80, 24)
+	var seen strings.Builder
+	pages := 0
+	for d.unseen() > 0 {
+		for _, line := range d.Screen(80, 24)[1:22] {
+			seen.WriteString(strings.TrimSpace(line))
+		}
+		if left := d.unseen(); left > 0 {
+			if d.Key('a'); d.mode == words {
+				t.Fatalf("to be approved with %d lines unseen", left)
+			}
+		}
+		press(d, 80, 24, ' ')
+		if pages++; pages > 2000 {
+			t.Fatal("it does not end")
+		}
+	}
+	if !strings.Contains(seen.String(), memo) || pages < 700 {
+		t.Errorf("the memo was not on the %d pages", pages)
+	}
+	press(d, 80, 24, 'a', "abandon zoo", '\r')
+	if !d.Outcome().Approved {
+		t.Error("not approved after the last page")
 	}
 }
 
@@ -170,7 +203,7 @@ func FuzzKeys(f *testing.F) {
 	})
 }
 
-func TestHostileLinesStayLines(t *testing.T) {
+func TestATT34HostileLinesStayLines(t *testing.T) {
 	c := batch(1)
 	c.Lead = []string{"\x1b[2Jgone\r\n", strings.Repeat("x", 300), "\u202e"}
 	for _, line := range New(c).Screen(80, 24) {

@@ -55,9 +55,9 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// ATT-80: every byte changed and every length but the whole: the first bad entry is
+// Every byte changed and every length but the whole: the first bad entry is
 // named.
-func TestEveryByteOfACopy(t *testing.T) {
+func TestATT80EveryByteOfACopy(t *testing.T) {
 	raw, offs, _ := copied(t)
 	at := func(i int) int { // the entry that byte i is of; 8: the count
 		n, _ := slices.BinarySearch(offs, i+1)
@@ -80,9 +80,9 @@ func TestEveryByteOfACopy(t *testing.T) {
 	}
 }
 
-// ATT-80: entries deleted, doubled, swapped, added and left out at the end, with the
+// Entries deleted, doubled, swapped, added and left out at the end, with the
 // count as it was and made to fit.
-func TestMovedEntries(t *testing.T) {
+func TestATT80MovedEntries(t *testing.T) {
 	raw, offs, _ := copied(t)
 	join := func(count int, order ...int) []byte {
 		b := []byte(magic)

@@ -145,7 +145,7 @@ func must[T any](v T, err error) T {
 }
 
 // Every cut is refused: the head counts every entry.
-func TestEveryTruncationIsRefused(t *testing.T) {
+func TestATT39ATT80EveryTruncation(t *testing.T) {
 	home, _ := small(t)
 	raw := read(t, path(home))
 	for n := range raw {
@@ -160,7 +160,7 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 	}
 }
 
-func TestEveryBitFlipIsRefused(t *testing.T) {
+func TestATT40ATT80EveryBitFlip(t *testing.T) {
 	home, _ := small(t)
 	raw := read(t, path(home))
 	for i := range raw {
@@ -326,7 +326,7 @@ func TestWrongDevice(t *testing.T) {
 	}
 }
 
-func TestSplices(t *testing.T) {
+func TestATT80Splices(t *testing.T) {
 	home, _ := small(t)
 	raw := read(t, path(home))
 	o := offsets(t, raw)

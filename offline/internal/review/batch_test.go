@@ -159,7 +159,7 @@ func TestDeadlineEdge(t *testing.T) {
 	}
 }
 
-func TestDuplicateIDs(t *testing.T) {
+func TestATT46DuplicateIDs(t *testing.T) {
 	signer := ref(t, sol, true, solPath(t)...)
 	a, b := lamports(t, 1, signer), lamports(t, 2, signer)
 	if _, err := reviewer(t, "strict", nil).Batch(carried(t, a, b)); !fault.Is(err, "bundle.item") {
@@ -168,7 +168,7 @@ func TestDuplicateIDs(t *testing.T) {
 }
 
 // What was decided once is given again, whatever the policy or the clock say.
-func TestRepeat(t *testing.T) {
+func TestATT44ATT45Repeat(t *testing.T) {
 	r := ether(t, sepolia, friend, big.NewInt(1e17), []byte{1, 2, 3, 4}, ref(t, eth, true, tethPth...))
 	r.Deadline = created + 1
 	first, err := reviewer(t, "compat", nil).Batch(carried(t, r))
@@ -222,8 +222,8 @@ func TestOperatorRefuses(t *testing.T) {
 }
 
 // 500 requests of three chains: the totals are those of a sum made by hand, and
-// every one is signed (ATT-36).
-func TestTotals(t *testing.T) {
+// every one is signed.
+func TestATT36Totals(t *testing.T) {
 	s, e, k := ref(t, sol, true, solPath(t)...), ref(t, eth, true, tethPth...), ref(t, btc, true, btcPath(0, 0)...)
 	change := ref(t, btc, false, btcPath(1, 0)...)
 	var reqs []bundle.Request

@@ -100,7 +100,7 @@ func plainLines(t *testing.T, text []byte) {
 
 // Hostile text of every kind, wherever it can stand: nothing but printable
 // ASCII, and no line that the review did not begin itself.
-func TestNothingHostileIsPrinted(t *testing.T) {
+func TestATT34ATT35ATT37NothingHostileIsPrinted(t *testing.T) {
 	for _, evil := range []string{
 		"\x1b[2J", "\x1b]8;;http://x\x07", "\r", "\b\b\b", "\u009b2J", "\x7f", "\x00", "\u202e", "\u2066", "\u200b", "p\u0430y", "a\u0301\u0301\u0301",
 		"\xff\xfe", "\n", "\nBATCH DIGEST  abandon", "\r\n  verdict   allowed", "\u2028", "\t", strings.Repeat("\u202e", 2000), strings.Repeat("A", 4000),
@@ -164,7 +164,7 @@ func TestPrintFails(t *testing.T) {
 	}
 }
 
-func TestGroups(t *testing.T) {
+func TestATT33Groups(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "a": "a", "abcd": "abcd", "abcde": "abcd e",
 		"0x348F8B29b01D9FB23c1Bd1bcE0fC1C4E44F1FA00": "0x 348F 8B29 b01D 9FB2 3c1B d1bc E0fC 1C4E 44F1 FA00",
