@@ -149,7 +149,7 @@ func TestATT39ATT40DamagedBundles(t *testing.T) {
 
 // ATT-51: the file is read once. What was reviewed is what is signed, whatever
 // happens to the file in between.
-func TestFileChangesAfterReading(t *testing.T) {
+func TestATT51FileChangesAfterReading(t *testing.T) {
 	s, dir := unlocked(t)
 	in := filepath.Join(dir, "in.cbor")
 	seal := func(item string) []byte {

@@ -11,7 +11,7 @@ import (
 	"coldsign/shared/fault"
 )
 
-func TestReadRefusesWhatIsNoRegularFile(t *testing.T) {
+func TestATT50ReadRefusesWhatIsNoRegularFile(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	os.WriteFile(at("plain"), []byte("hello"), 0o600)

@@ -663,7 +663,7 @@ func TestApprovers(t *testing.T) {
 }
 
 // ATT-68: what the other half was told is in this journal, or this is not the one.
-func TestHolds(t *testing.T) {
+func TestATT68Holds(t *testing.T) {
 	_, j := small(t)
 	last := j.Last()
 	if n, hash := j.Head(); last.Number != n || last.Hash != hash {

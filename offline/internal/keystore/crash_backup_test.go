@@ -95,7 +95,7 @@ func killed(t *testing.T, mode, home string) (told []string) {
 
 // ATT-69: killed at any moment of a change, the keystore opens with the passphrase
 // that was told last or with the one that comes after it, and with one only.
-func TestKilledWhilePassphraseChanges(t *testing.T) {
+func TestATT69KilledWhilePassphraseChanges(t *testing.T) {
 	ks := filled(t)
 	home := filepath.Dir(ks.path)
 	opened := map[string]int{}
@@ -120,7 +120,7 @@ func TestKilledWhilePassphraseChanges(t *testing.T) {
 
 // Killed at any moment of a restore, the backup is as it was, the new home holds a
 // whole keystore or none, and what was told opens.
-func TestKilledWhileRestoring(t *testing.T) {
+func TestATT69KilledWhileRestoring(t *testing.T) {
 	ks := filled(t)
 	home := t.TempDir()
 	sealed, _, err := ks.Backup(nil)

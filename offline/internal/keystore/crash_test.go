@@ -48,7 +48,7 @@ func saveForEver(home string) {
 
 // ATT-69: killed at any moment, the keystore opens and holds every wallet that
 // was told.
-func TestKilled(t *testing.T) {
+func TestATT69Killed(t *testing.T) {
 	ks := quick(t)
 	home := filepath.Dir(ks.path)
 	exe, err := os.Executable()

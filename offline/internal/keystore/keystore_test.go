@@ -227,7 +227,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestTruncatedOrFlipped(t *testing.T) {
+func TestATT67TruncatedOrFlipped(t *testing.T) {
 	ks := quick(t)
 	imported(t, ks, "BTC", true, junk)
 	if err := ks.Save(); err != nil {
@@ -266,7 +266,7 @@ func TestTruncatedOrFlipped(t *testing.T) {
 
 // A header cannot make us work for minutes, and only one passphrase stanza is
 // a keystore.
-func TestHostileHeader(t *testing.T) {
+func TestATT65HostileHeader(t *testing.T) {
 	b64 := base64.RawStdEncoding
 	stanza := func(salt []byte, factor string) string {
 		return "-> scrypt " + b64.EncodeToString(salt) + " " + factor + "\n" + b64.EncodeToString(make([]byte, 32)) + "\n"

@@ -259,7 +259,7 @@ func TestEverySufficientPart(t *testing.T) {
 }
 
 // ATT-75: each wrong set is told from the others, and beside it stands the right one.
-func TestWrongShares(t *testing.T) {
+func TestATT75WrongShares(t *testing.T) {
 	a := arena(t)
 	p := Plan{1, []Group{{2, 3}}}
 	secret := bytes.Repeat([]byte{7, 9}, 16)
