@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,18 +15,24 @@ import (
 // doctor says what would stop payments, now or soon.
 func (a *app) doctor() error {
 	return a.with(func(h *home) error {
-		loop, err := h.loop(slog.New(slog.DiscardHandler))
-		if err != nil {
-			return err
-		}
 		p := doctor.Patient{Home: h.opt.home, Disk: h.disk(), Rows: h.store, Now: h.now}
-		for id, n := range loop.Nodes {
-			p.Nodes = append(p.Nodes, doctor.Node{Network: id, Checker: n})
+		for _, n := range h.config.Networks {
+			list, err := members(n)
+			if err != nil {
+				return err
+			}
+			for _, m := range list {
+				one := doctor.Node{Network: n.ID, Checker: m.Node}
+				if len(list) > 1 {
+					one.Name = m.Name
+				}
+				p.Nodes = append(p.Nodes, one)
+			}
 		}
-		slices.SortFunc(p.Nodes, func(a, b doctor.Node) int { return cmp.Compare(a.Network, b.Network) })
+		slices.SortStableFunc(p.Nodes, func(a, b doctor.Node) int { return cmp.Compare(a.Network, b.Network) })
 		list := doctor.Examine(h.ctx, p)
 		worst := doctor.Worst(list)
-		err = h.print(map[string]any{"level": worst, "findings": list}, func(w io.Writer) error {
+		err := h.print(map[string]any{"level": worst, "findings": list}, func(w io.Writer) error {
 			for _, f := range list {
 				fmt.Fprintf(w, "%-8s %s: %s\n", f.Level, f.Check, f.Text)
 				if f.Cure != "" {

@@ -32,6 +32,8 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   export --out FILE [--chain BTC] [--id ID]... [--limit N] [--expires 72h] | export --bundle N --out FILE
   import FILE                                   the offline half's answers
   broadcast                                     resume whatever is signed and not yet complete
+  replace ID [--fee N] [--force]                the same payment with a higher fee, as a request of its own
+  cancel ID [--fee N] [--force]                 end it; once a signature may exist, by a request that takes its place on chain
   doctor                                        what would stop payments, now or soon, and the cure
   report --bundle N [--format csv|json|html] [--out FILE]    what became of a bundle, compared with the chain
   version
@@ -60,12 +62,12 @@ type app struct {
 
 type options struct {
 	link.Ends
-	home, database, config, listen, metrics, chain, state, in, confirm, name, scope, tenant string
-	json, replace, testnet, rehearsal                                                       bool
-	limit                                                                                   int
-	bundle                                                                                  int64
-	expires                                                                                 time.Duration
-	ids                                                                                     cli.List
+	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant string
+	json, replace, testnet, rehearsal, force                                                     bool
+	limit                                                                                        int
+	bundle                                                                                       int64
+	expires                                                                                      time.Duration
+	ids                                                                                          cli.List
 }
 
 func everywhere(more ...string) []string {
@@ -84,6 +86,8 @@ func commands() []cli.Command[*app] {
 		{Name: "export", Flags: everywhere(link.OutFlags("chain", "id", "limit", "bundle", "expires")...), Do: (*app).export},
 		{Name: "import", Flags: everywhere(link.InFlags()...), Max: 1, Do: (*app).importAnswers},
 		{Name: "broadcast", Flags: everywhere(), Do: (*app).broadcast},
+		{Name: "replace", Flags: everywhere("fee", "force"), Min: 1, Max: 1, Do: (*app).replace},
+		{Name: "cancel", Flags: everywhere("fee", "force"), Min: 1, Max: 1, Do: (*app).cancel},
 		{Name: "doctor", Flags: everywhere(), Do: (*app).doctor},
 		{Name: "report", Flags: everywhere("bundle", "format", "out"), Do: (*app).report},
 		{Name: "version", Flags: everywhere(), Do: (*app).version},
@@ -118,10 +122,10 @@ func run(ctx context.Context, args []string, in *os.File, out, errOut io.Writer,
 func (a *app) define(fs *flag.FlagSet, name string) {
 	o := &a.opt
 	text := map[string]*string{
-		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "metrics": &o.metrics, "chain": &o.chain, "state": &o.state,
+		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "metrics": &o.metrics, "fee": &o.fee, "chain": &o.chain, "state": &o.state,
 		"in": &o.in, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
 	}
-	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet}
+	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet, "force": &o.force}
 	switch {
 	case o.Ends.Define(fs, name):
 	case text[name] != nil:

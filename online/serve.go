@@ -20,6 +20,7 @@ import (
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/quorum"
+	"coldsign/online/internal/replace"
 	"coldsign/shared/chain"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
@@ -56,7 +57,7 @@ func (a *app) serve() error {
 			return err
 		}
 		defer watched.close()
-		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Now: h.now, Log: log, Version: version(),
+		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Now: h.now, Log: log, Version: version(),
 			Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }}))
 		if err := h.say(watched.said(map[string]any{"listening": "http://" + l.Addr().String()}), "listening on http://%s\n", l.Addr()); err != nil {
 			return err
@@ -128,17 +129,25 @@ func (h *home) loop(log *slog.Logger) (*broadcast.Loop, error) {
 	return l, nil
 }
 
-// nodes are those of a network, asked as one.
-func nodes(n config.Network) (*quorum.Quorum, error) {
-	var members []quorum.Member
+// members are the nodes of a network.
+func members(n config.Network) (list []quorum.Member, err error) {
 	for _, m := range n.Nodes() {
 		c, err := clients.New(transport.Config{Network: n.ID, URL: m.RPC, User: m.User, Password: m.Password.Reveal(), Depth: n.Confirmations})
 		if err != nil {
 			return nil, err
 		}
-		members = append(members, quorum.Member{Name: m.Label, Node: c})
+		list = append(list, quorum.Member{Name: m.Label, Node: c})
 	}
-	return quorum.New(members, n.Views, n.Confirmations)
+	return list, nil
+}
+
+// nodes are those of a network, asked as one.
+func nodes(n config.Network) (*quorum.Quorum, error) {
+	list, err := members(n)
+	if err != nil {
+		return nil, err
+	}
+	return quorum.New(list, n.Views, n.Confirmations)
 }
 
 func (a *app) broadcast() error {

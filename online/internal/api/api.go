@@ -36,6 +36,7 @@ type Reader interface {
 	Get(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
 	Pending(ctx context.Context, tenant, chain string, signatureIDs []string) ([]pending.Transaction, error)
 	List(ctx context.Context, f store.Filter) ([]pending.Transaction, error)
+	Links(ctx context.Context, ids []bundle.ID) (map[bundle.ID]store.Link, error)
 }
 
 // Changer changes rows.
@@ -63,11 +64,13 @@ type Intake interface {
 
 // Config is what the handler works with. Only Observe and Ready may be nil.
 type Config struct {
-	Store   Store
-	Intake  Intake
-	Now     func() time.Time
-	Log     *slog.Logger // one line for each request
-	Version string
+	Store  Store
+	Intake Intake
+	// Replacer makes what competes with a transaction on chain.
+	Replacer Replacer
+	Now      func() time.Time
+	Log      *slog.Logger // one line for each request
+	Version  string
 
 	// Observe is told of every answer: the pattern of its route, "" when none fits.
 	Observe func(route string, status int, took time.Duration)
@@ -108,6 +111,8 @@ func routes() []route {
 		{"POST /v1/transactions", "submit", submit},
 		{"GET /v1/transactions", "read", list},
 		{"GET /v1/transactions/{id}", "read", getTransaction},
+		{"POST /v1/transactions/{id}/replace", "submit", replaceRow},
+		{"POST /v1/transactions/{id}/cancel", "submit", cancelOnChain},
 		{"GET /healthz", "", health},
 		{"GET /readyz", "", ready},
 		{"GET /openapi.yaml", "", openAPI},

@@ -15,6 +15,7 @@ import (
 
 	"coldsign/online/internal/api"
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
@@ -68,7 +69,7 @@ func newRig(t *testing.T) *rig {
 	}
 	in := &intake.Intake{Chains: registry.New().All(), Networks: []chain.ID{"eip155:11155111"}, Wallets: s, Now: now}
 	r.intake = in
-	r.handler = api.New(api.Config{Store: s, Intake: in, Now: now, Log: slog.New(slog.NewJSONHandler(r.log, nil)), Version: "test"})
+	r.handler = api.New(api.Config{Store: s, Intake: in, Replacer: &replace.Maker{Store: s, Intake: in}, Now: now, Log: slog.New(slog.NewJSONHandler(r.log, nil)), Version: "test"})
 	return r
 }
 

@@ -43,6 +43,16 @@ func statuses() map[string]int {
 		"state.conflict":       http.StatusForbidden,
 		"idempotency.conflict": http.StatusConflict,
 		"reservation.conflict": http.StatusConflict,
+		"replace.unsent":       http.StatusConflict,
+		"replace.fee":          http.StatusConflict,
+		"replace.final":        http.StatusConflict,
+		"replace.change":       http.StatusConflict,
+		"replace.expires":      http.StatusConflict,
+		"replace.chain":        http.StatusConflict,
+		"replace.signers":      http.StatusConflict,
+		"replace.conflict":     http.StatusConflict,
+		"replace.complete":     http.StatusConflict,
+		"replace.limit":        http.StatusConflict,
 	}
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"coldsign/online/internal/strictjson"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
-	"coldsign/shared/quote"
 )
 
 // transaction is a row as /v1 shows it: the KMS record and what became of it.
@@ -32,7 +30,10 @@ type transaction struct {
 	Confirmations   uint64   `json:"confirmations"`
 	Code            string   `json:"code,omitempty"`
 	Reason          string   `json:"reason,omitempty"`
-	Created         string   `json:"created"` // RFC 3339, UTC
+	Deadline        int64    `json:"deadline,omitempty"` // Unix seconds from which on broadcasting does not begin
+	Replaces        string   `json:"replaces,omitempty"` // the id of the first of those that it conflicts with on chain
+	Cancels         bool     `json:"cancels,omitempty"`  // it pays nobody
+	Created         string   `json:"created"`            // RFC 3339, UTC
 	Updated         string   `json:"updated"`
 	*explained               // of one transaction, not in lists
 }
@@ -78,7 +79,7 @@ func transactionOf(t *pending.Transaction) transaction {
 	return transaction{
 		record: recordOf(t), SignatureID: t.ID.String(), Network: t.Network, State: string(t.State),
 		CancelRequested: t.CancelRequested, Asserted: t.Asserted, Digest: hex.EncodeToString(t.Digest[:]), Bundle: t.Bundle,
-		Confirmations: t.Confirmations, Code: t.Code, Reason: t.Reason, Created: stamp(t.Created), Updated: stamp(t.Updated),
+		Confirmations: t.Confirmations, Code: t.Code, Reason: t.Reason, Deadline: t.Deadline, Created: stamp(t.Created), Updated: stamp(t.Updated),
 	}
 }
 
@@ -108,17 +109,9 @@ func submit(k *call) (reply, error) {
 	if _, err := k.query(); err != nil {
 		return reply{}, err
 	}
-	keys := k.Header.Values("Idempotency-Key")
-	if len(keys) > 1 || len(keys) == 1 && (keys[0] == "" || len(keys[0]) > 255 || !quote.Plain(keys[0])) {
-		return reply{}, bad("Idempotency-Key", "length", "Idempotency-Key must be one header of 1 to 255 printable ASCII characters", "")
-	}
-	b, err := k.body(maxSubmit)
+	idem, b, err := k.idempotent(maxSubmit)
 	if err != nil {
 		return reply{}, err
-	}
-	idem := store.Idempotency{Body: sha256.Sum256(b)}
-	if len(keys) == 1 {
-		idem.Key = keys[0]
 	}
 	// First: what was accepted once is answered whatever has changed since.
 	existing, err := k.Store.Earlier(k.Context(), k.caller.Tenant, idem)
@@ -155,9 +148,12 @@ func (k *call) show(status int, row *pending.Transaction) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	t := transactionOf(row)
-	t.explained = explain(review)
-	return reply{status, t}, nil
+	t := []transaction{transactionOf(row)}
+	t[0].explained = explain(review)
+	if err := k.link([]pending.Transaction{*row}, t); err != nil {
+		return reply{}, err
+	}
+	return reply{status, t[0]}, nil
 }
 
 func readSubmission(b []byte) (s intake.Submission, err error) {
@@ -239,6 +235,9 @@ func list(k *call) (reply, error) {
 	}{Transactions: []transaction{}}
 	for i := range rows {
 		page.Transactions = append(page.Transactions, transactionOf(&rows[i]))
+	}
+	if err := k.link(rows, page.Transactions); err != nil {
+		return reply{}, err
 	}
 	if len(rows) == int(limit) {
 		page.Next = &page.Transactions[len(rows)-1].ID
