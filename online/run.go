@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"coldsign/online/internal/config"
@@ -23,7 +22,7 @@ import (
 
 const usage = `coldsign-online: the list of pending transactions, and what becomes of them
 
-  serve [--listen 127.0.0.1:8190] [--metrics 127.0.0.1:9190] [--database FILE.db] [--config FILE.toml]
+  serve [--listen 127.0.0.1:8190] [--metrics 127.0.0.1:9190] [--database FILE.db|postgres://...] [--config FILE.toml]
   pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
   keys import FILE                              public keys from the offline half
   apikey create --name N --scope submit,read,complete,admin [--tenant T]
@@ -36,9 +35,11 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   cancel ID [--fee N] [--force]                 end it; once a signature may exist, by a request that takes its place on chain
   doctor                                        what would stop payments, now or soon, and the cure
   report --bundle N [--format csv|json|html] [--out FILE]    what became of a bundle, compared with the chain
+  migrate --from FILE.db --to postgres://USER@HOST/NAME      move the whole installation to PostgreSQL
+  adopt [--moved]                               make a copied or restored database the installation
   version
 
-Everywhere: --home DIR, --json, --database FILE.db, --config FILE.toml.
+Everywhere: --home DIR, --json, --database FILE.db | postgres://USER@HOST/NAME, --config FILE.toml.
 --rehearsal, in a new home, makes one that pairs with an offline half of "init --rehearsal" alone, for ever.
 FILE may be - for standard input or output.
 ` + link.Help + `
@@ -62,12 +63,12 @@ type app struct {
 
 type options struct {
 	link.Ends
-	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant string
-	json, replace, testnet, rehearsal, force                                                     bool
-	limit                                                                                        int
-	bundle                                                                                       int64
-	expires                                                                                      time.Duration
-	ids                                                                                          cli.List
+	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant, from, to string
+	json, replace, testnet, rehearsal, moved, force                                                        bool
+	limit                                                                                                  int
+	bundle                                                                                                 int64
+	expires                                                                                                time.Duration
+	ids                                                                                                    cli.List
 }
 
 func everywhere(more ...string) []string {
@@ -90,6 +91,8 @@ func commands() []cli.Command[*app] {
 		{Name: "cancel", Flags: everywhere("fee", "force"), Min: 1, Max: 1, Do: (*app).cancel},
 		{Name: "doctor", Flags: everywhere(), Do: (*app).doctor},
 		{Name: "report", Flags: everywhere("bundle", "format", "out"), Do: (*app).report},
+		{Name: "migrate", Flags: everywhere("from", "to"), Do: (*app).migrate},
+		{Name: "adopt", Flags: everywhere("moved"), Do: (*app).adopt},
 		{Name: "version", Flags: everywhere(), Do: (*app).version},
 	}
 }
@@ -124,8 +127,9 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 	text := map[string]*string{
 		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "metrics": &o.metrics, "fee": &o.fee, "chain": &o.chain, "state": &o.state,
 		"in": &o.in, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
+		"from": &o.from, "to": &o.to,
 	}
-	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet, "force": &o.force}
+	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet, "force": &o.force, "moved": &o.moved}
 	switch {
 	case o.Ends.Define(fs, name):
 	case text[name] != nil:
@@ -160,29 +164,13 @@ func (a *app) with(f func(*home) error) (err error) {
 	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
 		return fault.New("file.write", "", "cannot make the home %q", a.opt.home)
 	}
-	path := a.opt.config
-	if path == "" {
-		path = filepath.Join(a.opt.home, "config.toml")
-	} else if _, err := os.Stat(path); err != nil {
-		return fault.New("config.read", "check the name", "no configuration file %q", path)
-	}
-	if h.config, err = config.Load(path, a.chain.All()); err != nil {
+	if h.config, err = a.configuration(); err != nil {
 		return err
 	}
 	if h.device, err = a.openDevice(h.config); err != nil {
 		return err
 	}
-	db := a.opt.database
-	if db == "" {
-		db = h.config.Database
-	}
-	if db == "" {
-		db = filepath.Join(a.opt.home, "coldsign.db")
-	}
-	if strings.Contains(db, "://") {
-		return fault.New("database.unsupported", "give the name of a file", "this version keeps its list in SQLite only")
-	}
-	if h.store, err = store.Open(a.ctx, db, a.now); err != nil {
+	if h.store, err = store.OpenWith(a.ctx, a.where(h.config), h.config.DatabasePassword.Reveal(), a.now); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.store.Close()) }()

@@ -57,6 +57,11 @@ func (a *app) serve() error {
 			return err
 		}
 		defer watched.close()
+		release, err := h.replicate(loop, log)
+		if err != nil {
+			return err
+		}
+		defer release()
 		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Now: h.now, Log: log, Version: version(),
 			Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }}))
 		if err := h.say(watched.said(map[string]any{"listening": "http://" + l.Addr().String()}), "listening on http://%s\n", l.Addr()); err != nil {

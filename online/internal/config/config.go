@@ -2,6 +2,8 @@
 //
 //	[server]
 //	listen = "127.0.0.1:8190"
+//	database = "postgres://coldsign@db.internal/coldsign" # or a file; coldsign.db in the home by default
+//	database_password_file = "database-password"          # beside config.toml, mode 0600
 //
 //	[[network]]
 //	chain = "BTC"
@@ -44,8 +46,10 @@ import (
 type Config struct {
 	Listen   string // host:port, or "" when not set
 	Metrics  string // host:port for Prometheus, or "" for none
-	Database string // "" when not set
-	Networks []Network
+	Database string // a file or postgres://..., or "" when not set
+
+	DatabasePassword Secret // empty when not set
+	Networks         []Network
 }
 
 // Network is one network and the nodes that serve it.
@@ -78,6 +82,8 @@ type file struct {
 		Listen   string `toml:"listen"`
 		Metrics  string `toml:"metrics"`
 		Database string `toml:"database"`
+
+		DatabasePasswordFile string `toml:"database_password_file"`
 	} `toml:"server"`
 	Network []struct {
 		Chain         string `toml:"chain"`
@@ -128,6 +134,11 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 		return Config{}, fault.New("config.unsupported", "remove the table", "[upstream] and [four_eyes] are not supported by this version")
 	}
 	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database}
+	if name := f.Server.DatabasePasswordFile; name != "" {
+		if c.DatabasePassword, err = password(filepath.Dir(path), "the database", name); err != nil {
+			return Config{}, err
+		}
+	}
 	seen := make(map[chain.ID]bool)
 	for _, in := range f.Network {
 		n := Network{}

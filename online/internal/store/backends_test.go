@@ -112,7 +112,8 @@ func bytesOf(t testing.TB, hex string) string {
 // ofSQLite are the tests of what only a file has: its damage, its disk, its lock.
 func ofSQLite() []string {
 	return strings.Fields(`TestOpenPragmas TestOpenTogether TestDamagedFile TestForeignAndNewer TestMigration TestDiskFull TestReadOnly
- TestFailedFlush TestFirstSchema TestHalfMigrated TestATT103OneServer TestATT103Copies TestATT103MovedHome`)
+ TestFailedFlush TestFirstSchema TestHalfMigrated TestATT103OneServer TestATT103Copies TestATT103MovedHome
+ TestTransfer TestTransferStopsOthers TestTransferAllOrNothing TestTransferResumes TestSchemasAgree`)
 }
 
 // A test that keeps rows runs on both databases, or is of a kind that cannot.
