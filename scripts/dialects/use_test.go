@@ -637,6 +637,7 @@ func TestUseApart(t *testing.T) {
 func TestUseOurOwn(t *testing.T) {
 	var a account
 	w.told(t, w.lonely, "BTC", "crypto-account", &a)
+	a.Outputs = a.Outputs[:4] // the last is for multisig wallets
 	file := w.file()
 	must(w.lonely.Offline(deadline(t), "keys", "export", "--id", w.wallet[w.lonely]["BTC"].SignatureID, "--qr-text", file))(t)
 	carry := func(from, to *halves.Halves, name string) string {
