@@ -33,6 +33,7 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   broadcast                                     resume whatever is signed and not yet complete
   replace ID [--fee N] [--force]                the same payment with a higher fee, as a request of its own
   cancel ID [--fee N] [--force]                 end it; once a signature may exist, by a request that takes its place on chain
+  lanes                                         nonces of EVM accounts: gaps, what is stuck, and the command that cures it
   doctor                                        what would stop payments, now or soon, and the cure
   report --bundle N [--format csv|json|html] [--out FILE]    what became of a bundle, compared with the chain
   migrate --from FILE.db --to postgres://USER@HOST/NAME      move the whole installation to PostgreSQL
@@ -89,6 +90,7 @@ func commands() []cli.Command[*app] {
 		{Name: "broadcast", Flags: everywhere(), Do: (*app).broadcast},
 		{Name: "replace", Flags: everywhere("fee", "force"), Min: 1, Max: 1, Do: (*app).replace},
 		{Name: "cancel", Flags: everywhere("fee", "force"), Min: 1, Max: 1, Do: (*app).cancel},
+		{Name: "lanes", Flags: everywhere(), Do: (*app).lanes},
 		{Name: "doctor", Flags: everywhere(), Do: (*app).doctor},
 		{Name: "report", Flags: everywhere("bundle", "format", "out"), Do: (*app).report},
 		{Name: "migrate", Flags: everywhere("from", "to"), Do: (*app).migrate},

@@ -53,6 +53,12 @@ type Historian interface {
 	Remembers(ctx context.Context, s chain.Sealed, since time.Time) (bool, error)
 }
 
+// Counter is a Node of a chain whose accounts count their transactions.
+type Counter interface {
+	// Next gives the nonce that the account's next transaction has.
+	Next(ctx context.Context, address string) (uint64, error)
+}
+
 // Group is several nodes that are asked as one.
 type Group interface {
 	// Troubles are what keeps nodes of the group from being asked, since the last

@@ -257,3 +257,21 @@ func (q *Quorum) Remembers(ctx context.Context, s chain.Sealed, since time.Time)
 	}
 	return false, q.first(errs)
 }
+
+// Next gives the highest of what the nodes say: one that lags knows fewer
+// transactions.
+func (q *Quorum) Next(ctx context.Context, address string) (uint64, error) {
+	next := make([]uint64, len(q.members))
+	errs := q.each(q.asked(), func(i int, n node.Node) (err error) {
+		c, ok := n.(node.Counter)
+		if !ok {
+			return errors.New("its chain counts no transactions")
+		}
+		next[i], err = c.Next(ctx, address)
+		return err
+	})
+	if !slices.Contains(errs, nil) {
+		return 0, q.first(errs)
+	}
+	return slices.Max(next), nil
+}

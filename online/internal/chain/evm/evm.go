@@ -129,6 +129,19 @@ func (c *client) blockNumber(ctx context.Context) (uint64, error) {
 	return uint64(n), err
 }
 
+// Next gives the account's next nonce, by the blocks alone.
+func (c *client) Next(ctx context.Context, address string) (uint64, error) {
+	head, err := c.blockNumber(ctx)
+	if err != nil {
+		return 0, c.plain(err)
+	}
+	n, err := c.nonceAt(ctx, common.HexToAddress(address), head)
+	if err != nil {
+		return 0, c.plain(err)
+	}
+	return n, nil
+}
+
 // nonceAt is the sender's next nonce after a block.
 func (c *client) nonceAt(ctx context.Context, from common.Address, block uint64) (uint64, error) {
 	var n hexutil.Uint64
