@@ -28,6 +28,8 @@ type ceremonyOptions struct {
 	diceOnly, showWords, confirmWords, showMachine, bip39 bool
 
 	bip39File, fingerprint, transcript string
+
+	program string // SHA-256 of this program's file, which is out of reach later
 }
 
 func (o *ceremonyOptions) define(fs *flag.FlagSet, name string) bool {
@@ -53,7 +55,7 @@ func (o *options) plain() bool {
 }
 
 // ceremonious refuses what does not go together, before anything is asked or made.
-func (a *app) ceremonious(count int) error {
+func (a *app) ceremonious(count int) (err error) {
 	o := &a.opt
 	switch {
 	case o.dice && o.diceOnly:
@@ -74,7 +76,8 @@ func (a *app) ceremonious(count int) error {
 	if _, err := os.Lstat(o.transcript); !errors.Is(err, fs.ErrNotExist) {
 		return fault.New("file.exists", "give it a new name", "there is something at %q", o.transcript)
 	}
-	return nil
+	o.program, err = ownSum()
+	return err
 }
 
 // found makes one wallet as a ceremony does. It is not saved yet.
@@ -334,11 +337,7 @@ func (s *session) typedWords(words [][]byte) (wrong []string, err error) {
 
 // testify writes the transcript of the wallets that were made, and gives its SHA-256.
 func (s *session) testify(t ceremony.Transcript, ws []walletJSON) ([]byte, error) {
-	sum, err := ownSum()
-	if err != nil {
-		return nil, err
-	}
-	t.Time, t.Program, t.Overlooked, t.Rehearsal = s.now(), sum, s.waived.Words(), s.ks.Rehearsal()
+	t.Time, t.Program, t.Overlooked, t.Rehearsal = s.now(), s.opt.program, s.waived.Words(), s.ks.Rehearsal()
 	t.Entries, t.Head = s.j.Head()
 	for i, w := range ws {
 		if i%manyKeys == manyKeys-1 {

@@ -74,14 +74,12 @@ func (c *Console) Wipe() {
 }
 
 // Secret reads a line without echo, from the terminal. It is valid until Wipe.
-func (c *Console) Secret(question string) ([]byte, error) { return c.line(question, silence) }
+func (c *Console) Secret(question string) ([]byte, error) { return c.line(question, false) }
 
 // Line is Secret with echo, for what is too long to be typed blind.
-func (c *Console) Line(question string) ([]byte, error) {
-	return c.line(question, func(*undo, int) (func(), error) { return func() {}, nil })
-}
+func (c *Console) Line(question string) ([]byte, error) { return c.line(question, true) }
 
-func (c *Console) line(question string, silence func(u *undo, fd int) (loud func(), err error)) ([]byte, error) {
+func (c *Console) line(question string, echo bool) ([]byte, error) {
 	if !c.Terminal() {
 		return nil, fault.New("console.terminal", "give --passphrase-file FILE", "there is no terminal to ask for the passphrase")
 	}
@@ -89,17 +87,22 @@ func (c *Console) line(question string, silence func(u *undo, fd int) (loud func
 	if err != nil {
 		return nil, err
 	}
-	// The echo goes before the question comes: who answers at once is not shown.
-	loud, err := silence(&c.undo, int(c.In.Fd()))
-	if loud != nil {
-		defer loud()
-	}
-	if err != nil {
-		return nil, fault.New("console.terminal", "", "cannot switch off the terminal's echo: %w", err)
+	if !echo {
+		// The echo goes before the question comes: who answers at once is not shown.
+		loud, err := silence(&c.undo, int(c.In.Fd()))
+		if loud != nil {
+			defer loud()
+		}
+		if err != nil {
+			return nil, fault.New("console.terminal", "", "cannot switch off the terminal's echo: %w", err)
+		}
+		defer fmt.Fprintln(c.Err) // nobody saw Enter
 	}
 	fmt.Fprint(c.Err, question)
 	b, err = typed(c.In, b)
-	fmt.Fprintln(c.Err)
+	if err != nil && echo {
+		fmt.Fprintln(c.Err) // the error stands on a line of its own
+	}
 	return b, err
 }
 
