@@ -34,14 +34,18 @@ func unlocked(t *testing.T) (*session, string) {
 
 func reopened(t *testing.T, dir string) *session {
 	t.Helper()
-	a := &app{con: &console.Console{Out: io.Discard, Err: io.Discard}, out: io.Discard, now: time.Now, chain: registry.New(), wall: noWall}
-	a.opt.home, a.opt.passphraseFile, a.opt.allowNetwork = filepath.Join(dir, "home"), filepath.Join(dir, "pass"), true
-	s, err := a.unlock()
+	s, err := sessionOf(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.close)
 	return s
+}
+
+func sessionOf(dir string) (*session, error) {
+	a := &app{con: &console.Console{Out: io.Discard, Err: io.Discard}, out: io.Discard, now: time.Now, chain: registry.New(), wall: noWall}
+	a.opt.home, a.opt.passphraseFile, a.opt.allowNetwork = filepath.Join(dir, "home"), filepath.Join(dir, "pass"), true
+	return a.unlock()
 }
 
 // tree gives every file under dir with its bytes.

@@ -41,6 +41,7 @@ const (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"coldsign-offline": main,
+		"cutsign":          func() { os.Exit(cutSign()) },
 		// offline is the same with the flags that every script would repeat.
 		"offline": func() {
 			args := append(os.Args[1:], "--passphrase-file", os.Getenv("PASSFILE"), "--allow-network-interfaces")

@@ -99,7 +99,7 @@ func TestATT69KilledWhilePassphraseChanges(t *testing.T) {
 	ks := filled(t)
 	home := filepath.Dir(ks.path)
 	opened := map[string]int{}
-	for range 20 {
+	for range kills() {
 		last := killed(t, "_PASSPHRASE", home)
 		for _, p := range [][]byte{pass, otherPass} {
 			again, err := Open(home, p, registry.New())
@@ -113,8 +113,8 @@ func TestATT69KilledWhilePassphraseChanges(t *testing.T) {
 			opened[string(p)]++
 		}
 	}
-	if opened[string(pass)]+opened[string(otherPass)] != 20 {
-		t.Errorf("of 20 times it opened %v", opened)
+	if opened[string(pass)]+opened[string(otherPass)] != kills() {
+		t.Errorf("of %d times it opened %v", kills(), opened)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestATT69KilledWhileRestoring(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := map[string]bool{}
-	for range 20 {
+	for range kills() {
 		for _, n := range killed(t, "_RESTORE", home) {
 			told[n] = true
 		}

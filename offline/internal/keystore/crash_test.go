@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -28,6 +29,15 @@ func TestMain(m *testing.M) {
 		restoreForEver(home)
 	}
 	os.Exit(m.Run())
+}
+
+// kills is how many times a process is killed: 20, or as many as COLDSIGN_KILLS says.
+func kills() int {
+	n, err := strconv.Atoi(os.Getenv("COLDSIGN_KILLS"))
+	if err != nil || n < 20 {
+		return 20
+	}
+	return n
 }
 
 // saveForEver says each wallet only once Save has returned.
@@ -56,7 +66,7 @@ func TestATT69Killed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []string
-	for range 20 {
+	for range kills() {
 		cmd := exec.Command(exe)
 		cmd.Env, cmd.Stderr = append(os.Environ(), crasher+"="+home), os.Stderr
 		out, err := cmd.StdoutPipe()
