@@ -82,6 +82,14 @@ func (b *Bitcoin) Mine(blocks uint32) error {
 	return err
 }
 
+// Send gives the node a transaction, and mines it.
+func (b *Bitcoin) Send(tx *wire.MsgTx) error {
+	if _, err := b.rpc.SendRawTransaction(tx, false); err != nil {
+		return err
+	}
+	return b.Mine(1)
+}
+
 // Fund pays each address the amount, in satoshi, in one transaction, mines it,
 // and gives the coins in the order of the addresses.
 func (b *Bitcoin) Fund(amount int64, addresses ...string) ([]Coin, error) {
