@@ -124,7 +124,7 @@ func TestATT77ATT78Malformed(t *testing.T) {
 			t.Fatalf("%s: nothing to change", name)
 		}
 		p, err := Parse([]byte(strings.Replace(good, c.old, c.repl, 1)), w)
-		if err == nil || p.rules != nil || !strings.Contains(err.Error(), c.says) || !quote.Plain(err.Error()) {
+		if err == nil || p.rules != nil || !strings.Contains(err.Error(), c.says) || !quote.Plain(err.Error()) || len(lineNumber.FindAllString(err.Error(), -1)) > 1 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
