@@ -249,6 +249,9 @@ type rowJSON struct {
 	Bundle        uint64 `json:"bundle,omitempty"`
 	Code          string `json:"code,omitempty"`
 	Reason        string `json:"reason,omitempty"`
+	Deadline      string `json:"deadline,omitempty"` // from which on nothing of it is sent
+	Replaces      string `json:"replaces,omitempty"` // the first of those that it conflicts with on chain
+	Cancels       bool   `json:"cancels,omitempty"`  // it pays nobody
 	Created       string `json:"created"`
 }
 
@@ -269,19 +272,60 @@ func (a *app) pending() error {
 		if err != nil {
 			return err
 		}
-		list := make([]rowJSON, len(rows))
-		for i, r := range rows {
-			list[i] = rowJSON{r.ID.String(), r.Chain, string(r.Network), r.Signer, string(r.State), r.CancelRequested, r.TxID, r.Confirmations, r.Bundle, r.Code, r.Reason, r.Created.UTC().Format(time.RFC3339)}
+		list, err := h.rows(rows)
+		if err != nil {
+			return err
 		}
 		return h.print(list, func(w io.Writer) error {
 			for _, r := range list {
-				if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-4s %-13s %3d  %s %s %s", r.ID, r.Chain, r.State, r.Confirmations, r.TxID, r.Code, r.Reason), " ")); err != nil {
+				line := fmt.Sprintf("%s  %-4s %-13s %3d  %s %s %s", r.ID, r.Chain, r.State, r.Confirmations, r.TxID, r.Code, r.Reason)
+				if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")+r.more()); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	})
+}
+
+// rows are the rows as the command line shows them.
+func (h *home) rows(rows []pending.Transaction) ([]rowJSON, error) {
+	ids := make([]bundle.ID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	links, err := h.store.Links(h.ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]rowJSON, len(rows))
+	for i, r := range rows {
+		list[i] = rowJSON{
+			ID: r.ID.String(), Chain: r.Chain, Network: string(r.Network), Signer: r.Signer, State: string(r.State), Cancel: r.CancelRequested,
+			TxID: r.TxID, Confirmations: r.Confirmations, Bundle: r.Bundle, Code: r.Code, Reason: r.Reason, Created: r.Created.UTC().Format(time.RFC3339),
+		}
+		if l, ok := links[r.ID]; ok {
+			list[i].Replaces, list[i].Cancels = l.Root.String(), l.Cancels
+		}
+		if r.Deadline != 0 {
+			list[i].Deadline = time.Unix(r.Deadline, 0).UTC().Format(time.RFC3339)
+		}
+	}
+	return list, nil
+}
+
+// more says what a row has beside what each has.
+func (r rowJSON) more() (text string) {
+	open := r.State == string(pending.Pending) || r.State == string(pending.Exported) || r.State == string(pending.Signed)
+	if r.Deadline != "" && open {
+		text += "  until " + r.Deadline
+	}
+	if r.Cancels {
+		text += "  cancels " + r.Replaces
+	} else if r.Replaces != "" {
+		text += "  replaces " + r.Replaces
+	}
+	return text
 }
 
 func known(s pending.State) bool {

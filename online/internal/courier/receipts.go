@@ -228,6 +228,9 @@ func settle(x *store.ImportTx, a *answer) (store.Outcome, error) {
 	}
 	switch r.Status {
 	case bundle.Signed:
+		if x.Late(row) {
+			return stale(x, row, a)
+		}
 		o := store.Outcome{ID: r.ID, Status: StatusSigned, TxID: a.sealed.TxID}
 		err := x.Move(row, pending.Seal, func(p *pending.Transaction) error {
 			p.TxID, p.Raw = a.sealed.TxID, a.sealed.Raw
@@ -247,4 +250,18 @@ func settle(x *store.ImportTx, a *answer) (store.Outcome, error) {
 		return store.Outcome{ID: r.ID, Status: StatusDeferred, Code: r.Code, Reason: r.Reason}, x.PutBack(row)
 	}
 	return held("receipt.status", "its status is not known here")
+}
+
+// stale takes an answer that came after the deadline. The payment is not made: it
+// is to be quoted anew, in a transaction of its own that takes the place of this
+// one. That the bytes exist is kept.
+func stale(x *store.ImportTx, row pending.Transaction, a *answer) (store.Outcome, error) {
+	o := store.Outcome{ID: row.ID, Status: StatusDeferred, TxID: a.sealed.TxID}
+	var err error
+	o.Code, o.Reason, err = x.SealLate(row, a.sealed.TxID, a.sealed.Raw)
+	if fault.Is(err, "txid.duplicate") { // asked before anything was written
+		return store.Outcome{ID: row.ID, Status: StatusQuarantined, Code: "txid.duplicate", Reason: quote.Line(err.Error())}, nil
+	}
+	o.Reason += "; quote the payment anew"
+	return o, err
 }

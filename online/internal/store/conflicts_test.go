@@ -306,3 +306,26 @@ func TestCoverage(t *testing.T) {
 		t.Errorf("an ended row is covered to %s, %v", at, err)
 	}
 }
+
+// What ends soonest goes out first; what has no deadline goes last.
+func TestExportByDeadline(t *testing.T) {
+	s := fresh(t)
+	for i, hours := range []int64{0, 3, 1, 0, 2} {
+		put(t, s, number(i, func(p *pending.Transaction) {
+			if p.ID[0] = byte(i + 1); hours != 0 {
+				p.Deadline = epoch.Unix() + hours*3600
+			}
+		}))
+	}
+	var order []byte
+	_, _, _, err := s.Export(t.Context(), Selection{Limit: 4}, func(seq uint64, previous [32]byte, created int64, rows []pending.Transaction) ([]byte, error) {
+		for _, r := range rows {
+			order = append(order, r.ID[0])
+		}
+		return seal(seq, previous, created, rows)
+	})
+	ok(t, err)
+	if string(order) != "\x03\x05\x02\x01" {
+		t.Errorf("order %v", order)
+	}
+}

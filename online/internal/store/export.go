@@ -36,7 +36,8 @@ const (
 // Without a paired offline half it is pair.missing, and pair.stopped when that
 // half's journal went back. Rows whose deadline has
 // passed are not exported: they are cancelled, since nothing of them ever left.
-// Rows that another wallet signs are ExportForeign's.
+// Those that end soonest come first. Rows that another wallet signs are
+// ExportForeign's.
 func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw []byte, seq uint64, repeat bool, err error) {
 	if err := s.writeBeside(ctx, (*tx).lapse); err != nil {
 		return nil, 0, false, err
@@ -112,7 +113,7 @@ func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, 
 		query, args = query+" AND chain = ?", append(args, sel.Chain)
 		again, againArgs = again+" AND chain = ?", append(againArgs, sel.Chain)
 	}
-	found, err := t.sql.QueryContext(t.ctx, query+" ORDER BY n LIMIT ? /* FOR NO KEY UPDATE SKIP LOCKED */", append(args, limit)...)
+	found, err := t.sql.QueryContext(t.ctx, query+" ORDER BY CASE WHEN deadline = 0 THEN 1 ELSE 0 END, deadline, n LIMIT ? /* FOR NO KEY UPDATE SKIP LOCKED */", append(args, limit)...)
 	if err != nil {
 		return nil, 0, err
 	}
