@@ -176,7 +176,8 @@ func (s *Server) Schema(name string) (address string, drop func() error, err err
 
 // Guard makes the user with the password, who owns the database.
 func (s *Server) Guard(database string) error {
-	_, err := s.exec(context.Background(), fmt.Sprintf(`CREATE USER %s PASSWORD '%s'; ALTER DATABASE "%s" OWNER TO %s`, Guarded, Password, database, Guarded))
+	_, err := s.exec(context.Background(), fmt.Sprintf(`DO $$ BEGIN CREATE USER %s PASSWORD '%s'; EXCEPTION WHEN duplicate_object THEN NULL; END $$; ALTER DATABASE "%s" OWNER TO %s`,
+		Guarded, Password, database, Guarded))
 	return err
 }
 

@@ -26,8 +26,9 @@ import (
 const changing = 0x434f4c44
 
 const (
-	connecting = 10 * time.Second // for one connection
-	settling   = 15 * time.Second // for the answer whether a change was made whose connection was lost
+	connecting = 10 * time.Second      // for one connection
+	resting    = 50 * time.Millisecond // after which a connection is tried before it is used again: the server may have gone meanwhile
+	settling   = 15 * time.Second      // for the answer whether a change was made whose connection was lost
 )
 
 // postgresEngine keeps a database of a PostgreSQL server, which any number of
@@ -53,7 +54,9 @@ func openPostgres(ctx context.Context, where, password string, now func() time.T
 		return nil, err
 	}
 	e := postgresEngine{config, new(sync.Map)}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {
+		return p.IdleDuration > resting
+	}))
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
 	s := &Store{db: database{db, e.text}, engine: e, now: now, writers: make(chan struct{}, writers)}
