@@ -118,6 +118,9 @@ func (s *session) under(p policy.Policy, l *law, ledger review.Ledger) *review.R
 			r.InForce = append(append(r.InForce, kind...), d.Digest[:]...)
 		}
 	}
+	for _, m := range l.multisigs.List() { // they tell what is change
+		r.InForce = append(append(r.InForce, m.Name...), m.ID[:]...)
+	}
 	return r
 }
 

@@ -32,7 +32,7 @@ func (p Policy) Lines() []string {
 	if len(p.Operators) == 0 {
 		lines = append(lines, "WARNING: no operators: whoever has the passphrase can put other rules in force")
 	} else {
-		lines = append(lines, fmt.Sprintf("new rules, address books and token registries need %d of role %s", p.Change, RolePolicy))
+		lines = append(lines, fmt.Sprintf("new rules, address books, token registries and multisig wallets need %d of role %s", p.Change, RolePolicy))
 	}
 	for _, o := range p.Operators {
 		lines = append(lines, fmt.Sprintf("operator %s: %s; key %s", o.Name, strings.Join(o.Roles, ", "), o.Key))

@@ -266,6 +266,46 @@ func TestATT17MultisigChange(t *testing.T) {
 	}
 }
 
+// A wallet in P2SH is a wallet too; and one with our key of BIP-44, which the paired
+// half's requests can name, when the other signatures are there already.
+func TestMultisigForms(t *testing.T) {
+	body := "sh(wsh(multi(1," + cosigner(t, 0, 48|h, 1|h, h, 1|h) + "," + cosigner(t, 1, bip48...) + ")))"
+	sum, err := descriptor.Checksum(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := descriptor.Read([]byte(body + "#" + sum))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nested, kms := vault{d, d.String()}, makeVault(t, "sortedmulti(1", cosigner(t, 0, 44|h, 1|h, h), cosigner(t, 1, bip48...))
+	e := enrolled(t, map[string]vault{"nested": nested, "kms": kms})
+	in := coin(t, nested.script(t, 0, 3), 1_000_000)
+	in.WitnessScript, in.RedeemScript = nested.witness(t, 0, 3), bitcoin.P2WSH(nested.witness(t, 0, 3), false)
+	payload, err := bitcoin.BuildPSBT(2, 0, []bitcoin.Input{in}, []output{leaves(500_000), {Amount: 490_000, Script: nested.script(t, 1, 3)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(sign bool, branch uint32) bundle.KeyRef { return ref(t, btc, sign, 48|h, 1|h, h, 1|h, branch, 3) }
+	it := cosigning(t, e, bundle.Request{ID: bundle.ID{1}, Network: regtest, Keys: []bundle.KeyRef{at(true, 0), at(false, 1)}, Payload: payload})
+	if !it.Verdict.Allow || it.Own[1] == "" || it.Sign().Status != bundle.Signed {
+		t.Errorf("nested: %+v, own %q", it.Verdict, it.Own)
+	}
+	v := reviewer(t, "strict", nil)
+	v.Multisigs = e
+	b, err := v.Batch(carried(t, spend(t, kms.witness(t, 0, 5), []output{leaves(500_000), {Amount: 490_000, Script: kms.script(t, 0, 6)}}, ref(t, btc, true, btcPath(0, 5)...), ref(t, btc, false, btcPath(0, 6)...))))
+	if err != nil || !b.Items[0].Verdict.Allow || b.Items[0].Own[1] == "" {
+		t.Errorf("of the paired half: %+v, %v", b.Items[0].Verdict, err)
+	}
+	// It asks for whole transactions: what others must still sign is not for us yet.
+	two := makeVault(t, "sortedmulti(2", cosigner(t, 0, 44|h, 1|h, h), cosigner(t, 1, bip48...))
+	v.Multisigs = enrolled(t, map[string]vault{"two": two})
+	b, err = v.Batch(carried(t, spend(t, two.witness(t, 0, 5), []output{leaves(950_000)}, ref(t, btc, true, btcPath(0, 5)...))))
+	if err != nil || b.Items[0].Verdict.Code != "psbt.signers" {
+		t.Errorf("of the paired half, others missing: %+v, %v", b.Items[0].Verdict, err)
+	}
+}
+
 // Policies name the wallet whose coins are spent: the multisig wallet, not the wallet
 // that has one of its keys.
 func TestMultisigSpends(t *testing.T) {
