@@ -49,6 +49,8 @@ func Build(ctx context.Context, dir string) (Programs, error) {
 type Halves struct {
 	Programs
 	Dir string
+	// Rehearsal has Init make homes that are a rehearsal for ever.
+	Rehearsal bool
 	// Say is told each command before it runs; nil for silence.
 	Say func(line string)
 	// Show is told what each command printed; nil for silence.
@@ -146,7 +148,7 @@ func (h *Halves) Init(ctx context.Context) error {
 	if err := os.WriteFile(h.Path("passphrase"), []byte("correct horse battery staple, for rehearsals only\n"), 0o600); err != nil {
 		return err
 	}
-	if _, err := h.Offline(ctx, "init"); err != nil {
+	if _, err := h.Offline(ctx, h.rehearsing("init")...); err != nil {
 		return err
 	}
 	if err := h.pair(ctx); err != nil {
@@ -155,9 +157,16 @@ func (h *Halves) Init(ctx context.Context) error {
 	return nil
 }
 
+func (h *Halves) rehearsing(args ...string) []string {
+	if h.Rehearsal {
+		args = append(args, "--rehearsal")
+	}
+	return args
+}
+
 // pair carries both device keys across and compares the words on both screens.
 func (h *Halves) pair(ctx context.Context) error {
-	if _, err := h.Online(ctx, "pair", "--out", "online.cbor"); err != nil {
+	if _, err := h.Online(ctx, h.rehearsing("pair", "--out", "online.cbor")...); err != nil {
 		return err
 	}
 	if _, err := h.Offline(ctx, "pair", "--out", "offline.cbor"); err != nil {
