@@ -13,7 +13,7 @@ import (
 )
 
 // cosigner is a key of a multisig wallet as a coordinator shows it, and as text.
-func cosigner(t *testing.T, seed byte, testnet bool) (urtypes.HDKey, string) {
+func cosigner(t testing.TB, seed byte, testnet bool) (urtypes.HDKey, string) {
 	t.Helper()
 	m, err := hd.NewMaster(bytes.Repeat([]byte{seed}, 32))
 	if err != nil {
@@ -34,7 +34,7 @@ func cosigner(t *testing.T, seed byte, testnet bool) (urtypes.HDKey, string) {
 	return k, "[" + descriptor.OriginString(fp, path) + "]" + p.Encode(testnet)
 }
 
-func shown(t *testing.T, kind string, o urtypes.Output) frame.Message {
+func shown(t testing.TB, kind string, o urtypes.Output) frame.Message {
 	t.Helper()
 	b, err := urtypes.Encode(kind, o)
 	if err != nil {
@@ -61,7 +61,7 @@ func TestDescriptor(t *testing.T) {
 			}
 			return []urtypes.Item{x, y}
 		}
-		any := urtypes.Step{Form: urtypes.Wildcard}
+		each := urtypes.Step{Form: urtypes.Wildcard}
 		coin := with()
 		for i, k := range coin {
 			key := k.(urtypes.HDKey)
@@ -78,8 +78,8 @@ func TestDescriptor(t *testing.T) {
 			"version 1":              {"crypto-output", "wsh(sortedmulti(2,@0,@1))", with()},
 			"version 2":              {"output-descriptor", "wsh(sortedmulti(2,@0,@1))", with()},
 			"version 2, in its text": {"output-descriptor", "wsh(sortedmulti(2,@0/<0;1>/*,@1/<0;1>/*))", with()},
-			"a pair":                 {"crypto-output", "wsh(sortedmulti(2,@0,@1))", with(urtypes.Step{Form: urtypes.Pair, Low: 0, High: 1}, any)},
-			"a range":                {"crypto-output", "wsh(sortedmulti(2,@0,@1))", with(urtypes.Step{Form: urtypes.Range, Low: 0, High: 1}, any)},
+			"a pair":                 {"crypto-output", "wsh(sortedmulti(2,@0,@1))", with(urtypes.Step{Form: urtypes.Pair, Low: 0, High: 1}, each)},
+			"a range":                {"crypto-output", "wsh(sortedmulti(2,@0,@1))", with(urtypes.Step{Form: urtypes.Range, Low: 0, High: 1}, each)},
 			"a coin":                 {"crypto-output", "wsh(sortedmulti(2,@0,@1))", coin},
 		} {
 			text, err := Descriptor(shown(t, c.kind, urtypes.Output{Source: c.source, Keys: c.keys}))
@@ -133,4 +133,25 @@ func TestDescriptorRefused(t *testing.T) {
 	if _, err := Descriptor(frame.Message{Format: frame.UR, Type: "crypto-output", Data: []byte{0xff}}); err == nil {
 		t.Error("no CBOR was read")
 	}
+}
+
+// Whatever codes hold, what comes out is a descriptor that is read, or an error.
+func FuzzDescriptor(f *testing.F) {
+	for _, kind := range []string{"crypto-output", "output-descriptor"} {
+		a, _ := cosigner(f, 1, false)
+		b, _ := cosigner(f, 2, false)
+		b.Children = &urtypes.KeyPath{Steps: []urtypes.Step{{Form: urtypes.Pair, High: 1}, {Form: urtypes.Wildcard}}}
+		f.Add(kind, shown(f, kind, urtypes.Output{Source: "wsh(sortedmulti(2,@0,@1))", Keys: []urtypes.Item{a, b}}).Data)
+	}
+	f.Fuzz(func(t *testing.T, kind string, data []byte) {
+		text, err := Descriptor(frame.Message{Format: frame.UR, Type: kind, Data: data})
+		if err != nil {
+			return
+		}
+		if w, err := descriptor.Read([]byte(text)); err == nil {
+			if again, err := descriptor.Read([]byte(w.String())); err != nil || again.ID() != w.ID() {
+				t.Fatalf("%s is read as %s, %v", text, w, err)
+			}
+		}
+	})
 }

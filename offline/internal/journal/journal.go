@@ -47,7 +47,7 @@ type Kind uint8
 // The kinds.
 const (
 	Init    Kind = 1 // Text: "rehearsal" or none; Data: device public key
-	Wallet  Kind = 2 // Text: "new", "import" or "remove" and the signature id
+	Wallet  Kind = 2 // Text: "new", "import" or "remove" and the signature id; "multisig enrol" or "remove" and a name, with Data the id
 	Pair    Kind = 3 // Data: the other half's device key
 	Keys    Kind = 4 // a keys bundle went out
 	Policy  Kind = 5 // Text: the preset now in force

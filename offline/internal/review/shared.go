@@ -81,7 +81,7 @@ func (s *spenders) add(id bundle.SignatureID) {
 // payer says whether a key is of a wallet that spends coins of its own, and near a key
 // that signs for them.
 func (s *spenders) payer(ref bundle.KeyRef) bool {
-	return !keystore.Cosigns(ref.Path) && slices.ContainsFunc(s.alone, func(a bundle.KeyRef) bool {
+	return slices.ContainsFunc(s.alone, func(a bundle.KeyRef) bool {
 		return a.SignatureID == ref.SignatureID && keystore.Near(ref.Path, a.Path)
 	})
 }
