@@ -11,7 +11,7 @@ import (
 
 // A machine whose random source fails, lies or stands still makes no keys: each
 // command says so and leaves nothing behind.
-func TestBadRandomSourceIsRefused(t *testing.T) {
+func TestATT63BadRandomSource(t *testing.T) {
 	amd64(t)
 	for _, fake := range []string{"getrandom=fail:EIO", "getrandom=fail:ENOSYS", "getrandom=short", "getrandom=constant", "getrandom=zero"} {
 		for _, c := range []struct {
@@ -53,7 +53,7 @@ func TestBadRandomSourceIsRefused(t *testing.T) {
 // A source that dies later makes no wallet either. What libraries ask the kernel
 // for after the key was made is not the key: then the wallet is a good one, and no
 // two are the same.
-func TestRandomSourceThatDiesLater(t *testing.T) {
+func TestATT63RandomSourceThatDiesLater(t *testing.T) {
 	amd64(t)
 	made, dead := map[string]bool{}, 0
 	for from := 2; ; from += 12 {

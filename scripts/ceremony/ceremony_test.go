@@ -80,6 +80,7 @@ var made = sync.OnceValues(func() (string, error) {
 		{rolled, "wallet new --chain ETH --testnet --dice --transcript mixed.txt"},
 		{rolled, "wallet new --chain SOL --dice-only --transcript dice.txt"},
 		{rolled, "wallet new --chain BTC --testnet --dice-only --transcript test.txt"},
+		{rolled, "wallet new --chain XDC --dice-only --transcript xdc.txt"},
 	} {
 		args := strings.Fields(step.args)
 		if last := len(args) - 1; strings.HasSuffix(args[last], ".txt") {
@@ -152,7 +153,7 @@ func TestTranscripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := words(t, dir)
-	if len(all) != 6 {
+	if len(all) != 7 {
 		t.Fatalf("%d wallets", len(all))
 	}
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -174,6 +175,8 @@ func TestTranscripts(t *testing.T) {
 		"public, mixed":        {"mixed.txt", nil, 0, "MATCH: "},
 		"public, Solana":       {"dice.txt", nil, 0, "MATCH: "},
 		"public, testnet":      {"test.txt", nil, 0, "MATCH: "},
+		"public, XDC":          {"xdc.txt", nil, 0, "address 0, xdc"},
+		"XDC by hand":          {"xdc.txt", []string{byHand, rolled}, 0, "MATCH: "},
 		"words":                {"os.txt", []string{all[0]}, 0, "MATCH: "},
 		"words of the last":    {"os.txt", []string{strings.ToUpper(all[2])}, 0, "MATCH: "},
 		"mixed":                {"mixed.txt", []string{all[3], rolled, ""}, 0, "the 99 rolls are those"},
@@ -272,6 +275,7 @@ func TestSignedLies(t *testing.T) {
 		"path":            {"os.txt", func(w *Wallet) { w.Keys[0].Path = "m/0" }, "key 0"},
 		"network":         {"os.txt", func(w *Wallet) { w.Network = "bip122:0" }, "address 0"},
 		"chain":           {"os.txt", func(w *Wallet) { w.Chain = "DOGE" }, "address 0"},
+		"XDC":             {"xdc.txt", func(w *Wallet) { w.Keys[1].Address = w.Keys[0].Address }, "address 1"},
 	} {
 		raw, err := os.ReadFile(filepath.Join(dir, c.file))
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -70,15 +71,21 @@ func childOf(xpub string, i uint32) ([]byte, error) {
 	return pub.SerializeCompressed(), nil
 }
 
-// spell gives the address of a key: Bitcoin's P2WPKH, Ethereum's, Solana's.
+// spell gives the address of a key: Bitcoin's P2WPKH, Solana's, and Ethereum's for all
+// chains that work as it does.
 func spell(w Wallet, key []byte) (string, error) {
-	switch w.Chain {
-	case "ETH":
+	if strings.HasPrefix(w.Network, "eip155:") {
 		pub, err := crypto.DecompressPubkey(key)
 		if err != nil {
 			return "", err
 		}
-		return crypto.PubkeyToAddress(*pub).Hex(), nil
+		a := crypto.PubkeyToAddress(*pub)
+		if w.Chain == "XDC" {
+			return "xdc" + hex.EncodeToString(a[:]), nil
+		}
+		return a.Hex(), nil
+	}
+	switch w.Chain {
 	case "SOL":
 		return base58.Encode(key), nil
 	case "BTC":
