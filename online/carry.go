@@ -263,7 +263,7 @@ func (a *app) pending() error {
 	if state != "" && !known(state) {
 		return cli.Usagef("--state is one of pending, exported, signed, broadcasting, broadcast, complete, cancelled, refused, expired, failed")
 	}
-	return a.with(func(h *home) error {
+	return a.look(func(h *home) error {
 		limit := h.opt.limit
 		if limit < 1 {
 			limit = 10_000

@@ -12,9 +12,11 @@ import (
 
 	"coldsign/online/internal/broadcast"
 	"coldsign/online/internal/config"
+	"coldsign/online/internal/courier"
 	"coldsign/online/internal/store"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
+	"coldsign/shared/quote"
 )
 
 // where is the database of the installation. A password on the command line is
@@ -116,4 +118,43 @@ func (a *app) adopt() error {
 		}
 		return h.say(map[string]any{"adopted": done}, "%s", text)
 	})
+}
+
+// backup copies the database while servers work on. The device key and config.toml
+// stay what they are from the first day: they are copied once.
+func (a *app) backup() error {
+	if a.opt.Out == "" || a.opt.Out == "-" {
+		return cli.Usagef("give --out FILE, a new name")
+	}
+	return a.with(func(h *home) error {
+		if err := h.store.Backup(h.ctx, h.opt.Out); err != nil {
+			return err
+		}
+		return h.say(map[string]any{"out": h.opt.Out}, "copied and checked: %s\n", quote.Line(h.opt.Out))
+	})
+}
+
+// restore makes the database of a backup. A new device key goes with it: nobody knows
+// which bundles the old one sent since the backup was made.
+func (a *app) restore() error {
+	c, err := a.configuration()
+	if err != nil {
+		return err
+	}
+	where := a.where(c)
+	if store.IsURL(where) {
+		return fault.New("store.backup", "use the server's own tools, then pair again", "a database server is not restored from a file")
+	}
+	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
+		return fault.New("file.write", "", "cannot make the home %q", a.opt.home)
+	}
+	if err := store.Restore(store.WithActor(a.ctx, "operator"), a.args[0], where, a.now); err != nil {
+		return err
+	}
+	kept, err := courier.RetireDevice(a.opt.home, a.now())
+	if err != nil {
+		return err
+	}
+	return a.say(map[string]any{"restored": where, "oldDeviceKey": kept},
+		"restored: %s\nNow pair both halves again, with --replace on the offline one, then export: what was paid since the backup was made gets the same signatures, and is found on its chain.\n", quote.Line(where))
 }

@@ -14,7 +14,7 @@ import (
 
 // doctor says what would stop payments, now or soon.
 func (a *app) doctor() error {
-	return a.with(func(h *home) error {
+	return a.look(func(h *home) error {
 		p := doctor.Patient{Home: h.opt.home, Disk: h.disk(), Rows: h.store, Now: h.now}
 		for _, n := range h.config.Networks {
 			list, err := members(n)

@@ -28,7 +28,7 @@ func (a *app) report() error {
 	case a.opt.Out != "" && format == "":
 		return cli.Usagef("with --out give --format csv, json or html")
 	}
-	return a.with(func(h *home) error {
+	return a.look(func(h *home) error {
 		r, err := h.ceremony(uint64(h.opt.bundle))
 		if err != nil {
 			return err

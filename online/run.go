@@ -37,6 +37,8 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   doctor                                        what would stop payments, now or soon, and the cure
   report --bundle N [--format csv|json|html] [--out FILE]    what became of a bundle, compared with the chain
   migrate --from FILE.db --to postgres://USER@HOST/NAME      move the whole installation to PostgreSQL
+  backup --out FILE                             a copy of the database, made while the server runs
+  restore FILE                                  a database of a backup, where there is none; pair again afterwards
   adopt [--moved]                               make a copied or restored database the installation
   version
 
@@ -94,6 +96,8 @@ func commands() []cli.Command[*app] {
 		{Name: "doctor", Flags: everywhere(), Do: (*app).doctor},
 		{Name: "report", Flags: everywhere("bundle", "format", "out"), Do: (*app).report},
 		{Name: "migrate", Flags: everywhere("from", "to"), Do: (*app).migrate},
+		{Name: "backup", Flags: everywhere("out"), Do: (*app).backup},
+		{Name: "restore", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).restore},
 		{Name: "adopt", Flags: everywhere("moved"), Do: (*app).adopt},
 		{Name: "version", Flags: everywhere(), Do: (*app).version},
 	}
@@ -158,7 +162,13 @@ type home struct {
 }
 
 // with opens the installation, makes it on first use, and runs f.
-func (a *app) with(f func(*home) error) (err error) {
+func (a *app) with(f func(*home) error) (err error) { return a.open(f, false) }
+
+// look is with for what only reads: it opens a damaged database too, says so, and
+// fails at the end.
+func (a *app) look(f func(*home) error) (err error) { return a.open(f, true) }
+
+func (a *app) open(f func(*home) error, reads bool) (err error) {
 	h := &home{app: a}
 	if _, err := os.Lstat(filepath.Join(a.opt.home, "keystore.age")); err == nil {
 		return fault.New("home.offline", "give another --home", "%q is the home of an offline half", a.opt.home)
@@ -172,10 +182,18 @@ func (a *app) with(f func(*home) error) (err error) {
 	if h.device, err = a.openDevice(h.config); err != nil {
 		return err
 	}
-	if h.store, err = store.OpenWith(a.ctx, a.where(h.config), h.config.DatabasePassword.Reveal(), a.now); err != nil {
+	where := a.where(h.config)
+	h.store, err = store.OpenWith(a.ctx, where, h.config.DatabasePassword.Reveal(), a.now)
+	if reads && fault.Is(err, "store.corrupt") {
+		h.store, err = store.OpenDamaged(a.ctx, where, a.now, err)
+	}
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.store.Close()) }()
+	if damage := h.store.Damaged(); damage != nil {
+		return errors.Join(f(h), damage)
+	}
 	return f(h)
 }
 

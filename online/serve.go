@@ -32,7 +32,7 @@ const (
 )
 
 func (a *app) serve() error {
-	return a.with(func(h *home) error {
+	return a.look(func(h *home) error {
 		log := slog.New(slog.NewJSONHandler(h.err, nil))
 		loop, err := h.loop(log)
 		if err != nil {
@@ -57,11 +57,16 @@ func (a *app) serve() error {
 			return err
 		}
 		defer watched.close()
-		release, err := h.replicate(loop, log)
-		if err != nil {
-			return err
+		if damage := h.store.Damaged(); damage != nil {
+			log.Error("the database is damaged: it is read, and nothing is changed or broadcast", "code", fault.Code(damage), "error", damage.Error())
+			loop = nil
+		} else {
+			release, err := h.replicate(loop, log)
+			if err != nil {
+				return err
+			}
+			defer release()
 		}
-		defer release()
 		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Now: h.now, Log: log, Version: version(),
 			Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }}))
 		if err := h.say(watched.said(map[string]any{"listening": "http://" + l.Addr().String()}), "listening on http://%s\n", l.Addr()); err != nil {
@@ -78,7 +83,12 @@ func (h *home) until(server *http.Server, l net.Listener, loop *broadcast.Loop) 
 	done := make(chan error, 2)
 	go func() { done <- server.Serve(l) }()
 	go func() {
-		err := loop.Run(ctx)
+		var err error
+		if loop == nil { // a damaged database is only read
+			<-ctx.Done()
+		} else {
+			err = loop.Run(ctx)
+		}
 		if errors.Is(err, context.Canceled) {
 			err = nil
 		}
@@ -215,7 +225,7 @@ type keyJSON struct {
 }
 
 func (a *app) apikeyList() error {
-	return a.with(func(h *home) error {
+	return a.look(func(h *home) error {
 		keys, err := h.store.APIKeys(h.ctx)
 		if err != nil {
 			return err

@@ -90,3 +90,104 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, said)
 	}
 }
+
+// TestDamagedDatabase: what only reads goes on, says so and fails; serve answers
+// reads, and refuses all else.
+func TestDamagedDatabase(t *testing.T) {
+	home := t.TempDir()
+	command := func(args ...string) (int, string) {
+		var out, errOut strings.Builder
+		code := run(t.Context(), append(args, "--home", home), nil, &out, &errOut, func(string) string { return "" })
+		return code, out.String() + errOut.String()
+	}
+	for range 200 { // enough for rows on more than the first pages
+		if code, said := command("apikey", "create", "--name", strings.Repeat("n", 60), "--scope", "read"); code != 0 {
+			t.Fatal(said)
+		}
+	}
+	path := filepath.Join(home, "coldsign.db")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(raw[(len(raw)-1)&^4095:], strings.Repeat("\xff", 64))
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := command("pending"); code != 1 || !strings.Contains(said, "error: store.corrupt: ") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if code, said := command("apikey", "create", "--name", "x", "--scope", "read"); code != 1 || !strings.Contains(said, "error: store.corrupt: ") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if code, said := command("doctor"); code != 1 || !strings.Contains(said, "bad      database: ") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, w := io.Pipe()
+	var errOut strings.Builder
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"serve", "--home", home, "--listen", "127.0.0.1:0", "--json"}, nil, w, &errOut, func(string) string { return "" })
+		w.Close()
+	}()
+	var said struct{ Listening string }
+	if err := json.NewDecoder(out).Decode(&said); err != nil {
+		t.Fatalf("%v; %d %s", err, <-ended, errOut.String())
+	}
+	go io.Copy(io.Discard, out)
+	r, err := http.Get(said.Listening + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	if r.StatusCode != 503 {
+		t.Errorf("readyz %d", r.StatusCode)
+	}
+	stop()
+	if code := <-ended; code != 1 || !strings.Contains(errOut.String(), "store.corrupt") {
+		t.Errorf("exit %d: %s", code, errOut.String())
+	}
+}
+
+// TestBackupCommands: a copy while the installation is used, and a home made of it.
+func TestBackupCommands(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	command := func(home string, args ...string) (int, string) {
+		var out, errOut strings.Builder
+		code := run(t.Context(), append(args, "--home", home), nil, &out, &errOut, func(string) string { return "" })
+		return code, out.String() + errOut.String()
+	}
+	want := func(home, part string, code int, args ...string) {
+		t.Helper()
+		if got, said := command(home, args...); got != code || !strings.Contains(said, part) {
+			t.Errorf("%v: exit %d: %s", args, got, said)
+		}
+	}
+	file, restored := filepath.Join(dir, "copy.db"), filepath.Join(dir, "home")
+	want(home, "csk_", 0, "apikey", "create", "--name", "kept", "--scope", "read")
+	want(home, "copied and checked", 0, "backup", "--out", file)
+	want(home, "error: file.exists: ", 1, "backup", "--out", file)
+	want(home, "give --out FILE", 2, "backup")
+	want(home, "error: store.exists: ", 1, "restore", file)
+	want(restored, "restored: ", 0, "restore", file)
+	want(restored, "kept", 0, "apikey", "list")
+	want(restored, "error: pair.missing: ", 1, "export", "--out", filepath.Join(dir, "x.cbor"))
+	// In the old home, with the damaged database out of the way: a new device key.
+	before, err := os.ReadFile(filepath.Join(home, "device.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"coldsign.db", "coldsign.db.server"} {
+		if err := os.Remove(filepath.Join(home, name)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	want(home, "device.key.", 0, "restore", file, "--json")
+	want(home, "kept", 0, "apikey", "list")
+	after, err := os.ReadFile(filepath.Join(home, "device.key"))
+	if err != nil || string(after) == string(before) {
+		t.Errorf("the device key is the old one, %v", err)
+	}
+}

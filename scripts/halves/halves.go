@@ -151,7 +151,7 @@ func (h *Halves) Init(ctx context.Context) error {
 	if _, err := h.Offline(ctx, h.rehearsing("init")...); err != nil {
 		return err
 	}
-	if err := h.pair(ctx); err != nil {
+	if err := h.Pair(ctx); err != nil {
 		return fmt.Errorf("pairing: %w", err)
 	}
 	return nil
@@ -164,29 +164,30 @@ func (h *Halves) rehearsing(args ...string) []string {
 	return args
 }
 
-// pair carries both device keys across and compares the words on both screens.
-func (h *Halves) pair(ctx context.Context) error {
+// Pair carries both device keys across and compares the words on both screens. more
+// are flags of taking the other's key: "--replace".
+func (h *Halves) Pair(ctx context.Context, more ...string) error {
 	if _, err := h.Online(ctx, h.rehearsing("pair", "--out", "online.cbor")...); err != nil {
 		return err
 	}
 	if _, err := h.Offline(ctx, "pair", "--out", "offline.cbor"); err != nil {
 		return err
 	}
-	there, err := Words(h.Offline(ctx, "pair", "--in", "online.cbor"))
+	there, err := Words(h.Offline(ctx, append([]string{"pair", "--in", "online.cbor"}, more...)...))
 	if err != nil {
 		return err
 	}
-	here, err := Words(h.Online(ctx, "pair", "--in", "offline.cbor"))
+	here, err := Words(h.Online(ctx, append([]string{"pair", "--in", "offline.cbor"}, more...)...))
 	if err != nil {
 		return err
 	}
 	if here != there {
 		return fmt.Errorf("the words differ: %q online, %q offline", here, there)
 	}
-	if _, err := h.Offline(ctx, "pair", "--in", "online.cbor", "--confirm", there); err != nil {
+	if _, err := h.Offline(ctx, append([]string{"pair", "--in", "online.cbor", "--confirm", there}, more...)...); err != nil {
 		return err
 	}
-	_, err = h.Online(ctx, "pair", "--in", "offline.cbor", "--confirm", here)
+	_, err = h.Online(ctx, append([]string{"pair", "--in", "offline.cbor", "--confirm", here}, more...)...)
 	return err
 }
 

@@ -43,6 +43,7 @@ func statuses() map[string]int {
 		"state.conflict":       http.StatusForbidden,
 		"idempotency.conflict": http.StatusConflict,
 		"reservation.conflict": http.StatusConflict,
+		"store.corrupt":        http.StatusServiceUnavailable, // it is read, not changed
 		"replace.unsent":       http.StatusConflict,
 		"replace.fee":          http.StatusConflict,
 		"replace.final":        http.StatusConflict,
@@ -65,6 +66,9 @@ func (k *call) explain(err error) reply {
 	if e, fails := errors.AsType[*fault.Error](err); !ok && fails {
 		if status := statuses()[e.Code]; status != 0 {
 			p, ok = &problem{status, e.Code, quote.Line(e.Error()), nil}, true
+		}
+		if e.Code == "store.corrupt" {
+			p.Message = "The database is damaged: it is read, and nothing is changed."
 		}
 		if e.Code == "kms.missing" { // the documented words, the same for every such row
 			p.Message = "No such KMS signature with id '" + display(k.PathValue("id")) + "'."

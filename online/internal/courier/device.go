@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
+	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 	"coldsign/shared/quote"
 )
@@ -102,6 +104,24 @@ func loadDevice(path string) (*Device, error) {
 		return nil, fault.New("device.format", "restore it from a backup, or remove it and pair again", "the device key file is damaged")
 	}
 	return &Device{ed25519.NewKeyFromSeed(seed), prefix == rehearsalPrefix}, nil
+}
+
+// RetireDevice takes the device key out of use, under another name in the home, so
+// that the next use makes a new one. It gives that name, or "" when there was no key.
+func RetireDevice(home string, now time.Time) (string, error) {
+	path := filepath.Join(home, deviceFile)
+	kept := path + "." + now.UTC().Format("20060102T150405Z") + ".old"
+	err := os.Link(path, kept) // unlike a renaming it replaces nothing
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil {
+		return "", fault.New("device.write", "move "+deviceFile+" away yourself, and pair again", "cannot put the device key aside: %s", quote.Line(err.Error()))
+	}
+	return kept, durable.SyncDir(home)
 }
 
 func deviceLine(prefix string, seed []byte) []byte {

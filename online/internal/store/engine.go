@@ -117,6 +117,9 @@ func (s *Store) once(ctx context.Context, how mode, do func(*tx) error) error {
 	if s.broken.Load() {
 		return errBroken()
 	}
+	if err := s.Damaged(); err != nil { // it is open for reading alone
+		return err
+	}
 	begun, commit, err := s.engine.begin(ctx, s.db.DB, how)
 	if err != nil {
 		return err

@@ -83,8 +83,27 @@ func open(ctx context.Context, path string, now func() time.Time, steps []string
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		abs = real
 	}
+	s, err := connect(abs, "rw", now)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, abs, steps); err != nil {
+		s.db.Close()
+		return nil, err
+	}
+	if s.settled = len(steps) >= settledSchema; s.settled {
+		if s.bar, err = s.place(ctx); err != nil {
+			s.db.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// connect opens the file in SQLite's mode ("rw", "ro"), and reads nothing yet.
+func connect(abs, mode string, now func() time.Time) (*Store, error) {
 	dsn := url.URL{Scheme: "file", Path: abs, RawQuery: url.Values{
-		"mode":       {"rw"},
+		"mode":       {mode},
 		"_txlock":    {"immediate"},
 		"_dqs":       {"false"},
 		"_defensive": {"true"},
@@ -92,23 +111,13 @@ func open(ctx context.Context, path string, now func() time.Time, steps []string
 	}.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
-		return nil, fault.New("store.open", "", "cannot open the database %s: %s", quote.Line(path), quote.Line(err.Error()))
+		return nil, fault.New("store.open", "", "cannot open the database %s: %s", quote.Line(abs), quote.Line(err.Error()))
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
 	s := &Store{now: now, path: abs, writers: make(chan struct{}, 1)}
 	s.engine = sqliteEngine{&s.broken}
 	s.db = database{db, s.engine.text}
-	if err := s.prepare(ctx, abs, steps); err != nil {
-		db.Close()
-		return nil, err
-	}
-	if s.settled = len(steps) >= settledSchema; s.settled {
-		if s.bar, err = s.place(ctx); err != nil {
-			db.Close()
-			return nil, err
-		}
-	}
 	return s, nil
 }
 
@@ -202,27 +211,5 @@ func (s *Store) version(ctx context.Context, q querier, latest int) (int, error)
 
 // keep copies the database beside itself before its schema changes.
 func (s *Store) keep(ctx context.Context, path string, version int) error {
-	kept := fmt.Sprintf("%s.schema%d.backup", path, version)
-	temp := fmt.Sprintf("%s.%s.tmp", kept, NewID())
-	defer os.Remove(temp)
-	if err := create(temp); err != nil {
-		return err
-	}
-	if _, err := s.db.ExecContext(ctx, "VACUUM INTO ?", temp); err != nil {
-		return s.fail(err)
-	}
-	f, err := os.OpenFile(temp, os.O_RDWR, 0)
-	if err == nil {
-		err = errors.Join(f.Sync(), f.Close())
-	}
-	if err == nil {
-		err = os.Rename(temp, kept)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(kept))
-	}
-	if err != nil {
-		return fault.New("store.write", "free space on the disk or make it writable; nothing was changed", "cannot keep a copy of the database: %s", quote.Line(err.Error()))
-	}
-	return nil
+	return s.duplicate(ctx, fmt.Sprintf("%s.schema%d.backup", path, version), nil)
 }

@@ -69,6 +69,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if s.broken.Load() {
 		return errBroken()
 	}
+	if err := s.Damaged(); err != nil {
+		return err
+	}
 	var n int
 	return s.fail(s.db.QueryRowContext(ctx, "SELECT count(*) FROM pairing").Scan(&n))
 }

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"coldsign/online/internal/pending"
+)
+
+// TestBackupRestores: what a backup holds comes back, in a database that is its own
+// installation and is paired with nobody; what was exported is asked for again.
+func TestBackupRestores(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, filepath.Join(dir, "kms.db"))
+	ok(t, s.SetPeer(t.Context(), peerKey(1), ownKey, false))
+	one, two := put(t, s, number(1)), put(t, s, number(2))
+	export(t, s, Selection{Limit: 1})
+	copied := filepath.Join(dir, "copy.db")
+	ok(t, s.Backup(t.Context(), copied))
+	put(t, s, number(3)) // after it: not in the copy
+	code(t, s.Backup(t.Context(), copied), "file.exists")
+
+	restored := filepath.Join(dir, "restored.db")
+	ok(t, Restore(t.Context(), copied, restored, fixed))
+	code(t, Restore(t.Context(), copied, restored, fixed), "store.exists")
+	r := openAt(t, restored)
+	if _, paired, err := r.Pairing(t.Context()); paired || err != nil {
+		t.Errorf("paired %v, %v", paired, err)
+	}
+	list, err := r.List(t.Context(), Filter{Tenant: Any})
+	ok(t, err)
+	if len(list) != 2 || list[0].State != pending.Exported || !bytes.Equal(list[0].Request, one.Request) || !bytes.Equal(list[1].Request, two.Request) {
+		t.Fatalf("%+v", list)
+	}
+	if _, _, _, err := r.Export(t.Context(), Selection{}, seal); err == nil {
+		t.Error("exported to nobody")
+	}
+	ok(t, r.SetPeer(t.Context(), peerKey(1), peerKey(201), false))
+	if got := get(t, r, one.ID); got.State != pending.Pending || !got.MaybeSigned {
+		t.Errorf("what was out: %+v", got)
+	}
+	if _, seq, repeat := export(t, r, Selection{}); seq != 1 || repeat {
+		t.Errorf("bundle %d, again %v", seq, repeat)
+	}
+	put(t, r, number(3))
+	entries, err := r.Audit(t.Context(), number(0).ID, 0, 1000)
+	ok(t, err)
+	for i, e := range entries {
+		if e.Action == "restore" {
+			return
+		}
+		if i == len(entries)-1 {
+			t.Error("the audit does not tell of the restoring")
+		}
+	}
+}
+
+// TestBackupRefuses: what is no sound copy becomes no database, and leaves nothing.
+func TestBackupRefuses(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, filepath.Join(dir, "kms.db"))
+	for n := range 200 {
+		put(t, s, number(n+1))
+	}
+	copied := filepath.Join(dir, "copy.db")
+	ok(t, s.Backup(t.Context(), copied))
+	whole, err := os.ReadFile(copied)
+	ok(t, err)
+	if info, err := os.Stat(copied); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	for name, c := range map[string]struct {
+		raw  []byte
+		code string
+	}{
+		"cut":     {whole[:len(whole)/2], "store.corrupt"},
+		"foreign": {[]byte("SQLite format 3\x00"), "store.corrupt"},
+		"damaged": {damage(whole), "store.corrupt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad, at := filepath.Join(t.TempDir(), "bad.db"), filepath.Join(t.TempDir(), "kms.db")
+			ok(t, os.WriteFile(bad, c.raw, 0o600))
+			code(t, Restore(t.Context(), bad, at, fixed), c.code)
+			left, err := os.ReadDir(filepath.Dir(at))
+			ok(t, err)
+			if len(left) != 0 {
+				t.Errorf("left %v", left)
+			}
+		})
+	}
+	code(t, Restore(t.Context(), filepath.Join(dir, "none.db"), filepath.Join(dir, "x.db"), fixed), "file.read")
+	code(t, Restore(t.Context(), dir, filepath.Join(dir, "x.db"), fixed), "file.read")
+}
+
+// damage overwrites the header of the last page: the latest rows are lost, the
+// schema is not.
+func damage(raw []byte) []byte {
+	raw = bytes.Clone(raw)
+	copy(raw[(len(raw)-1)&^4095:], bytes.Repeat([]byte{0xff}, 64))
+	return raw
+}
+
+// TestATT104DamagedIsOnlyRead: a damaged database is refused, and opens for reading on
+// demand; nothing changes it then, and no server lease can be had.
+func TestATT104DamagedIsOnlyRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kms.db")
+	s := openAt(t, path)
+	for n := range 200 {
+		put(t, s, number(n+1))
+	}
+	ok(t, s.checkpoint(t.Context()))
+	ok(t, s.Close())
+	raw, err := os.ReadFile(path)
+	ok(t, err)
+	ok(t, os.WriteFile(path, damage(raw), 0o600))
+	_, why := Open(t.Context(), path, fixed)
+	code(t, why, "store.corrupt")
+	d, err := OpenDamaged(t.Context(), path, fixed, why)
+	ok(t, err)
+	defer d.Close()
+	if d.Damaged() == nil {
+		t.Error("it counts as sound")
+	}
+	code(t, d.Ping(t.Context()), "store.corrupt")
+	if got, err := d.Get(t.Context(), Any, number(1).ID); err != nil || got.State != pending.Pending {
+		t.Errorf("what is whole is not read: %+v, %v", got, err)
+	}
+	_, err = d.Create(t.Context(), number(999), Idempotency{})
+	code(t, err, "store.corrupt")
+	_, err = d.Cancel(t.Context(), "a", number(1).ID)
+	code(t, err, "store.corrupt")
+	_, err = d.Serve(t.Context())
+	code(t, err, "store.corrupt")
+	after, err := os.ReadFile(path)
+	ok(t, err)
+	if !bytes.Equal(after, damage(raw)) {
+		t.Error("the file changed")
+	}
+}
