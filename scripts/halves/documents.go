@@ -25,6 +25,7 @@ type Review struct {
 	Items    []struct {
 		ID      string `json:"id"`
 		Chain   string `json:"chain"`
+		Note    string `json:"note"`
 		Verdict struct {
 			Allow bool   `json:"allow"`
 			Code  string `json:"code"`
