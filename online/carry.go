@@ -320,6 +320,9 @@ func (r rowJSON) more() (text string) {
 	if r.Deadline != "" && open {
 		text += "  until " + r.Deadline
 	}
+	if r.Cancel {
+		text += "  to be cancelled: coldsign-online cancel " + r.ID
+	}
 	if r.Cancels {
 		text += "  cancels " + r.Replaces
 	} else if r.Replaces != "" {

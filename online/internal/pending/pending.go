@@ -55,11 +55,15 @@ const (
 	// Supersede ends a row of which nothing was sent: a row that conflicts with it
 	// on chain is final, so that a signature of it, if there is one, is worth nothing.
 	Supersede Event = "supersede"
+
+	// Revive takes a row back that was sent and ended because another was final: that
+	// one is so no longer, after a reorganization, and this one may land.
+	Revive Event = "revive"
 )
 
 // Events lists every event.
 func Events() []Event {
-	return []Event{Export, Seal, Refuse, Defer, Intend, Accept, Confirm, Reorg, Cancel, Assert, Expire, Fail, Supersede}
+	return []Event{Export, Seal, Refuse, Defer, Intend, Accept, Confirm, Reorg, Cancel, Assert, Expire, Fail, Supersede, Revive}
 }
 
 // next is the one transition table. What it does not hold is refused.
@@ -87,6 +91,7 @@ func next(s State, e Event) (State, bool) {
 		{Pending, Supersede}:    Cancelled,
 		{Exported, Supersede}:   Cancelled,
 		{Signed, Supersede}:     Cancelled,
+		{Failed, Revive}:        Broadcast,
 	}[edge{s, e}]
 	return to, ok
 }

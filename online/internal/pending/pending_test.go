@@ -9,23 +9,23 @@ import (
 // matrix is the whole table, written out from the design and not asked of the
 // code: for each state, what each event makes of it. A dash is refused.
 //
-//	export seal refuse defer intend accept confirm reorg cancel assert expire fail supersede
-var matrix = map[State][13]State{
-	Pending:      {Exported, "", "", "", "", "", "", "", Cancelled, Complete, "", "", Cancelled},
-	Exported:     {"", Signed, Refused, Pending, "", "", "", "", "", "", "", "", Cancelled},
-	Signed:       {"", "", "", "", Broadcasting, "", "", "", "", "", "", "", Cancelled},
-	Broadcasting: {"", "", "", "", "", Broadcast, Complete, "", "", "", Expired, Failed, ""},
-	Broadcast:    {"", "", "", "", "", "", Complete, "", "", "", Expired, Failed, ""},
-	Complete:     {"", "", "", "", "", "", "", Broadcast, "", "", "", "", ""},
+//	export seal refuse defer intend accept confirm reorg cancel assert expire fail supersede revive
+var matrix = map[State][14]State{
+	Pending:      {Exported, "", "", "", "", "", "", "", Cancelled, Complete, "", "", Cancelled, ""},
+	Exported:     {"", Signed, Refused, Pending, "", "", "", "", "", "", "", "", Cancelled, ""},
+	Signed:       {"", "", "", "", Broadcasting, "", "", "", "", "", "", "", Cancelled, ""},
+	Broadcasting: {"", "", "", "", "", Broadcast, Complete, "", "", "", Expired, Failed, "", ""},
+	Broadcast:    {"", "", "", "", "", "", Complete, "", "", "", Expired, Failed, "", ""},
+	Complete:     {"", "", "", "", "", "", "", Broadcast, "", "", "", "", "", ""},
 	Cancelled:    {},
 	Refused:      {},
 	Expired:      {},
-	Failed:       {},
+	Failed:       {"", "", "", "", "", "", "", "", "", "", "", "", "", Broadcast},
 }
 
 func TestEveryStateAndEvent(t *testing.T) {
-	if len(matrix) != len(States()) || len(Events()) != 13 {
-		t.Fatalf("%d states and %d events: the test knows %d and 13", len(States()), len(Events()), len(matrix))
+	if len(matrix) != len(States()) || len(Events()) != 14 {
+		t.Fatalf("%d states and %d events: the test knows %d and 14", len(States()), len(Events()), len(matrix))
 	}
 	pairs := 0
 	for _, from := range States() {
@@ -40,7 +40,7 @@ func TestEveryStateAndEvent(t *testing.T) {
 			}
 		}
 	}
-	if pairs != 130 {
+	if pairs != 140 {
 		t.Errorf("%d pairs were tried", pairs)
 	}
 	for _, s := range []State{"", "paid", "PENDING"} {
@@ -71,10 +71,13 @@ func TestLives(t *testing.T) {
 	if got := reach(Pending); len(got) != len(States()) {
 		t.Errorf("a new row can only become %v", got)
 	}
-	for _, end := range []State{Cancelled, Refused, Expired, Failed} {
+	for _, end := range []State{Cancelled, Refused, Expired} {
 		if got := reach(end); len(got) != 1 {
 			t.Errorf("%s is no end: it leads to %v", end, got)
 		}
+	}
+	if got := reach(Failed, Revive); len(got) != 1 {
+		t.Errorf("what has failed leads to %v", got)
 	}
 	// Nothing reaches a node but by a seal and an intent on disk.
 	for _, missing := range []Event{Export, Seal, Intend} {
@@ -85,7 +88,7 @@ func TestLives(t *testing.T) {
 		}
 	}
 	// Once bytes may have left, no word of a person takes them back.
-	for _, s := range []State{Broadcasting, Broadcast, Complete} {
+	for _, s := range []State{Broadcasting, Broadcast, Complete, Failed} {
 		for _, to := range reach(s) {
 			if to == Pending || to == Exported || to == Signed || to == Cancelled || to == Refused {
 				t.Errorf("%s comes back to %s", s, to)

@@ -1,16 +1,21 @@
 package replace_test
 
 import (
+	"context"
 	"fmt"
 	"math/big"
 	"testing"
 
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/lanes"
+	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/replace"
+	"coldsign/online/internal/store"
 	"coldsign/scripts/fund"
 	"coldsign/scripts/rig"
 	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
 	"coldsign/shared/chain/evm"
 
 	"github.com/ethereum/go-ethereum/rpc"
@@ -184,6 +189,7 @@ func TestATT101FillTheGap(t *testing.T) {
 	c.once()
 	c.want(ids[1], pending.Broadcast, "")
 	c.want(ids[2], pending.Broadcast, "")
+	c.problem("lane.gap", 0, "coldsign-online cancel "+ids[0].String())
 	_, err := c.maker.Make(t.Context(), "a", ids[0], replace.Options{}) // the payment itself is over
 	code(t, err, "state.conflict")
 	done := c.make(ids[0], replace.Options{Cancel: true})
@@ -192,8 +198,10 @@ func TestATT101FillTheGap(t *testing.T) {
 	}
 	_, err = c.maker.Make(t.Context(), "a", ids[0], replace.Options{Cancel: true})
 	code(t, err, "reservation.conflict")
+	c.problem("lane.stuck", 0, "sign it, or: coldsign-online cancel "+done.New.ID.String())
 	c.signed(done.New.ID)
 	c.once()
+	c.problem("", 0, "")
 	c.mine(depth)
 	c.once()
 	for _, id := range []bundle.ID{done.New.ID, ids[1], ids[2]} {
@@ -202,6 +210,59 @@ func TestATT101FillTheGap(t *testing.T) {
 	c.paid(to[0], 0)
 	c.paid(to[1], 1e15)
 	c.paid(to[2], 1e15)
+}
+
+// problem wants the one lane to have the one problem, or none.
+func (c *chainEVM) problem(code string, nonce uint64, cure string) {
+	c.Helper()
+	list := must(lanes.Find(c.Context(), lanes.Source{Rows: c.store, Tenant: store.Any, Uses: c.intake.Uses,
+		Next: func(ctx context.Context, network chain.ID, address string) (uint64, bool) {
+			next, err := c.loop.Nodes[network].(node.Counter).Next(ctx, address)
+			return next, err == nil
+		}}))(c)
+	if len(list) != 1 || list[0].Address != c.from || *list[0].Next != 0 {
+		c.Fatalf("lanes %+v", list)
+	}
+	got := list[0].Problems
+	if code == "" && len(got) == 0 {
+		return
+	}
+	if len(got) != 1 || got[0].Code != code || got[0].Nonce != nonce || got[0].Cure != cure {
+		c.Errorf("problems %+v, want %s", got, code)
+	}
+}
+
+// The replacement was complete, and a reorganization lets the first land in its
+// place after all: the payment is still made once.
+func TestATT100RivalLandsAfterAll(t *testing.T) {
+	c := newEVM(t)
+	id, to := c.pay(0)
+	c.signed(id)
+	var before any
+	ok(t, c.rpc.CallContext(t.Context(), &before, "evm_snapshot"))
+	c.once()
+	other := c.make(id, replace.Options{}).New.ID
+	c.signed(other)
+	c.once()
+	c.mine(depth)
+	c.once()
+	c.want(other, pending.Complete, "")
+	c.want(id, pending.Failed, pending.Replaced)
+	ok(t, c.rpc.CallContext(t.Context(), nil, "evm_revert", before))
+	ok(t, c.rpc.CallContext(t.Context(), nil, "evm_setAutomine", false))
+	ok(t, c.rpc.CallContext(t.Context(), nil, "anvil_dropAllTransactions"))
+	raw := "0x" + fmt.Sprintf("%x", c.get(id).Raw)
+	ok(t, c.rpc.CallContext(t.Context(), nil, "eth_sendRawTransaction", raw)) // a miner had it
+	c.mine(1)
+	c.once()
+	c.once()
+	c.want(id, pending.Broadcast, "")
+	c.mine(depth)
+	c.once()
+	c.once()
+	c.want(id, pending.Complete, "")
+	c.want(other, pending.Failed, pending.Replaced)
+	c.paid(to, 1e15)
 }
 
 // A reorganization takes a complete payment out of its block: the same bytes are

@@ -141,6 +141,27 @@ func (t *tx) settle(won *pending.Transaction) error {
 	return nil
 }
 
+// revive takes back the end of the rivals of a row that is final no longer: each
+// that was sent may land in its place. What it used up is still the row's.
+func (t *tx) revive(p *pending.Transaction) error {
+	set, err := setOf(t.ctx, t.sql, p.ID)
+	if err != nil || len(set) == 1 {
+		return err
+	}
+	for _, row := range set {
+		if row.ID == p.ID || row.State != pending.Failed || row.Code != pending.Replaced {
+			continue
+		}
+		if _, err := t.move(row, pending.Revive, func(p *pending.Transaction) error {
+			p.Code, p.Reason = "", ""
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // release gives up what a row has reserved. What a rival uses up as well goes over
 // to it; the first that has not ended has it, the complete one before all.
 func (t *tx) release(p *pending.Transaction) error {

@@ -196,6 +196,45 @@ func TestReplacementConflicts(t *testing.T) {
 	}
 }
 
+// A reorganization takes the end of a rival back with the winner: either may land
+// now, and again only one is complete.
+func TestATT100RivalsRevive(t *testing.T) {
+	if onBoth(t, TestATT100RivalsRevive) {
+		return
+	}
+	for _, second := range []bool{true, false} {
+		s := fresh(t)
+		a := put(t, s, using(1, bundle.ID{}, false))
+		move(t, s, a.ID, toBroadcast...)
+		b := put(t, s, using(2, a.ID, false))
+		move(t, s, b.ID, append(toBroadcast, pending.Confirm)...)
+		foreign := put(t, s, number(3)) // which failed by itself
+		move(t, s, foreign.ID, append(toBroadcast, pending.Fail)...)
+		move(t, s, b.ID, pending.Reorg)
+		for _, id := range []bundle.ID{a.ID, b.ID} {
+			if row := get(t, s, id); row.State != pending.Broadcast || row.TxID == "" || id == a.ID && row.Code != "" {
+				t.Errorf("%+v", row)
+			}
+		}
+		if row := get(t, s, foreign.ID); row.State != pending.Failed {
+			t.Errorf("another row is %s", row.State)
+		}
+		_, err := s.Create(t.Context(), using(9, bundle.ID{}, false), Idempotency{})
+		code(t, err, "reservation.conflict")
+		won, lost := a.ID, b.ID
+		if second {
+			won, lost = lost, won
+		}
+		move(t, s, won, pending.Confirm)
+		if w, l := get(t, s, won), get(t, s, lost); w.State != pending.Complete || l.State != pending.Failed || l.Code != pending.Replaced {
+			t.Errorf("%s and %s %q", w.State, l.State, l.Code)
+		}
+		if h := holder(t, s, lane); h != won {
+			t.Errorf("the nonce is %s's", h)
+		}
+	}
+}
+
 // Only a younger rival that is with the network keeps a row from being sent.
 func TestOutbid(t *testing.T) {
 	if onBoth(t, TestOutbid) {
@@ -309,6 +348,9 @@ func TestCoverage(t *testing.T) {
 
 // What ends soonest goes out first; what has no deadline goes last.
 func TestExportByDeadline(t *testing.T) {
+	if onBoth(t, TestExportByDeadline) {
+		return
+	}
 	s := fresh(t)
 	for i, hours := range []int64{0, 3, 1, 0, 2} {
 		put(t, s, number(i, func(p *pending.Transaction) {

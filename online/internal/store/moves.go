@@ -54,7 +54,7 @@ func (t *tx) park(row pending.Transaction, detail string) error {
 // move takes a loaded row through one event.
 func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
 	to, ok := pending.Transition(row.State, e)
-	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Left() || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) {
+	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Left() || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && row.Code != pending.Replaced {
 		return pending.Transaction{}, conflict(row, e)
 	}
 	next := row

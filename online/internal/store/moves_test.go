@@ -53,7 +53,7 @@ var lives = map[pending.State]life{
 	pending.Cancelled: {[]pending.Event{pending.Cancel}, nil},
 	pending.Refused:   {[]pending.Event{pending.Export, pending.Refuse}, nil},
 	pending.Expired:   {[]pending.Event{pending.Export, pending.Seal, pending.Intend, pending.Expire}, nil},
-	pending.Failed:    {[]pending.Event{pending.Export, pending.Seal, pending.Intend, pending.Fail}, nil},
+	pending.Failed:    {[]pending.Event{pending.Export, pending.Seal, pending.Intend, pending.Fail}, nil}, // revived with its rival alone
 }
 
 // free are the states whose rows no longer keep their nonce or outputs.
@@ -107,7 +107,7 @@ func everyStateAndEvent(t *testing.T, s *Store, lives map[pending.State]life, si
 			}
 		}
 	}
-	if n != 13*len(lives) || n < 117 {
+	if n != 14*len(lives) || n < 126 {
 		t.Errorf("%d pairs of a state and an event were tried", n)
 	}
 }

@@ -23,6 +23,9 @@ func (t *tx) follow(p *pending.Transaction, e pending.Event) error {
 		if _, err := t.exec("DELETE FROM watches WHERE id = ?", p.ID[:]); err != nil {
 			return err
 		}
+		if err := t.revive(p); err != nil {
+			return err
+		}
 	}
 	if e == pending.Confirm || e == pending.Fail && p.Code == Executed {
 		if err := t.settle(p); err != nil {

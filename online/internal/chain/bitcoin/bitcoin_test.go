@@ -267,7 +267,7 @@ func TestATT110SpenderIsFound(t *testing.T) {
 	}
 }
 
-func TestFalseNode(t *testing.T) {
+func TestATT96FalseNode(t *testing.T) {
 	_, script := testKey()
 	ours := spend(t, wire.OutPoint{}, 1000, wire.NewTxOut(900, script))
 	theirs := spend(t, wire.OutPoint{Index: 1}, 1000, wire.NewTxOut(900, script))

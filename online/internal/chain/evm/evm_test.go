@@ -129,7 +129,7 @@ func TestRealNode(t *testing.T) {
 	nodetest.Sends(t, c, chain.Sealed{TxID: first.TxID, Raw: []byte{2, 1}}, node.Ambiguous, "decode")
 }
 
-func TestFalseNode(t *testing.T) {
+func TestATT96FalseNode(t *testing.T) {
 	ours, theirs := pay(t, 4, big.NewInt(1)), pay(t, 4, big.NewInt(2))
 	nodetest.Hostile(t, New, local, ours)
 

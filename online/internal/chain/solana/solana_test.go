@@ -165,7 +165,7 @@ func TestRealDurableNonce(t *testing.T) {
 	nodetest.Sends(t, c, loser, node.Ambiguous, "BlockhashNotFound")
 }
 
-func TestFalseNode(t *testing.T) {
+func TestATT96FalseNode(t *testing.T) {
 	payer := key(t)
 	transfer := func(lamports uint64) chain.Sealed {
 		return seal(t, sol.Hash{1}, []sol.PrivateKey{payer}, system.NewTransferInstruction(lamports, payer.PublicKey(), sol.PublicKey{2}).Build())
