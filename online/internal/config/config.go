@@ -153,7 +153,7 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 		if err := n.nodes(filepath.Dir(path), append([]node{first}, in.Node...)); err != nil {
 			return Config{}, err
 		}
-		if n.Confirmations = defaultDepth(n.ID); in.Confirmations != nil {
+		if n.Confirmations = n.Depth; in.Confirmations != nil {
 			if *in.Confirmations < 1 || *in.Confirmations > maxDepth {
 				return Config{}, fault.New("config.confirmations", "", "confirmations of %s %s must be from 1 to %d", n.Chain, n.Name, maxDepth)
 			}
@@ -178,18 +178,6 @@ func find(chains []chain.Chain, name, network string) (chain.Network, error) {
 		}
 	}
 	return chain.Network{}, fault.New("config.network", "known are "+strings.Join(known, ", "), "unknown network: chain %s, network %s", quote.String(name), quote.String(network))
-}
-
-// defaultDepth is what each family calls settled: six blocks on Bitcoin, an
-// hour; twelve on an EVM chain; a finalized block on Solana.
-func defaultDepth(id chain.ID) uint64 {
-	switch namespace, _, _ := strings.Cut(string(id), ":"); namespace {
-	case "bip122":
-		return 6
-	case "solana":
-		return 32
-	}
-	return 12
 }
 
 // password reads a password file; a relative name is beside config.toml. Others

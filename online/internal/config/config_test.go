@@ -13,9 +13,9 @@ import (
 )
 
 var chains = []chain.Chain{
-	{Name: "BTC", Networks: []chain.Network{{ID: "bip122:0f9188f13cb7b2c71f2a335e3a4fc328", Chain: "BTC", Name: "regtest"}}},
-	{Name: "ETH", Networks: []chain.Network{{ID: "eip155:1", Chain: "ETH", Name: "mainnet"}, {ID: "eip155:31337", Chain: "ETH", Name: "local"}}},
-	{Name: "SOL", Networks: []chain.Network{{ID: "solana:x", Chain: "SOL", Name: "devnet"}}},
+	{Name: "BTC", Networks: []chain.Network{{ID: "bip122:0f9188f13cb7b2c71f2a335e3a4fc328", Chain: "BTC", Name: "regtest", Depth: 6}}},
+	{Name: "ETH", Networks: []chain.Network{{ID: "eip155:1", Chain: "ETH", Name: "mainnet", Depth: 12}, {ID: "eip155:31337", Chain: "ETH", Name: "local", Depth: 12}}},
+	{Name: "SOL", Networks: []chain.Network{{ID: "solana:x", Chain: "SOL", Name: "devnet", Depth: 32}}},
 }
 
 // home makes a folder with config.toml and a password file.
