@@ -47,12 +47,6 @@ func TestMain(m *testing.M) {
 			args := append(os.Args[1:], "--passphrase-file", os.Getenv("PASSFILE"), "--allow-network-interfaces")
 			os.Exit(start(args))
 		},
-		"coordinator": func() {
-			if err := coordinate(os.Args[1:]); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-		},
 		"online": func() {
 			if err := standIn(os.Args[1:]); err != nil {
 				fmt.Fprintln(os.Stderr, err)
@@ -462,7 +456,8 @@ func TestScripts(t *testing.T) {
 			"usage":  func(ts *testscript.TestScript, _ bool, args []string) { ends(ts, 2, "usage", args) },
 			"digest": digestOf,
 			// keep NAME: what the last command printed, as $NAME.
-			"keep": kept,
+			"keep":        kept,
+			"coordinator": coordinate,
 			// operators NAME...: NAME.key for the stock minisign, NAME.sealed for us, $NAME its public key.
 			"operators": operatorKeys,
 			// fake-age FILE: what the standard tool prints, given the passphrase.
