@@ -113,7 +113,8 @@ func bytesOf(t testing.TB, hex string) string {
 func ofSQLite() []string {
 	return strings.Fields(`TestOpenPragmas TestOpenTogether TestDamagedFile TestForeignAndNewer TestMigration TestDiskFull TestReadOnly
  TestFailedFlush TestFirstSchema TestHalfMigrated TestATT103OneServer TestATT103Copies TestATT103MovedHome
- TestTransfer TestTransferStopsOthers TestTransferAllOrNothing TestTransferResumes TestSchemasAgree TestServerGone TestLogin TestATT116CommitUnanswered`)
+ TestTransfer TestTransferStopsOthers TestTransferAllOrNothing TestTransferResumes TestSchemasAgree TestServerGone TestLogin TestATT116CommitUnanswered
+ TestBackupRestores TestBackupRefuses TestATT104DamagedIsOnlyRead`)
 }
 
 // A test that keeps rows runs on both databases, or is of a kind that cannot.
