@@ -28,6 +28,7 @@ func answers() []transport.Rule {
 		{Text: "orphan", Is: node.Spent, Who: "btcd, -25"},
 		{Text: "spent", Is: node.Spent, Who: "any"},
 		{Code: -28, Is: node.Busy, Who: "bitcoind: loading, verifying"},
+		{Text: "rate limiter", Is: node.Busy, Who: "btcd, -26: free transactions"},
 		{Text: "mempool full", Is: node.Busy, Who: "bitcoind, -26"},
 		{Code: -26, Text: "min relay fee", Is: node.Fee, Who: "bitcoind"},
 		{Code: -26, Text: "mempool min fee", Is: node.Fee, Who: "bitcoind"},

@@ -40,6 +40,8 @@ func TestATT97Answers(t *testing.T) {
 		{Code: -26, Text: "min relay fee not met, 0 < 141", Want: node.Fee},
 		{Code: -26, Text: "mempool min fee not met, 1 < 2", Want: node.Fee},
 		{Code: -26, Text: "TX rejected: transaction 00 has 0 fees which is under the required amount of 141", Want: node.Fee},
+		{Code: -26, Text: "TX rejected: transaction 00 has been rejected by the rate limiter due to low fees", Want: node.Busy},
+		{Code: -26, Text: "TX rejected: 00: replacement transaction evicts more transactions than permitted: max is 100, evicts 101", Want: node.Rival},
 		{Code: -26, Text: "dust", Want: node.Invalid},
 		{Code: -26, Text: "mandatory-script-verify-flag-failed (Signature must be zero)", Want: node.Invalid},
 		{Code: -22, Text: "TX decode failed", Want: node.Invalid},

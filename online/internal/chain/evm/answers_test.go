@@ -54,7 +54,13 @@ func TestATT97Answers(t *testing.T) {
 		{Code: -32003, Text: "invalid chain id for signer", Want: node.Invalid},
 		{Code: -32003, Text: "max priority fee per gas higher than max fee per gas", Want: node.Invalid},
 		{Code: -32000, Text: "transaction type not supported", Want: node.Invalid},
-		{Code: -32000, Text: "tx fee (5.00 ether) exceeds the configured cap (1.00 ether)", Want: node.Says},
+		{Code: -32000, Text: "tx fee (5.00 ether) exceeds the configured cap (1.00 ether)", Want: node.Invalid},
+		{Code: -32000, Text: "address already reserved", Want: node.Busy},
+		{Code: -32000, Text: "account limit exceeded", Want: node.Busy},
+		{Code: -32000, Text: "future transaction tries to replace pending", Want: node.Busy},
+		{Code: -32000, Text: "transaction gas price below minimum", Want: node.Fee},
+		{Code: -32000, Text: "insufficient gas for floor data gas cost", Want: node.Invalid},
+		{Code: -32000, Text: "max fee per gas higher than 2^256-1", Want: node.Says},
 		{Code: -32602, Text: "Failed to decode transaction", Want: node.Says},
 	}...))
 }
