@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"coldsign/offline/internal/review"
 	"coldsign/shared/bundle"
 )
 
@@ -65,6 +66,70 @@ func TestATT34ATT36FullScreen(t *testing.T) {
 				t.Errorf("%+v", receipt)
 			}
 		})
+	}
+}
+
+// What was put off for another's sake fits once that is refused: it is looked at again,
+// and signed. Nothing is signed that was last shown as put off.
+func TestRoomOfTheRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	fresh(t, dir)
+	rules := strings.Replace(hourly, "period = \"1 sepETH\"\nhours = 1\n", "bundle = \"1 sepETH\"\n", 1)
+	raw, err := os.ReadFile(filepath.Join(dir, "offline.cbor"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "rules.toml"), []byte(rules), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := at(t, dir, "policy", "set", "rules.toml", "--passphrase-file", "pass")
+	x.ends(0, "")
+	if err := quicken(filepath.Join(dir, "home")); err != nil {
+		t.Fatal(err)
+	}
+	_, dev, err := bundle.OpenPairing(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err = order{from: newDevice(9), to: dev.Key[:], sequence: 1, items: []string{"1:700", "2:700"}}.seal()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "r1.cbor"), raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := bundle.Open(raw, newDevice(9).Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(review.Words(b.Digest()))[:2], " ")
+	x = at(t, dir, "sign", "r1.cbor", "--out", "a1.cbor", "--full-screen", "--passphrase-file", "pass")
+	x.whole = true
+	x.resize(60, 100)
+	x.reads("PUT OFF  policy.bundle")
+	x.reads("all were shown")
+	x.types("r")
+	x.reads("why not?")
+	x.types("not now\r")
+	x.reads("refused by you")
+	x.types("a")
+	x.reads("two words of the digest: ")
+	x.types(words + "\r")
+	x.reads("LOOK AGAIN")
+	x.reads("operator.refused: the operator said no: not now")
+	x.reads("all were shown")
+	x.types("r")
+	x.reads("was decided before") // what was refused stays refused
+	x.types("a")
+	x.reads("two words of the digest: ")
+	x.types(words + "\r")
+	x.ends(0, "")
+	if raw, err = os.ReadFile(filepath.Join(dir, "a1.cbor")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := opened(raw, dev.Key[:]); err != nil || !strings.Contains(text, "01 refused 0 operator.refused") || !strings.Contains(text, "02 signed 1 ") {
+		t.Errorf("%v: %s", err, text)
 	}
 }
 
