@@ -188,6 +188,14 @@ func TestATT22Refused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bKey, err := hd.ParsePublic(xb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hardened, err := hd.NewPublic(bKey.Key(), bKey.ChainCode(), 5, pub.Fingerprint(), 1<<31)
+	if err != nil {
+		t.Fatal(err)
+	}
 	const tail, elsewhere = "/<0;1>/*", "[11111111/48h/0h/0h/2h]"
 	many := func(n int) (keys []string) {
 		for i := range n {
@@ -203,6 +211,8 @@ func TestATT22Refused(t *testing.T) {
 		{"same parent", "multisig.duplicate", sorted(t, a, elsewhere+nestedA+tail), sorted(t, a, elsewhere+xb+tail)},
 		{"child", "multisig.duplicate", sorted(t, a, elsewhere+child.Encode(false)+tail), sorted(t, b, elsewhere+child.Encode(false)+tail)},
 		{"child without a parent", "multisig.duplicate", sorted(t, a, elsewhere+orphan.Encode(false)+tail), sorted(t, b, elsewhere+orphan.Encode(false)+tail)},
+		{"child first", "multisig.duplicate", sorted(t, elsewhere+orphan.Encode(false)+tail, a), sorted(t, elsewhere+orphan.Encode(false)+tail, b)},
+		{"hardened child", "multisig.duplicate", sorted(t, a, elsewhere+hardened.Encode(false)+tail), sorted(t, c, elsewhere+hardened.Encode(false)+tail)},
 		{"threshold 0", "descriptor.malformed", summed(t, "wsh(sortedmulti(0,"+a+","+b+"))"), summed(t, "wsh(sortedmulti(1,"+a+","+b+"))")},
 		{"threshold above", "descriptor.malformed", summed(t, "wsh(sortedmulti(3,"+a+","+b+"))"), summed(t, "wsh(sortedmulti(2,"+a+","+b+"))")},
 		{"threshold padded", "descriptor.malformed", summed(t, "wsh(sortedmulti(02,"+a+","+b+"))"), sorted(t, a, b)},
@@ -216,6 +226,10 @@ func TestATT22Refused(t *testing.T) {
 		{"swapped chains", "descriptor.chains", sorted(t, strings.Replace(a, "<0;1>", "<1;0>", 1), b), sorted(t, a, b)},
 		{"deeper", "descriptor.chains", sorted(t, strings.Replace(a, "<0;1>", "<0;1>/0", 1), b), sorted(t, a, b)},
 		{"mixed chains", "descriptor.chains", sorted(t, strings.Replace(a, "<0;1>", "0", 1), strings.Replace(b, "<0;1>", "1", 1)), sorted(t, a, b)},
+		{"one chain and both", "descriptor.chains", sorted(t, strings.Replace(a, "<0;1>", "0", 1), b), sorted(t, a, b)},
+		{"chains twice in a key", "descriptor.malformed", sorted(t, strings.Replace(a, "<0;1>", "<0;1>/<2;3>", 1), b), sorted(t, a, b)},
+		{"a chain twice", "descriptor.malformed", sorted(t, strings.Replace(a, "<0;1>", "<0;0>", 1), b), sorted(t, a, b)},
+		{"different numbers of chains", "descriptor.malformed", sorted(t, strings.Replace(a, "<0;1>", "<0;1;2>", 1), b), sorted(t, a, b)},
 		{"receive alone", "descriptor.chains", strings.TrimSpace(half(t, "0", a, b)), half(t, "0", a, b) + half(t, "1", a, b)},
 		{"another's change", "descriptor.several", half(t, "0", a, b) + half(t, "1", a, c), half(t, "0", a, c) + half(t, "1", a, c)},
 		{"hardened steps", "descriptor.malformed", sorted(t, strings.Replace(a, "<0;1>", "<0h;1h>", 1), b), sorted(t, a, b)},
