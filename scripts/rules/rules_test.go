@@ -226,9 +226,9 @@ func TestSmallEnoughToRead(t *testing.T) {
 	// decides and signs knows what to read first.
 	// What makes copies of keys and brings foreign ones in runs apart from review and
 	// signing: it is counted by itself too.
-	const maxFile, maxFunc, maxAudit, maxCopies, maxOptics = 500, 70, 17_600, 2_600, 7_500
+	const maxFile, maxFunc, maxAudit, maxCopies, maxOptics = 500, 70, 18_050, 2_600, 7_500
 	copies := []string{"offline/internal/slip39", "offline/internal/migrate", "offline/internal/keystore/backup.go", "offline/backup.go",
-		"offline/restore.go", "offline/shares.go", "offline/migrate.go", "offline/export.go"}
+		"offline/restore.go", "offline/begin.go", "offline/shares.go", "offline/migrate.go", "offline/export.go"}
 	audited, copying, optics := 0, 0, 0
 	sources(t, func(path string, text []byte) {
 		lines := strings.Count(string(text), "\n")
