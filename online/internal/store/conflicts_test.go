@@ -351,6 +351,9 @@ func TestExportByDeadline(t *testing.T) {
 	if onBoth(t, TestExportByDeadline) {
 		return
 	}
+	if onBoth(t, TestExportByDeadline) {
+		return
+	}
 	s := fresh(t)
 	for i, hours := range []int64{0, 3, 1, 0, 2} {
 		put(t, s, number(i, func(p *pending.Transaction) {
