@@ -113,6 +113,19 @@ func TestLinesOfErrors(t *testing.T) {
 			t.Errorf("without %.20q: %v", gone, err)
 		}
 	}
+	const groups = "[groups]\ng = [\"00000000-7d9b-434e-8d7e-3af2c57a8c7e\"]\n"
+	for _, c := range []struct{ text, at string }{
+		{small("1", "[quorum]\nchange = 2\n"+people(t, 1), "", ""), "change"},
+		{small("1", "[quorum]\nchange = 1\n"+people(t, maxWords+1), "", ""), "[[operator]]"},
+		{small("1", "", "", strings.Replace(groups, "g = ", "any = ", 1)), "[groups]"},
+		{small("1", "", "", strings.Replace(groups, "g = ", "00000000-7d9b-434e-8d7e-3af2c57a8c7e = ", 1)), "[groups]"},
+		{small("1", "", "", strings.Replace(groups, "8c7e", "8c7", 1)), "[groups]"},
+	} {
+		want := fmt.Sprintf("line %d: ", 1+strings.Count(c.text[:strings.Index(c.text, c.at)], "\n"))
+		if _, err := Parse([]byte(c.text), w); err == nil || !strings.HasPrefix(err.Error(), want) || len(lineNumber.FindAllString(err.Error(), -1)) > 1 {
+			t.Errorf("%v, not on %s", err, want)
+		}
+	}
 }
 
 // Nothing is kept of what moves nothing.
