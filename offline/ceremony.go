@@ -97,7 +97,7 @@ func (s *session) found(name string) (w walletJSON, t ceremony.Transcript, err e
 		if r.Machine, err = s.ks.Draw(); err != nil {
 			return w, t, err
 		}
-		t.Machine = ceremony.Machine(r.Machine)
+		memory.Do(func() { t.Machine = ceremony.Machine(r.Machine) })
 	case o.diceOnly:
 		t.How = ceremony.Dice
 		s.tellAtOnce("DICE ONLY: this key is as random as your dice, and whoever learns the rolls has it")

@@ -141,7 +141,7 @@ func (a *app) walletNew() error {
 			}
 		}
 		ws, t := make([]walletJSON, n), ceremony.Transcript{How: ceremony.System, Words: ceremony.Unseen}
-		if n == 1 {
+		if n == 1 && (!a.opt.plain() || a.opt.transcript != "") {
 			ws[0], t, err = s.found(name)
 		} else {
 			err = s.many(ws, name)

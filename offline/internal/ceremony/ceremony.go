@@ -74,8 +74,12 @@ type Key struct {
 }
 
 // Machine commits to the machine's part, 64 random bytes, before the dice are rolled.
-func Machine(part []byte) [32]byte {
-	return sha256.Sum256(append([]byte("coldsign ceremony machine\x00"), part...))
+func Machine(part []byte) (c [32]byte) {
+	h := sha256.New()
+	h.Write([]byte("coldsign ceremony machine\x00"))
+	h.Write(part)
+	h.Sum(c[:0])
+	return c
 }
 
 // CommitDice commits to the rolls by the seed they went into: who has neither words
