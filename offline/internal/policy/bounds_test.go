@@ -120,6 +120,8 @@ func TestLinesOfErrors(t *testing.T) {
 		{small("1", "", "", strings.Replace(groups, "g = ", "any = ", 1)), "[groups]"},
 		{small("1", "", "", strings.Replace(groups, "g = ", "00000000-7d9b-434e-8d7e-3af2c57a8c7e = ", 1)), "[groups]"},
 		{small("1", "", "", strings.Replace(groups, "8c7e", "8c7", 1)), "[groups]"},
+		{strings.Replace(small("1", "", "", ""), "strict", "lax", 1), "preset"},
+		{strings.Replace(small("1", "", "", ""), `["acme"]`, `["acme", "any"]`, 1), "to = "},
 	} {
 		want := fmt.Sprintf("line %d: ", 1+strings.Count(c.text[:strings.Index(c.text, c.at)], "\n"))
 		if _, err := Parse([]byte(c.text), w); err == nil || !strings.HasPrefix(err.Error(), want) || len(lineNumber.FindAllString(err.Error(), -1)) > 1 {
@@ -134,6 +136,19 @@ func TestNothingIsNoSpend(t *testing.T) {
 	v := p.Court(w.Book, nil, Clock{}).Judge(situation(t, w, "hot1", "0 ETH cold vault; 0 USDT acme", "fee=0"))
 	if !v.Allow || len(v.Spends) != 0 {
 		t.Errorf("%+v", v)
+	}
+}
+
+// A token that nobody has named is told by its id.
+func TestUnknownTokenIsTold(t *testing.T) {
+	_, w := treasury(t)
+	const id = "eip155:1/erc20:0xdac17f958d2ee523a2206206994597c13d831ec8"
+	p, err := Parse([]byte(strings.NewReplacer("ETH mainnet", id, "1 ETH", "1 base units", "acme", "tag:europe").Replace(small("1", "", "", ""))), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := strings.Join(p.Lines(), "\n"); !strings.Contains(said, "any wallet may send token "+id+" to whoever is tagged europe (1 in the book)") {
+		t.Error(said)
 	}
 }
 
