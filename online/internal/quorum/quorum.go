@@ -9,6 +9,7 @@
 package quorum
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,7 +188,7 @@ func (q *Quorum) agree(views []view) node.Sighting {
 		all.Conflict = count(func(v view) bool { return v.Conflict }) >= q.views
 		return all
 	}
-	slices.SortFunc(views, func(a, b view) int { return int(min(b.Confirmations, 1<<30)) - int(min(a.Confirmations, 1<<30)) })
+	slices.SortFunc(views, func(a, b view) int { return cmp.Compare(b.Confirmations, a.Confirmations) }) // the deepest first
 	all.Confirmations = views[min(q.views, len(views))-1].Confirmations
 	all.Most = views[max(0, len(views)-q.views)].Confirmations
 	deep := func(v view) bool { return v.Confirmations >= q.depth }
@@ -262,12 +263,15 @@ func (q *Quorum) Remembers(ctx context.Context, s chain.Sealed, since time.Time)
 // transactions.
 func (q *Quorum) Next(ctx context.Context, address string) (uint64, error) {
 	next := make([]uint64, len(q.members))
-	errs := q.each(q.asked(), func(i int, n node.Node) (err error) {
+	errs := q.each(q.asked(), func(i int, n node.Node) error {
 		c, ok := n.(node.Counter)
 		if !ok {
 			return errors.New("its chain counts no transactions")
 		}
-		next[i], err = c.Next(ctx, address)
+		said, err := c.Next(ctx, address)
+		if err == nil {
+			next[i] = said
+		}
 		return err
 	})
 	if !slices.Contains(errs, nil) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,16 +25,16 @@ type fake struct {
 	said      error
 	breaks    bool
 	remembers bool
-	asked     int
+	asked     atomic.Int32
 }
 
 func (f *fake) Check(context.Context) error { return f.check }
 func (f *fake) Send(context.Context, chain.Sealed) (node.Outcome, error) {
-	f.asked++
+	f.asked.Add(1)
 	return f.outcome, f.said
 }
 func (f *fake) Look(context.Context, chain.Sealed) (node.Sighting, error) {
-	f.asked++
+	f.asked.Add(1)
 	if f.breaks {
 		panic("a defect\x1b[2J")
 	}
@@ -131,8 +132,8 @@ func TestTroubles(t *testing.T) {
 		t.Errorf("troubles %v", list)
 	}
 	saw, err := q.Look(t.Context(), chain.Sealed{})
-	if err != nil || saw != (node.Sighting{Seen: true, Confirmations: 3, Most: 3}) || wrong.asked != 0 {
-		t.Errorf("%+v, %v, the wrong one was asked %d times", saw, err, wrong.asked)
+	if err != nil || saw != (node.Sighting{Seen: true, Confirmations: 3, Most: 3}) || wrong.asked.Load() != 0 {
+		t.Errorf("%+v, %v, the wrong one was asked %d times", saw, err, wrong.asked.Load())
 	}
 	wrong.check = nil
 	if err := q.Check(t.Context()); err != nil || len(q.Troubles()) != 0 {
@@ -187,6 +188,41 @@ func TestRemembers(t *testing.T) {
 	}{{1, []*fake{yes}, true}, {1, []*fake{no}, false}, {2, []*fake{yes, no}, false}, {2, []*fake{yes, down}, false}, {2, []*fake{yes, no, yes}, true}} {
 		if got, _ := group(t, c.views, c.nodes...).Remembers(t.Context(), chain.Sealed{}, time.Now()); got != c.want {
 			t.Errorf("%d: %v", i, got)
+		}
+	}
+}
+
+// counting is a node of a chain whose accounts count.
+type counting struct {
+	*fake
+	next uint64
+}
+
+func (c counting) Next(context.Context, string) (uint64, error) { return c.next, c.look }
+
+func TestNext(t *testing.T) {
+	down := errors.New("down")
+	for name, c := range map[string]struct {
+		nodes []node.Node
+		want  uint64
+		ok    bool
+	}{
+		"one lags":        {[]node.Node{counting{&fake{}, 5}, counting{&fake{}, 7}}, 7, true},
+		"one is down":     {[]node.Node{counting{&fake{look: down}, 9}, counting{&fake{}, 0}}, 0, true},
+		"all are down":    {[]node.Node{counting{&fake{look: down}, 9}}, 0, false},
+		"it counts none":  {[]node.Node{&fake{}}, 0, false},
+		"one counts none": {[]node.Node{&fake{}, counting{&fake{}, 3}}, 3, true},
+	} {
+		var members []Member
+		for i, n := range c.nodes {
+			members = append(members, Member{fmt.Sprint(i), n})
+		}
+		q, err := New(members, 1, depth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := q.Next(t.Context(), "0x"); (err == nil) != c.ok || err == nil && got != c.want {
+			t.Errorf("%s: %d, %v", name, got, err)
 		}
 	}
 }
