@@ -224,11 +224,11 @@ func TestSmallEnoughToRead(t *testing.T) {
 	// The optical link holds no key and decides nothing: what it yields is checked
 	// like a file from a stick. It is counted apart, so that an auditor of what
 	// decides and signs knows what to read first.
-	// What makes copies of keys and brings foreign ones in runs apart from review and
-	// signing: it is counted by itself too.
-	const maxFile, maxFunc, maxAudit, maxCopies, maxOptics = 500, 70, 18_050, 2_600, 7_500
+	// What makes keys before witnesses, copies them and brings foreign ones in runs apart
+	// from review and signing: it is counted by itself too.
+	const maxFile, maxFunc, maxAudit, maxCopies, maxOptics = 500, 70, 18_600, 3_100, 7_500
 	copies := []string{"offline/internal/slip39", "offline/internal/migrate", "offline/internal/keystore/backup.go", "offline/backup.go",
-		"offline/restore.go", "offline/begin.go", "offline/shares.go", "offline/migrate.go", "offline/export.go"}
+		"offline/restore.go", "offline/begin.go", "offline/ceremony.go", "offline/internal/ceremony", "offline/shares.go", "offline/migrate.go", "offline/export.go"}
 	audited, copying, optics := 0, 0, 0
 	sources(t, func(path string, text []byte) {
 		lines := strings.Count(string(text), "\n")
