@@ -352,3 +352,66 @@ func TestATT53ManyFiles(t *testing.T) {
 		t.Errorf("%v %s", err, words)
 	}
 }
+
+// TestATT69InitAndRestoreKilled kills an init and a restore as soon as each of their files
+// is there. The next try makes a whole home of what was left, or says that there is one,
+// which opens.
+func TestATT69InitAndRestoreKilled(t *testing.T) {
+	dir := t.TempDir()
+	fresh(t, dir)
+	home := filepath.Join(dir, "made")
+	offline := func(args ...string) *exec.Cmd {
+		cmd := exec.Command("offline", args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "COLDSIGN_HOME=made", "PASSFILE=pass")
+		return cmd
+	}
+	finished := 0
+	for _, args := range [][]string{{"init"}, {"restore", "home/keystore.age"}} {
+		stages := []string{unfinished, ".keystore.age.*.tmp", "keystore.age", "journal.head"}
+		if args[0] == "init" {
+			stages = stages[1:3]
+		}
+		for _, stage := range stages {
+			if err := os.RemoveAll(home); err != nil {
+				t.Fatal(err)
+			}
+			cmd := offline(args...)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			go func() { _ = cmd.Wait(); close(ended) }()
+			for there := false; !there; {
+				select {
+				case <-ended:
+					t.Fatalf("%v ended before there was %s", args, stage)
+				default:
+					found, _ := filepath.Glob(filepath.Join(home, stage))
+					there = len(found) > 0
+				}
+			}
+			if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				t.Fatal(err)
+			}
+			<-ended
+			_, marked := os.Lstat(filepath.Join(home, unfinished))
+			words, err := offline(args...).CombinedOutput()
+			if err != nil && (marked == nil || !bytes.Contains(words, []byte(".exists: "))) {
+				t.Errorf("%v after a kill at %s: %v %s", args, stage, err, words)
+			}
+			if marked != nil {
+				finished++
+			}
+			if words, err := offline("wallet", "list").CombinedOutput(); err != nil || args[0] == "restore" && !bytes.Contains(words, []byte(walletID)) {
+				t.Errorf("%v after a kill at %s: %v %s", args, stage, err, words)
+			}
+			left, err := filepath.Glob(filepath.Join(home, ".*.tmp"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("%v after a kill at %s left %v", args, stage, left)
+			}
+		}
+	}
+	if finished > 3 {
+		t.Errorf("%d of 6 were whole before they were killed", finished)
+	}
+}

@@ -3,6 +3,7 @@ package keystore
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -396,6 +397,15 @@ func FuzzDecode(f *testing.F) {
 	imported(f, ks, "SOL", false, solKey)
 	good, err := ks.c.encode()
 	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	ks.c.Entries, ks.c.Rehearsal = ks.c.Entries[:1], true
+	ks.c.Documents, ks.c.Files = []Document{{"book", 1, sha256.Sum256([]byte("x"))}}, [][]byte{[]byte("x")}
+	if good, err = ks.c.encode(); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := decode(good); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(good)
