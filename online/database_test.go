@@ -89,7 +89,6 @@ func TestATT103SecondServer(t *testing.T) {
 	refused(t, "store.copied", "apikey", "create", "--home", twin, "--name", "m", "--scope", "read")
 	refused(t, "store.served", "adopt", "--home", twin)
 	must(t, "pending", "--home", twin)
-	refused(t, "store.served", "migrate", "--from", filepath.Join(home, "coldsign.db"), "--to", "postgres://nobody@127.0.0.1:1/x", "--home", home)
 	stop()
 	// A home that was moved whole is at home; a file that was moved alone is not.
 	moved := filepath.Join(top, "moved")
@@ -142,6 +141,9 @@ func TestMigrate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	stop := serving(t, "--home", home)
+	refused(t, "store.served", "migrate", "--home", home, "--from", file, "--to", address)
+	stop()
 	var said struct {
 		Tables []struct {
 			Table, SHA256 string
