@@ -433,3 +433,21 @@ func TestOutbidIsNotSent(t *testing.T) {
 		wantState(t, s, 1, pending.Complete)
 	})
 }
+
+// A rival that is our own is no alarm: the fee was too low to displace it.
+func TestOwnRivalIsNoAlarm(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		l, s, n := setup(t, row(1, net1, time.Now()))
+		if own {
+			s.outbid[bundle.ID{1}] = false
+		}
+		n.onSend = func(chain.Sealed) (node.Outcome, error) {
+			return node.Ambiguous, fault.New(string(node.Rival), "", "replacement transaction underpriced")
+		}
+		sum := once(t, l)
+		want := map[bool]node.Meaning{true: node.Fee, false: node.Rival}[own]
+		if got := s.get(1); got.State != pending.Broadcasting || got.Code != string(want) || len(sum.Problems) != 1 {
+			t.Errorf("own %v: %s %q, %q", own, got.State, got.Code, sum.Problems)
+		}
+	}
+}

@@ -49,8 +49,9 @@ type Store interface {
 	// Seen notes that a row had its turn.
 	Seen(ctx context.Context, id bundle.ID, confirmations uint64) error
 	// Outbid reports whether a younger row that conflicts with this one is with the
-	// network, so that this one is not sent any more.
-	Outbid(ctx context.Context, id bundle.ID) (bool, error)
+	// network, so that this one is not sent any more, and whether there are such rows
+	// of ours at all.
+	Outbid(ctx context.Context, id bundle.ID) (outbid, competes bool, err error)
 	Watcher
 }
 

@@ -28,7 +28,7 @@ type memoryStore struct {
 
 	watch   map[bundle.ID]time.Time // complete rows, and when they were looked at
 	covered map[bundle.ID]time.Time
-	outbid  map[bundle.ID]bool
+	outbid  map[bundle.ID]bool // rows with rivals, and whether one is ahead
 }
 
 func newStore(now func() time.Time, rows ...pending.Transaction) *memoryStore {
@@ -116,10 +116,11 @@ func (s *memoryStore) Seen(_ context.Context, id bundle.ID, confirmations uint64
 	return nil
 }
 
-func (s *memoryStore) Outbid(_ context.Context, id bundle.ID) (bool, error) {
+func (s *memoryStore) Outbid(_ context.Context, id bundle.ID) (bool, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.outbid[id], nil
+	ahead, competes := s.outbid[id]
+	return ahead, competes, nil
 }
 
 func (s *memoryStore) Watched(_ context.Context, before time.Time, limit int) (list []pending.Transaction, err error) {

@@ -91,7 +91,7 @@ func (w *work) sealed() chain.Sealed { return chain.Sealed{TxID: w.t.TxID, Raw: 
 // send gives the node the bytes, unless a younger row that conflicts with this one
 // is with the network: then the row is only looked for.
 func (w *work) send(ctx context.Context, sealed chain.Sealed) (saw node.Sighting, said, failed error) {
-	outbid, err := w.loop.Store.Outbid(ctx, w.t.ID)
+	outbid, competes, err := w.loop.Store.Outbid(ctx, w.t.ID)
 	if err != nil {
 		w.database = err
 		return saw, nil, err
@@ -100,6 +100,9 @@ func (w *work) send(ctx context.Context, sealed chain.Sealed) (saw node.Sighting
 		return saw, nil, nil
 	}
 	outcome, said := w.node.Send(ctx, sealed)
+	if competes && fault.Is(said, string(node.Rival)) {
+		said = fault.New(string(node.Fee), "replace it with a higher fee", "its fee is too low to take the place of the transaction that it replaces: %w", said)
+	}
 	if outcome == node.Accepted && w.t.State == pending.Broadcasting {
 		if err := w.move(ctx, pending.Accept, nil); err != nil {
 			return saw, said, err

@@ -69,10 +69,10 @@ func (in *Intake) explain(chainName string, r bundle.Request) (chain.Review, []s
 }
 
 // Rebuild makes a row like an accepted one, with another request: its payload,
-// evidence, keys, note and requester. The codec reads it as it read the first. It
+// evidence, keys, deadline, note and requester. The codec reads it as it read the first. It
 // gets an id of its own; that it replaces the other the caller says.
 func (in *Intake) Rebuild(t *pending.Transaction, r bundle.Request) (*pending.Transaction, chain.Review, error) {
-	r.Network, r.Deadline = t.Network, 0
+	r.Network = t.Network
 	r.Note = r.Note[:min(len(r.Note), bundle.MaxNote)]
 	r.Requester = r.Requester[:min(len(r.Requester), bundle.MaxRequester)]
 	rand.Read(r.ID[:]) // never fails: the program ends when there is no randomness
@@ -87,6 +87,6 @@ func (in *Intake) Rebuild(t *pending.Transaction, r bundle.Request) (*pending.Tr
 	return &pending.Transaction{
 		ID: r.ID, Tenant: t.Tenant, Chain: t.Chain, Network: t.Network, Signer: t.Signer,
 		Hashes: t.Hashes, Index: t.Index, Signatures: t.Signatures, Serialized: kms.ReadBack(t.Network, r.Payload),
-		Request: item, Digest: sha256.Sum256(item), Reserve: uses, State: pending.Pending,
+		Request: item, Digest: sha256.Sum256(item), Reserve: uses, Deadline: r.Deadline, State: pending.Pending,
 	}, review, nil
 }

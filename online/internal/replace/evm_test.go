@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"testing"
+	"time"
 
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/lanes"
@@ -134,6 +135,28 @@ func TestATT87CancelAfterExport(t *testing.T) {
 			}
 			c.paid(to, 0)
 		})
+	}
+}
+
+// What may not be sent any more is not sent by way of a replacement either.
+func TestReplacementKeepsTheDeadline(t *testing.T) {
+	c := newEVM(t)
+	to := must(fund.NewEVMAddress())(t)
+	call := must(c.eth.Pay(t.Context(), c.from, to, 0, big.NewInt(1e15)))(t)
+	hex, err := call.Hex()
+	end := time.Now().Add(time.Hour).Unix()
+	row, _, err := c.intake.Accept(t.Context(), "a", intake.Submission{Chain: "ETH", Hashes: []string{ethID}, Transaction: text(t, hex, err), Deadline: end})
+	ok(t, err)
+	must(c.store.Create(t.Context(), row, store.Idempotency{}))(t)
+	c.export(row.ID)
+	for _, step := range []struct {
+		cancel bool
+		want   int64
+	}{{false, end}, {true, 0}} {
+		made := c.make(row.ID, replace.Options{Cancel: step.cancel}).New
+		if r := must(intake.Request(&made))(t); made.Deadline != step.want || r.Deadline != step.want {
+			t.Errorf("cancel %v: deadline %d and %d", step.cancel, made.Deadline, r.Deadline)
+		}
 	}
 }
 

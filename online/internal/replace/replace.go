@@ -189,6 +189,9 @@ func (m *Maker) build(s *set, fill bool) (*pending.Transaction, error) {
 	if !s.option.Cancel && s.of.request.Note != "" {
 		request.Note += ": " + s.of.request.Note
 	}
+	if s.option.Cancel || s.sent {
+		request.Deadline = 0 // it was met, or does not matter any more
+	}
 	var err error
 	switch s.of.row.Network.Namespace() {
 	case "bip122":

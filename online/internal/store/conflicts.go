@@ -185,20 +185,18 @@ func (t *tx) release(p *pending.Transaction) error {
 }
 
 // Outbid reports whether a younger rival of the row is with the network: then the
-// row is looked at, and no longer sent.
-func (s *Store) Outbid(ctx context.Context, id bundle.ID) (bool, error) {
+// row is looked at, and no longer sent. competes is whether it has rivals at all.
+func (s *Store) Outbid(ctx context.Context, id bundle.ID) (outbid, competes bool, err error) {
 	set, err := setOf(ctx, s.db, id)
 	if err != nil {
-		return false, s.fail(err)
+		return false, false, s.fail(err)
 	}
 	younger := false
 	for i := range set {
-		if younger && (set[i].State == pending.Broadcast || set[i].State == pending.Complete) {
-			return true, nil
-		}
+		outbid = outbid || younger && (set[i].State == pending.Broadcast || set[i].State == pending.Complete)
 		younger = younger || set[i].ID == id
 	}
-	return false, nil
+	return outbid, len(set) > 1, nil
 }
 
 // Rivals gives the rows that compete with one another with the tenant's row,

@@ -247,14 +247,18 @@ func TestOutbid(t *testing.T) {
 	outbid := func(want ...bool) {
 		t.Helper()
 		for i, id := range []bundle.ID{a.ID, b.ID} {
-			got, err := s.Outbid(t.Context(), id)
+			got, competes, err := s.Outbid(t.Context(), id)
 			ok(t, err)
-			if got != want[i] {
+			if got != want[i] || !competes {
 				t.Errorf("row %d: outbid %v", i+1, got)
 			}
 		}
 	}
 	outbid(false, false)
+	alone := put(t, s, number(7))
+	if got, competes, err := s.Outbid(t.Context(), alone.ID); got || competes || err != nil {
+		t.Errorf("a row without rivals: %v, %v, %v", got, competes, err)
+	}
 	for _, e := range toSent {
 		move(t, s, b.ID, e)
 		outbid(false, false)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -118,6 +119,17 @@ func TestRealNode(t *testing.T) {
 	}
 	nodetest.Looks(t, c, loser, node.Sighting{Conflict: true})
 	nodetest.Sends(t, c, loser, node.Ambiguous, "nonce too low")
+
+	// It finds what was mined before now, and nothing came before the chain.
+	if remembers, err := c.Remembers(t.Context(), loser, time.Now()); err != nil || !remembers {
+		t.Errorf("Remembers: %v, %v", remembers, err)
+	}
+	if remembers, err := c.Remembers(t.Context(), loser, time.Unix(0, 0)); err != nil || remembers {
+		t.Errorf("before the chain, Remembers: %v, %v", remembers, err)
+	}
+	if next, err := c.Next(t.Context(), sender.Hex()); err != nil || next != 2 {
+		t.Errorf("next nonce %d, %v", next, err)
+	}
 
 	// A creation whose code is an invalid instruction lands, and fails.
 	failing := pay(t, 2, new(big.Int), 0xfe)

@@ -130,6 +130,15 @@ func broken() map[string]http.HandlerFunc {
 				}
 			}
 		},
+		"endless": func(w http.ResponseWriter, r *http.Request) { // ten gigabytes, or as much as is taken
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":"`)
+			for i, page := 0, strings.Repeat("a", 1<<20); i < 10<<10; i++ {
+				if _, err := fmt.Fprint(w, page); err != nil {
+					return
+				}
+			}
+		},
 		"hang up": func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := w.(http.Hijacker).Hijack()
 			if err == nil {
