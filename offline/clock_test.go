@@ -45,6 +45,8 @@ func TestATT48BundleHolds(t *testing.T) {
 		{began + maxHold, began, ""},
 		{began + maxHold, began + maxHold, ""},
 		{began + maxHold + 1, began, "bundle.expires"},
+		{began + maxHold + 1, began - 1, "bundle.expires"},
+		{began + maxHold + 1, began + 1, ""},    // within 31 days by now
 		{253402300799, began, "bundle.expires"}, // year 9999
 		{0, began + 365*86400, ""},              // none was set
 	} {

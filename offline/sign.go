@@ -71,18 +71,19 @@ func (s *session) batch(b *bundle.Bundle) (*review.Batch, error) {
 	return batch, err
 }
 
-// maxHold is for how many seconds a bundle can hold: what is asked today is not for
-// another year.
+// maxHold is how many seconds away the end of a bundle can be: what is asked today is
+// not for another year.
 const maxHold = 31 * 86400
 
 // timely puts off what a bundle asks that is past its end, or has none that counts.
 func (s *session) timely(batch *review.Batch) {
+	now := s.now().Unix()
 	switch h := batch.Header; {
 	case h.Expires == 0:
-	case s.now().Unix() > h.Expires:
+	case now > h.Expires:
 		batch.Defer("bundle.expired", "the bundle expired by this machine's clock; check the clock, or export again")
-	case h.Expires > h.Created+maxHold:
-		batch.Defer("bundle.expires", "the bundle would hold for more than 31 days; export again with --expires of at most 744h")
+	case h.Expires > max(now, h.Created)+maxHold:
+		batch.Defer("bundle.expires", "the bundle would hold for more than 31 days from now; export again with --expires of at most 744h")
 	}
 }
 
