@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -374,13 +375,19 @@ func (t *Transcript) encode() []byte {
 
 // What parses is what its own content is written as.
 func FuzzParse(f *testing.F) {
-	dir, err := made()
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, name := range []string{"os.txt", "mixed.txt", "dice.txt", "test.txt"} {
-		raw, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
+	key, zeros := ed25519.NewKeyFromSeed(make([]byte, 32)), make([]byte, 64)
+	for _, how := range []string{"os", "os+dice", "dice-only"} {
+		w := Wallet{ID: "1", Chain: "BTC", Kind: "mainnet", Network: "bip122:000000000019d6689c085ae165831e93", Fingerprint: zeros[:4], Master: zeros[:33], Path: "m", XPub: "xpub",
+			Keys: slices.Repeat([]Key{{"m/0", zeros[:33], "bc1"}}, 3)}
+		tr := &Transcript{Time: "now", Program: hex.EncodeToString(zeros[:32]), Overlooked: []string{"a", "b"}, Rehearsal: true, Entries: 1, Head: zeros[:32], How: how, Words: "shown", Wallets: []Wallet{w}}
+		if how == "os+dice" {
+			tr.Machine = zeros[:32]
+		}
+		if how != "os" {
+			tr.Rolls, tr.Dice = 99, zeros[:32]
+		}
+		raw := signedBy(key, tr)
+		if _, err := Parse(raw); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(raw)
