@@ -76,6 +76,7 @@ type set struct {
 	of     rival   // the row that was named
 	all    []rival // that may be with a node, or come to one
 	sent   bool    // one of them may be with a node
+	live   bool    // one of them may still land
 	option Options
 }
 
@@ -118,6 +119,7 @@ func (m *Maker) Make(ctx context.Context, tenant string, id bundle.ID, o Options
 	if err != nil {
 		return Done{}, err
 	}
+	fill = fill && !s.live // else its rivals are what is cancelled
 	made, err := m.build(s, fill)
 	if err != nil {
 		return Done{}, err
@@ -171,6 +173,8 @@ func (m *Maker) set(ctx context.Context, tenant string, row pending.Transaction,
 			s.all = append(s.all, rival{r, request})
 		}
 		s.sent = s.sent || r.State == pending.Broadcasting || r.State == pending.Broadcast
+		_, ends := pending.Transition(r.State, pending.Supersede)
+		s.live = s.live || s.sent || ends
 	}
 	return s, rows[0].ID, nil
 }
