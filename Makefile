@@ -36,6 +36,8 @@ check: ## formatting, vet, staticcheck, import rules, tidy go.mod
 bench: build peers ## ratios, measured side by side in one run
 	$(GO) run ./scripts/bench
 	$(GO) run ./scripts/optics/bench
+	bash scripts/postgres/install.sh
+	$(GO) run ./online/internal/store/storebench
 
 soak: build ## long fuzzing and the second-opinion node; prints figures
 	bash scripts/soak.sh

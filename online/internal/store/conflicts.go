@@ -28,7 +28,7 @@ func setOf(ctx context.Context, q querier, id bundle.ID) (rows []pending.Transac
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return nil, err
 	}
-	query := "SELECT " + columns + " FROM transactions WHERE id = ? OR id IN (SELECT id FROM replacements WHERE root = ?) ORDER BY n"
+	query := "SELECT " + columns + " FROM transactions WHERE id IN (SELECT ? UNION ALL SELECT id FROM replacements WHERE root = ?) ORDER BY n"
 	if _, changing := q.(transaction); changing {
 		query += " /* FOR NO KEY UPDATE */"
 	}

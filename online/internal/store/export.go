@@ -183,7 +183,7 @@ func (t *tx) chooseNamed(sel Selection) (rows []pending.Transaction, earlier uin
 // lapse ends the pending rows whose deadline has passed. What a former offline
 // half may have signed is parked instead.
 func (t *tx) lapse() error {
-	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND cancel_requested = 0 AND deadline <> 0 AND deadline <= ? ORDER BY n /* FOR NO KEY UPDATE SKIP LOCKED */", t.at.Unix())
+	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND cancel_requested = 0 AND CASE WHEN deadline = 0 THEN 1 ELSE 0 END = 0 AND deadline <= ? ORDER BY n /* FOR NO KEY UPDATE SKIP LOCKED */", t.at.Unix())
 	rows, err := all(found, err, scan)
 	if err != nil {
 		return err

@@ -18,10 +18,13 @@ var postgresConflicts string
 //go:embed migrations/postgres/0005_installation.sql
 var postgresInstallation string
 
+//go:embed migrations/postgres/0006_next.sql
+var postgresNext string
+
 // postgresSteps are those of migrations, for PostgreSQL: step i leads to version
 // i+1. It was first supported with version 3. A released step never changes.
 func postgresSteps() []string {
-	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation}
+	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext}
 }
 
 // prepareTables makes the tables, or brings them up to date, while nobody else
