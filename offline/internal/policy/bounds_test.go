@@ -178,3 +178,22 @@ func TestLimitsAreThoseOfTheSpec(t *testing.T) {
 		}
 	}
 }
+
+// In a restored home the periods of the rules that have one are used up, and no others
+// are told; a preset has none.
+func TestUsedUp(t *testing.T) {
+	p, w := treasury(t)
+	past := p.UsedUp(1000)
+	if len(past) != 2 || past[0].Rule != "customers" || past[1].Rule != "stablecoins" || past[0].Time != 1000 || past[0].Amount.Cmp(units(t, "10", 18)) != 0 {
+		t.Errorf("%+v", past)
+	}
+	for now, want := range map[int64]string{1000: "policy.period", 1000 + 24*3600 - 1: "policy.period", 1000 + 24*3600: ""} {
+		if v := p.Court(w.Book, past, Clock{Now: now}).Judge(situation(t, w, "hot1", "0.4 ETH acme", "")); v.Code != want {
+			t.Errorf("at %d: %+v", now, v)
+		}
+	}
+	strict, err := Preset("strict")
+	if err != nil || strict.UsedUp(1000) != nil {
+		t.Error("a preset has periods")
+	}
+}
