@@ -32,6 +32,14 @@ if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
     exit 1
   fi
 fi
+if ! command -v litecoind >/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends litecoind >&2
+  else
+    echo "error: litecoind is missing; run: sudo apt-get install litecoind" >&2
+    exit 1
+  fi
+fi
 want=$(sha256sum <"$here/package-lock.json")
 if [ "$(cat "$cache/nodes/installed" 2>/dev/null)" != "$want" ]; then
   cp "$here/package.json" "$here/package-lock.json" "$cache/nodes/"

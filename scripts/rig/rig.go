@@ -36,12 +36,14 @@ const (
 	KindAnvil  Kind = "anvil"  // eip155:31337
 	KindGeth   Kind = "geth"   // eip155:1337
 	KindSolana Kind = "solana" // genesis hash: 32 bytes of value 1
+
+	KindLitecoin Kind = "litecoind" // Litecoin regtest, no blocks
 )
 
 // Node is a running node.
 type Node struct {
 	URL            string // "http://127.0.0.1:port"
-	User, Password string // of btcd; else empty
+	User, Password string // of btcd and litecoind; else empty
 
 	stop func()
 }
@@ -61,6 +63,9 @@ func Geth(t testing.TB, env ...string) *Node { return start(t, KindGeth, env) }
 
 // Solana starts the Solana server and stops it when the test ends.
 func Solana(t testing.TB, env ...string) *Node { return start(t, KindSolana, env) }
+
+// Litecoin starts litecoind and stops it when the test ends.
+func Litecoin(t testing.TB, env ...string) *Node { return start(t, KindLitecoin, env) }
 
 func start(t testing.TB, kind Kind, env []string) *Node {
 	t.Helper()
@@ -111,6 +116,12 @@ func install(ctx context.Context, root string, kind Kind) error {
 	cache := cacheOf(root)
 	needed, args := filepath.Join(cache, "nodes", "installed"), []string(nil)
 	switch kind {
+	case KindLitecoin:
+		if path, err := exec.LookPath("litecoind"); err == nil {
+			needed = path
+		} else {
+			needed = filepath.Join(cache, "bin", "litecoind")
+		}
 	case KindBtcd:
 		needed = filepath.Join(cache, "bin", "btcd")
 	case KindGeth:
@@ -168,7 +179,7 @@ func launch(ctx context.Context, root string, kind Kind, env []string) (*Node, e
 		return nil, err
 	}
 	n := &Node{stop: sync.OnceFunc(func() { end(cmd.Process, ended) })}
-	if kind == KindBtcd {
+	if kind == KindBtcd || kind == KindLitecoin {
 		n.User, n.Password = "e2e", "e2e"
 	}
 	select {

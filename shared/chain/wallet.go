@@ -25,8 +25,9 @@ type Derivation struct {
 	Mainnet       []uint32
 	Testnet       []uint32
 	HardenedIndex bool
-	TPub          bool // a test wallet's account key is written tpub, not xpub
-	Cosigns       bool // the wallet has keys to share coins with others, too (BIP-48)
+	TPub          bool      // a test wallet's account key is written tpub, not xpub
+	XPubs         [2]uint32 // version bytes of account keys, of mainnet and test wallets; 0: xpub, and tpub by TPub
+	Cosigns       bool      // the wallet has keys to share coins with others, too (BIP-48)
 }
 
 // Path is the derivation path of the key with the given index.

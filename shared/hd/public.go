@@ -137,13 +137,18 @@ func (p *Public) Testnet() bool { return p.testnet }
 
 // Encode writes an xpub, or a tpub for a testnet; "" when p is empty.
 func (p *Public) Encode(testnet bool) string {
+	if testnet {
+		return p.EncodeAs(tpub)
+	}
+	return p.EncodeAs(xpub)
+}
+
+// EncodeAs is Encode with other version bytes, e.g. 0x019da462 for Ltub.
+func (p *Public) EncodeAs(version uint32) string {
 	if p.key == (chain.PublicKey{}) {
 		return ""
 	}
-	if testnet {
-		return p.encode(tpub, p.key.Bytes())
-	}
-	return p.encode(xpub, p.key.Bytes())
+	return p.encode(version, p.key.Bytes())
 }
 
 // String is Encode in the form that p was parsed from, else an xpub.

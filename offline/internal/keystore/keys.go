@@ -403,6 +403,13 @@ func (ks *Keystore) XPub(id bundle.SignatureID) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	version := d.XPubs[0]
+	if e.Testnet {
+		version = d.XPubs[1]
+	}
+	if version != 0 {
+		return n.Public().EncodeAs(version), nil
+	}
 	return n.Public().Encode(e.Testnet && d.TPub), nil
 }
 

@@ -429,7 +429,7 @@ func TestRefusals(t *testing.T) {
 		name, property, code string
 		change               func(*intake.Submission)
 	}{
-		{"unknown chain", "chain", "isIn", func(s *intake.Submission) { s.Chain = "DOGE" }},
+		{"unknown chain", "chain", "isIn", func(s *intake.Submission) { s.Chain = "XRP" }},
 		{"chain in lower case", "chain", "isIn", func(s *intake.Submission) { s.Chain = "btc" }},
 		{"unknown network", "network", "isIn", func(s *intake.Submission) { s.Network = "moon" }},
 		{"known network that is not configured", "network", "isIn", func(s *intake.Submission) { s.Network = "signet" }},

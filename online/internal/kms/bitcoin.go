@@ -14,12 +14,9 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 )
 
-// maxMoney is 21 million bitcoin in satoshi.
-const maxMoney = 21_000_000 * 100_000_000
-
 // bitcoinNative reads what bitcore's toObject writes. Its amounts become
 // claimed outputs: the record proves none, and the review says so.
-func bitcoinNative(_ chain.Network, r record, look Lookup) ([]byte, error) {
+func bitcoinNative(n chain.Network, r record, look Lookup) ([]byte, error) {
 	f, err := r.fields("hash", "version", "inputs", "outputs", "nLockTime", "changeScript", "changeIndex", "fee")
 	if err != nil {
 		return nil, err
@@ -27,7 +24,7 @@ func bitcoinNative(_ chain.Network, r record, look Lookup) ([]byte, error) {
 	if err := want(f, "version", "inputs", "outputs", "nLockTime"); err != nil {
 		return nil, err
 	}
-	var tx bitcore
+	tx := bitcore{money: bitcoin.Money(n.ID)}
 	version, ok := f["version"].Uint(math.MaxInt32)
 	lock, ok2 := f["nLockTime"].Uint(math.MaxUint32)
 	if !ok || !ok2 {
@@ -42,7 +39,7 @@ func bitcoinNative(_ chain.Network, r record, look Lookup) ([]byte, error) {
 		}
 	}
 	for i, v := range f["outputs"].Items {
-		o, err := output(record{v})
+		o, err := tx.output(record{v})
 		if err != nil {
 			return nil, malformed("output %d: %w", i, err)
 		}
@@ -62,6 +59,7 @@ type bitcore struct {
 	in      []bitcoin.Input
 	out     []bitcoin.Output
 	claimed uint64 // satoshi of all inputs
+	money   uint64 // the most there can be of the coin
 }
 
 // input reads one input. A script in it would be a signature already made.
@@ -84,7 +82,7 @@ func (t *bitcore) input(r record, keys []chain.PublicKey) error {
 			return mismatch("it is signed already: %s is not empty", name)
 		}
 	}
-	o, err := output(record{f["output"]})
+	o, err := t.output(record{f["output"]})
 	if err != nil {
 		return err
 	}
@@ -109,7 +107,7 @@ func redeem(script []byte, keys []chain.PublicKey) []byte {
 	return nil
 }
 
-func output(r record) (bitcoin.Output, error) {
+func (t *bitcore) output(r record) (bitcoin.Output, error) {
 	f, err := r.fields("satoshis", "script")
 	if err != nil {
 		return bitcoin.Output{}, err
@@ -117,7 +115,7 @@ func output(r record) (bitcoin.Output, error) {
 	if err := want(f, "satoshis", "script"); err != nil {
 		return bitcoin.Output{}, err
 	}
-	amount, ok := f["satoshis"].Uint(maxMoney)
+	amount, ok := f["satoshis"].Uint(t.money)
 	script, ok2 := hexBytes(f["script"])
 	if !ok || !ok2 {
 		return bitcoin.Output{}, malformed("satoshis is not an integer of satoshi, or script is not hex")
@@ -154,7 +152,7 @@ func (t *bitcore) agrees(version, lock uint32, f strictjson.Fields) error {
 		return mismatch("its outputs pay %d satoshi, its inputs bring %d", paid, t.claimed)
 	}
 	if v := f["fee"]; v.Kind != strictjson.Absent {
-		if fee, ok := v.Uint(maxMoney); !ok || fee != t.claimed-paid {
+		if fee, ok := v.Uint(t.money); !ok || fee != t.claimed-paid {
 			return mismatch("fee is not the %d satoshi that inputs and outputs leave", t.claimed-paid)
 		}
 	}

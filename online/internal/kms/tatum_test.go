@@ -32,6 +32,10 @@ type vector struct {
 		SerializedTransaction string
 		Hashes                []string
 		Index                 *uint32
+		Signatures            []struct {
+			ID    string
+			Index uint32
+		}
 		WithdrawalResponses   []struct {
 			VIn     string
 			Address struct{ DerivationKey uint32 }
@@ -103,6 +107,27 @@ func keys(t *testing.T, v vector, w chain.Wallet) (map[chain.PublicKey][]byte, [
 		}
 		secrets[key(secret)] = secret
 	}
+	derive := func(m struct {
+		PrivateKey, Mnemonic string
+		Testnet              bool
+	}, index uint32) {
+		seed, err := hd.SeedFromText([]byte(m.Mnemonic), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		master, err := hd.NewMaster(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		child, err := master.Derive(w.Derivation().Path(m.Testnet, index))
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(child.Secret())
+	}
+	for _, s := range v.Pending.Signatures {
+		derive(v.KeyMaterial[s.ID], s.Index)
+	}
 	for _, id := range v.Pending.Hashes {
 		m := v.KeyMaterial[id]
 		if m.Mnemonic == "" {
@@ -122,20 +147,8 @@ func keys(t *testing.T, v vector, w chain.Wallet) (map[chain.PublicKey][]byte, [
 				indexes = append(indexes, r.Address.DerivationKey)
 			}
 		}
-		seed, err := hd.SeedFromText([]byte(m.Mnemonic), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, i := range indexes {
-			master, err := hd.NewMaster(seed)
-			if err != nil {
-				t.Fatal(err)
-			}
-			child, err := master.Derive(w.Derivation().Path(m.Testnet, i))
-			if err != nil {
-				t.Fatal(err)
-			}
-			add(child.Secret())
+			derive(m, i)
 		}
 	}
 	return secrets, list
@@ -161,11 +174,22 @@ func seal(t *testing.T, c chain.Codec, u chain.Unsigned, secrets map[chain.Publi
 }
 
 func TestBitcoinRecordsBecomeWhatTheDaemonSent(t *testing.T) {
-	names := map[string]string{"mainnet": "mainnet", "testnet": "testnet3"}
-	for _, v := range load(t, "btc").Cases {
-		t.Run(v.Network+"/"+v.Name, func(t *testing.T) {
-			n := network(t, bitcoin.NetworkTable(), names[v.Network])
-			secrets, list := keys(t, v, bitcoin.Wallet{})
+	for _, c := range bitcoin.Chains() {
+		compared := bitcoinRecords(t, c)
+		if compared < 6 {
+			t.Errorf("%s: only %d cases were compared", c.Name, compared)
+		}
+	}
+}
+
+func bitcoinRecords(t *testing.T, c chain.Chain) (compared int) {
+	for _, v := range load(t, strings.ToLower(c.Name)).Cases {
+		t.Run(c.Name+"/"+v.Network+"/"+v.Name, func(t *testing.T) {
+			n := c.Networks[0]
+			if v.Network == "testnet" {
+				n = c.Networks[1]
+			}
+			secrets, list := keys(t, v, c.Wallet)
 			payload, err := kms.Native(n, v.Pending.SerializedTransaction, kms.Lookup{Keys: list})
 			if err != nil {
 				t.Fatal(err)
@@ -174,7 +198,8 @@ func TestBitcoinRecordsBecomeWhatTheDaemonSent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tx, sealed := seal(t, bitcoin.New(), chain.Unsigned{Network: n.ID, Signers: signers, Payload: payload}, secrets)
+			tx, sealed := seal(t, c.Codec, chain.Unsigned{Network: n.ID, Signers: signers, Payload: payload}, secrets)
+			compared++
 			if got := hex.EncodeToString(sealed.Raw); got != v.Expected.TxData || sealed.TxID != v.Expected.TxID {
 				t.Errorf("got %s %s\nwant %s %s", sealed.TxID, got, v.Expected.TxID, v.Expected.TxData)
 			}
@@ -183,6 +208,7 @@ func TestBitcoinRecordsBecomeWhatTheDaemonSent(t *testing.T) {
 			}
 		})
 	}
+	return compared
 }
 
 func TestEthereumRecordsBecomeWhatTheDaemonSent(t *testing.T) {

@@ -20,12 +20,12 @@ func ScriptFor(id chain.ID, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	bad := fault.New("bitcoin.address", "check it against its source, character by character", "not a Bitcoin address: %.100q", address)
+	bad := fault.New("bitcoin.address", "check it against its source, character by character", "not an address of %s: %.100q", n.coin.name, address)
 	if len(address) > maxAddress {
 		return nil, bad
 	}
 	foreign := fault.New("bitcoin.address-network", "", "the address %.100q belongs to another network than %s", address, n.name)
-	if hrp, data, version, err := bech32.DecodeGeneric(address); err == nil {
+	if hrp, data, version, err := bech32.DecodeGeneric(address); err == nil && n.coin.segwit {
 		script, ok := segwitScript(hrp, data, version, address)
 		switch {
 		case !ok:
@@ -97,7 +97,7 @@ func (n network) address(script []byte) (string, bool) {
 	}
 	version, program, ok := witnessProgram(script)
 	switch {
-	case !ok:
+	case !ok || !n.coin.segwit:
 		return "", false
 	case version == 0 && (len(program) == 20 || len(program) == 32):
 	case version == 1 && len(program) == 32:

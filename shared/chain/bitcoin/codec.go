@@ -1,5 +1,5 @@
-// Package bitcoin reads, explains and seals Bitcoin transactions that cross the
-// gap as version 0 PSBTs (BIP-174, BIP-371).
+// Package bitcoin reads, explains and seals transactions of Bitcoin and its kin
+// (Litecoin, Dogecoin) that cross the gap as version 0 PSBTs (BIP-174, BIP-371).
 //
 //	tx, err := bitcoin.New().Decode(unsigned) // payload: the binary PSBT
 //	fmt.Print(tx.Review().Text())
@@ -23,6 +23,8 @@
 package bitcoin
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 
 	"coldsign/shared/chain"
@@ -39,15 +41,17 @@ import (
 //	bitcoin.network bitcoin.evidence bitcoin.version bitcoin.empty
 //	bitcoin.duplicate-input bitcoin.coinbase bitcoin.amount
 //	bitcoin.inputs-below-outputs
-type Codec struct{}
+type Codec struct {
+	coin string // KMS name, "" is Bitcoin
+}
 
-// New gives the codec.
+// New gives the codec of Bitcoin; Chains has those of its kin.
 func New() Codec { return Codec{} }
 
 // Networks lists the networks by CAIP-2 id.
-func (Codec) Networks() []chain.ID {
+func (c Codec) Networks() []chain.ID {
 	var ids []chain.ID
-	for _, n := range networks() {
+	for _, n := range networksOf(c.coin) {
 		ids = append(ids, n.id)
 	}
 	return ids
@@ -65,10 +69,13 @@ type tx struct {
 }
 
 // Decode reads a PSBT and works out what it would do and what is to sign.
-func (Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
+func (c Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 	n, err := networkOf(u.Network)
 	if err != nil {
 		return nil, err
+	}
+	if n.coin.name != cmp.Or(c.coin, "BTC") {
+		return nil, fault.New("bitcoin.network", "", "%s is a network of %s", n.id, n.coin.name)
 	}
 	if len(u.Evidence) > 0 {
 		return nil, fault.New("bitcoin.evidence", "", "a PSBT carries its own evidence; there are %d bytes beside it", len(u.Evidence))
@@ -78,10 +85,28 @@ func (Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 		return nil, err
 	}
 	t.network = n
+	if err := t.checkCoin(); err != nil {
+		return nil, err
+	}
 	if err := t.checkSigners(u.Signers); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// checkCoin refuses what the coin does not have: more money than there is, and
+// witnesses where nothing knows of them.
+func (t *tx) checkCoin() error {
+	in, out := uint64(0), uint64(0)
+	for n, i := range t.in {
+		if in += i.spent.Amount; !t.network.coin.segwit && i.kind != p2pkh {
+			return fault.New("psbt.input-type", "", "input %d: %s has no SegWit, and P2PKH alone is signed", n, t.network.coin.name)
+		}
+	}
+	for _, o := range t.unsigned.out {
+		out += o.Amount
+	}
+	return errors.Join(checkMoney(in, t.network.coin.money), checkMoney(out, t.network.coin.money))
 }
 
 // read does all of Decode but what needs the network, and lets signers be that

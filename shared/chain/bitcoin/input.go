@@ -212,9 +212,13 @@ func (i *input) sighash(index int, s *sighasher) Hash {
 	return s.segwit(index, i.script, i.spent.Amount)
 }
 
-func checkAmount(n uint64) error {
-	if n > maxMoney {
-		return fault.New("bitcoin.amount", "", "an amount of %d satoshi is more than there are bitcoins", n)
+// checkAmount bounds an amount, so that no sum overflows, before it is known of
+// which coin it is; Decode knows.
+func checkAmount(n uint64) error { return checkMoney(n, maxDoge) }
+
+func checkMoney(n, most uint64) error {
+	if n > most {
+		return fault.New("bitcoin.amount", "", "an amount of %d base units is more than there are", n)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ const (
 	maxPath    = 255     // indexes of a key origin: BIP-32 counts depth in one byte
 	maxAddress = 90      // characters of an address (BIP-173)
 
-	maxMoney    = 21_000_000 * 100_000_000 // satoshi
-	maxStandard = 400_000                  // weight units beyond which nodes do not relay
+	maxMoney    = 21_000_000 * 100_000_000  // satoshi
+	maxDoge     = 1_000_000_000_000_000_000 // base units of Dogecoin: what one output may hold, and the most of all coins
+	maxStandard = 400_000                   // weight units beyond which nodes do not relay
 )

@@ -9,32 +9,44 @@ import (
 )
 
 // Wallet derives keys and spells addresses as KMS users know them.
-type Wallet struct{}
+type Wallet struct {
+	coin string // KMS name, "" is Bitcoin
+}
 
-// Derivation is m/44'/0'/0'/0/index, and m/44'/1'/0'/0/index on the test
+// Derivation is m/44'/coin'/0'/0/index, and m/44'/1'/0'/0/index on the test
 // networks: BIP-44 for every form of address, as KMS wallets have it.
-func (Wallet) Derivation() chain.Derivation {
+func (w Wallet) Derivation() chain.Derivation {
 	const h = chain.Hardened
-	return chain.Derivation{
+	c := networksOf(w.coin)[0].coin
+	d := chain.Derivation{
 		Curve:   chain.Secp256k1,
-		Mainnet: []uint32{h + 44, h + 0, h + 0, 0},
+		Mainnet: []uint32{h + 44, h + c.slip44, h + 0, 0},
 		Testnet: []uint32{h + 44, h + 1, h + 0, 0},
 		TPub:    true,
-		Cosigns: true,
+		Cosigns: c.name == "BTC",
 	}
+	if c.ltub {
+		d.XPubs = [2]uint32{0x019da462, 0x0436f6e1} // Ltub, ttub
+	}
+	return d
 }
 
 // Addresses gives P2WPKH, P2PKH, P2SH-P2WPKH and P2TR (BIP-86), in this order
-// for a derived key; an imported key has P2PKH first.
+// for a derived key of Bitcoin; an imported key, and every key of its kin, has P2PKH
+// first. Without SegWit there is P2PKH alone.
 func (Wallet) Addresses(id chain.ID, key chain.PublicKey, derived bool) []string {
 	n, err := networkOf(id)
 	if err != nil || key.Curve() != chain.Secp256k1 {
 		return nil
 	}
 	hash := hash160(key.Bytes())
+	if !n.coin.segwit {
+		a, _ := n.address(p2pkhScript(hash))
+		return []string{a}
+	}
 	p2wpkh := witnessScript(0, hash)
 	scripts := [][]byte{p2wpkh, p2pkhScript(hash), p2shScript(hash160(p2wpkh))}
-	if !derived {
+	if !derived || n.coin.oldFirst {
 		scripts[0], scripts[1] = scripts[1], scripts[0]
 	}
 	tweaked, ok := outputKey(key.Bytes()[1:], nil)
@@ -70,7 +82,7 @@ func (Wallet) TokenID(id chain.ID, _ string) (string, error) {
 }
 
 // ParseKey reads a compressed WIF key. Its errors never hold the text.
-func (Wallet) ParseKey(text string, testnet bool) ([]byte, error) {
+func (w Wallet) ParseKey(text string, testnet bool) ([]byte, error) {
 	bad := func(code, what string) ([]byte, error) {
 		return nil, fault.New(code, "give the key in compressed WIF", "%s", what)
 	}
@@ -81,7 +93,7 @@ func (Wallet) ParseKey(text string, testnet bool) ([]byte, error) {
 	if err != nil || base58.CheckEncode(b, version) != text {
 		return bad("bitcoin.key", "not a WIF key: wrong characters or checksum")
 	}
-	mainnet, test := networks()[0].wif, networks()[1].wif
+	mainnet, test := networksOf(w.coin)[0].wif, networksOf(w.coin)[1].wif
 	switch {
 	case version != mainnet && version != test:
 		return bad("bitcoin.key", "not a WIF key: unknown version byte")

@@ -80,7 +80,7 @@ func TestCIP64(t *testing.T) {
 // TestCIP64Conforms: the suite of all codecs, on Celo's type.
 func TestCIP64Conforms(t *testing.T) {
 	f := pay(func(f *Fields) { f.Type, f.ChainID, f.Currency = FeeCurrency, 42220, usdt })
-	chaintest.Run(t, celo(t).Codec, []chaintest.Case{{Name: "cip64", Unsigned: unsigned(f, "eip155:42220"), Sign: sign, Text: "../../../testdata/evm/reviews/cip64.txt"}})
+	chaintest.Run(t, celo(t).Codec, []chaintest.Case{{Name: "cip64", Unsigned: unsigned(f, "eip155:42220"), Sign: sign, Text: "../../../testdata/celo/cip64.txt"}})
 }
 
 // TestCeloRefuses: the types that its network takes no more, and a currency where

@@ -3,6 +3,8 @@
 package registry
 
 import (
+	"slices"
+
 	"coldsign/shared/chain"
 	"coldsign/shared/chain/bitcoin"
 	"coldsign/shared/chain/evm"
@@ -18,13 +20,12 @@ type Registry struct {
 
 // New lists the chains.
 func New() *Registry {
-	kin := evm.Chains()
+	coins, kin := bitcoin.Chains(), evm.Chains()
 	r := &Registry{
-		chains: append([]chain.Chain{
-			{Name: "BTC", Codec: bitcoin.New(), Wallet: bitcoin.Wallet{}, Networks: bitcoin.NetworkTable()},
-			kin[0],
+		chains: slices.Concat([]chain.Chain{
+			coins[0], kin[0],
 			{Name: "SOL", Codec: solana.New(), Wallet: solana.Wallet{}, Networks: solana.NetworkTable()},
-		}, kin[1:]...),
+		}, coins[1:], kin[1:]),
 		byName:    map[string]chain.Chain{},
 		byNetwork: map[chain.ID]chain.Network{},
 	}
