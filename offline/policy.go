@@ -398,7 +398,8 @@ func (a *app) policyTest() error {
 		}
 		r := s.under(p, l, undecided{s.j})
 		r.Partial = frame.IsBundle(m) != nil
-		r.Past, _ = s.past(asked.Digest())
+		past, _ := s.past(asked.Digest())
+		r.Past = append(past, s.usedUp(p)...)
 		batch, err := r.Batch(asked)
 		if err != nil {
 			return err
