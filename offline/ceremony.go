@@ -173,8 +173,12 @@ func (s *session) rolls(mem *memory.Arena, t ceremony.Transcript) ([]byte, error
 			return nil, err
 		}
 		dice, err := mem.Copy(slices.DeleteFunc(typed, space))
+		least := hd.FewRolls
+		if t.How == ceremony.Dice || s.opt.transcript != "" {
+			least = hd.MinRolls
+		}
 		if err == nil {
-			err = hd.CheckDice(memory.Text(dice))
+			err = hd.CheckDice(memory.Text(dice), least)
 		}
 		return dice, err
 	}
@@ -198,7 +202,7 @@ func (s *session) rolls(mem *memory.Arena, t ceremony.Transcript) ([]byte, error
 		line = slices.DeleteFunc(line, space)
 		switch {
 		case len(line) == 0:
-			return nil, hd.CheckDice(memory.Text(dice))
+			return nil, hd.CheckDice(memory.Text(dice), hd.MinRolls)
 		case bytes.ContainsFunc(line, func(c rune) bool { return c < '1' || c > '6' }) || len(dice)+len(line) > cap(dice):
 			fmt.Fprintln(s.con.Err, "this line is not taken: each roll is a digit from 1 to 6")
 		default:
@@ -206,7 +210,7 @@ func (s *session) rolls(mem *memory.Arena, t ceremony.Transcript) ([]byte, error
 		}
 		s.con.Wipe()
 	}
-	return dice, hd.CheckDice(memory.Text(dice))
+	return dice, hd.CheckDice(memory.Text(dice), hd.MinRolls)
 }
 
 // bip39 reads the passphrase of BIP-39: of its file, or typed twice without echo.

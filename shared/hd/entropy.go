@@ -12,7 +12,7 @@ import (
 // Entropy is Mix of what Draw gives: the 32 bytes behind a new mnemonic.
 func Entropy(random io.Reader, dice string) ([]byte, error) {
 	if dice != "" { // before anything is drawn
-		if err := CheckDice(dice); err != nil {
+		if err := CheckDice(dice, FewRolls); err != nil {
 			return nil, err
 		}
 	}
@@ -66,12 +66,12 @@ func Draw(random io.Reader) (machine []byte, err error) {
 func Mix(machine []byte, dice string) ([]byte, error) {
 	var salt []byte
 	if dice != "" {
-		sum, err := DiceAlone(dice)
-		if err != nil {
+		if err := CheckDice(dice, FewRolls); err != nil {
 			return nil, err
 		}
-		defer clear(sum)
-		salt = sum
+		sum := sha256.Sum256([]byte(dice))
+		defer clear(sum[:])
+		salt = sum[:]
 	}
 	entropy, err := hkdf.Key(sha256.New, machine, salt, "coldsign seed v1", 32)
 	if err != nil {
@@ -88,7 +88,7 @@ func Mix(machine []byte, dice string) ([]byte, error) {
 // Whoever knows the rolls has the wallet, and the checks of CheckDice cannot tell rolls
 // from what a person made up.
 func DiceAlone(dice string) ([]byte, error) {
-	if err := CheckDice(dice); err != nil {
+	if err := CheckDice(dice, MinRolls); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(dice))
@@ -118,8 +118,8 @@ func periodic(b []byte) bool {
 	return false
 }
 
-// CheckDice refuses dice that no fair die gives. A roll of a fair die has log2(6) bits:
-// 99 rolls, the fewest taken, have 255.9.
+// CheckDice refuses fewer rolls than least, and dice that no fair die gives. A roll of a
+// fair die has log2(6) bits: 99 rolls have 255.9.
 //
 //   - faces: a chi-square over how often each of the six fell above 40. Of 99
 //     honest rolls it is so once in 2,800,000 sets.
@@ -130,15 +130,16 @@ func periodic(b []byte) bool {
 //     in 1,900,000 sets, for all k together.
 //   - repeats: a roll equals the one before it in one case of six. Fewer than one in
 //     49 are what people type who mean to look random. Of 99 rolls once in 2,700,000.
+//     It is asked of 99 and more: among fewer an honest set may well have none.
 //
 // Together an honest set of 99 rolls is refused less than once in 700,000, and a
 // longer one less often (exact sums, which a test repeats). What a person invents with
 // care passes: only a die makes rolls.
-func CheckDice(dice string) error {
+func CheckDice(dice string, least int) error {
 	const cure = "roll a fair die again and type every roll"
 	n := len(dice)
-	if n < MinRolls || n > maxRolls {
-		return fault.New("entropy.dice", cure, "%d to %d dice rolls are wanted, not %d", MinRolls, maxRolls, n)
+	if n < least || n > maxRolls {
+		return fault.New("entropy.dice", cure, "%d to %d dice rolls are wanted, not %d", least, maxRolls, n)
 	}
 	var count [6]int
 	for i := range n {
@@ -158,7 +159,7 @@ func CheckDice(dice string) error {
 		if chiSquareAbove(count, maxSteps) {
 			return fault.New("entropy.dice", cure, "the dice rolls are a pattern: each follows from the one %d before it", back)
 		}
-		if back == 1 && count[0]*fewRepeats < n-1 {
+		if back == 1 && n >= MinRolls && count[0]*fewRepeats < n-1 {
 			return fault.New("entropy.dice", cure, "the dice rolls are made up: a roll hardly ever equals the one before it")
 		}
 	}

@@ -128,7 +128,7 @@ func TestATT64BiasedDice(t *testing.T) {
 	}
 	at := func(i int, c string) string { return fairRolls[:i] + c + fairRolls[i+1:] }
 	for name, c := range map[string]struct{ dice, what string }{
-		"98 rolls":              {rolls(98, 1), "not 98"},
+		"49 rolls":              {rolls(49, 1), "not 49"},
 		"one roll":              {"1", "not 1"},
 		"too many":              {rolls(1001, 1), "not 1001"},
 		"zero":                  {at(0, "0"), "roll 1 "},
@@ -161,6 +161,14 @@ func TestATT64BiasedDice(t *testing.T) {
 			}
 		}
 	}
+	if _, err := DiceAlone(rolls(98, 1)); !fault.Is(err, "entropy.dice") {
+		t.Errorf("98 rolls alone: %v", err)
+	}
+	for _, n := range []int{50, 98} {
+		if _, err := Entropy(rand.Reader, rolls(n, 1)); err != nil {
+			t.Errorf("%d rolls beside the machine's part: %v", n, err)
+		}
+	}
 	if _, err := DiceAlone(""); !fault.Is(err, "entropy.dice") {
 		t.Errorf("no dice alone: %v", err)
 	}
@@ -168,7 +176,7 @@ func TestATT64BiasedDice(t *testing.T) {
 	twice := differ(97)
 	twice += strings.Repeat(twice[96:], 2) // two repeats in 99 rolls
 	for _, good := range []string{fairRolls, rolls(1000, 1), twice} {
-		if err := CheckDice(good); err != nil {
+		if err := CheckDice(good, MinRolls); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
@@ -198,7 +206,7 @@ func TestDiceLimits(t *testing.T) {
 func TestFairDicePass(t *testing.T) {
 	for _, n := range []int{99, 100, 200} {
 		for i := range uint64(20000) {
-			if err := CheckDice(rolls(n, i<<8)); err != nil {
+			if err := CheckDice(rolls(n, i<<8), MinRolls); err != nil {
 				t.Errorf("fair set %d of %d rolls: %v", i, n, err)
 			}
 		}

@@ -1,7 +1,11 @@
 package hd
 
-// MinRolls is the fewest dice rolls that are taken: 255.9 bits.
-const MinRolls = 99
+// The fewest dice rolls that are taken: 255.9 bits of a ceremony and of dice alone, 129
+// bits beside the machine's randomness.
+const (
+	MinRolls = 99
+	FewRolls = 50
+)
 
 // Bounds, checked before anything is allocated or computed.
 const (
