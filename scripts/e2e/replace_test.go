@@ -43,6 +43,16 @@ func TestATT87CancelAcrossTheGap(t *testing.T) {
 	if r := w.state(t, p.row.ID); r.State != "exported" || !r.CancelRequested {
 		t.Errorf("it is %+v", r)
 	}
+	var lanes struct {
+		Lanes []struct {
+			Address  string
+			Problems []struct{ Code, Cure string }
+		}
+	}
+	ok(t, halves.Read(&lanes)(w.Online(ctx, "lanes", "--json")))
+	if len(lanes.Lanes) != 1 || lanes.Lanes[0].Address != w.wallet.eth.Address || len(lanes.Lanes[0].Problems) != 1 || lanes.Lanes[0].Problems[0].Code != "lane.duplicate" {
+		t.Errorf("lanes %+v", lanes)
+	}
 	_, cancels, review := w.cross(t, 1)
 	noted(t, review, id, "cancels "+p.row.ID)
 	if r := must(w.Import(ctx, answers))(t); r.Quarantined != 1 {

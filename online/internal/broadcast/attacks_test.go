@@ -451,3 +451,60 @@ func TestOwnRivalIsNoAlarm(t *testing.T) {
 		}
 	}
 }
+
+// What has no bytes of ours, or no depth to be measured by, is not watched.
+func TestWatchNeeds(t *testing.T) {
+	for name, change := range map[string]func(*Loop, *pending.Transaction){
+		"asserted": func(_ *Loop, r *pending.Transaction) { r.Asserted = true },
+		"no bytes": func(_ *Loop, r *pending.Transaction) { r.Raw = nil },
+		"no depth": func(l *Loop, _ *pending.Transaction) { delete(l.Depth, net1) },
+		"no watch": func(l *Loop, _ *pending.Transaction) { l.Deep[net1] = 0 },
+		"all":      nil,
+	} {
+		r := row(1, net1, time.Now())
+		r.State = pending.Complete
+		l, s, n := setup(t, r)
+		l.Deep = map[chain.ID]uint64{net1: 10}
+		if change != nil {
+			change(l, &r)
+			s.rows[r.ID] = r
+		}
+		s.watch[r.ID] = time.Now().Add(-time.Hour)
+		n.show("txb", node.Sighting{})
+		once(t, l)
+		if got := s.get(1); (got.Code == reorged) != (change == nil) {
+			t.Errorf("%s: %s %q", name, got.State, got.Code)
+		}
+	}
+}
+
+// The gap is measured to the millisecond, and a database that fails ends the round.
+func TestGapEdges(t *testing.T) {
+	for _, over := range []time.Duration{0, time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			l, s, n := setup(t, row(1, net1, time.Now()))
+			n.onSend = func(chain.Sealed) (node.Outcome, error) { return node.Ambiguous, nil }
+			once(t, l)
+			time.Sleep(history + over)
+			n.show("txb", node.Sighting{Expired: true})
+			once(t, l)
+			time.Sleep(settle)
+			once(t, l)
+			want := pending.Expired
+			if over > 0 {
+				want = pending.Broadcasting
+			}
+			wantState(t, s, 1, want)
+		})
+	}
+	l, s, _ := setup(t, row(1, net1, time.Now()), row(2, net1, time.Now()))
+	l.Store = &coverless{s}
+	if _, err := l.Once(t.Context()); err == nil || err.Error() != "disk full" {
+		t.Errorf("a failed write: %v", err)
+	}
+}
+
+// coverless is a store that cannot note how far a row is covered.
+type coverless struct{ *memoryStore }
+
+func (c *coverless) Cover(context.Context, bundle.ID) error { return errors.New("disk full") }
