@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,13 @@ func refused(t *testing.T, code string, args ...string) {
 // serving runs the server until the test, or stop, ends.
 func serving(t *testing.T, args ...string) (stop func()) {
 	t.Helper()
+	stop, _ = listening(t, args...)
+	return stop
+}
+
+// listening is serving, with the address of the API.
+func listening(t *testing.T, args ...string) (stop func(), api string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, w := io.Pipe()
 	var errOut strings.Builder
@@ -63,7 +71,7 @@ func serving(t *testing.T, args ...string) (stop func()) {
 		}
 	}
 	t.Cleanup(stop)
-	return stop
+	return stop, said.Listening
 }
 
 func TestATT103SecondServer(t *testing.T) {
@@ -114,7 +122,9 @@ func TestATT103SecondServer(t *testing.T) {
 	serving(t, restored...)
 }
 
-func TestMigrate(t *testing.T) {
+// database is a PostgreSQL for the test.
+func database(t *testing.T) *postgres.Server {
+	t.Helper()
 	server, err := postgres.Start(postgres.Fast)
 	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
 		t.Skip(err)
@@ -122,7 +132,58 @@ func TestMigrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Stop()
+	t.Cleanup(server.Stop)
+	return server
+}
+
+// A server outlives its database, and says meanwhile that the same again is safe.
+func TestDatabaseRestarts(t *testing.T) {
+	server := database(t)
+	address, err := server.Database("kms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := []string{"--home", t.TempDir(), "--database", address}
+	var key struct{ Key string }
+	if err := json.Unmarshal([]byte(must(t, append([]string{"apikey", "create", "--name", "n", "--scope", "read", "--json"}, home...)...)), &key); err != nil {
+		t.Fatal(err)
+	}
+	_, api := listening(t, home...)
+	ask := func() (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api+"/v3/kms/pending/BTC", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("x-api-key", key.Key)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(body)
+	}
+	if status, body := ask(); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	server.Crash()
+	if status, body := ask(); status != 503 || !strings.Contains(body, "store.lost") || strings.Contains(body, "127.0.0.1") {
+		t.Errorf("without a database: %d %s", status, body)
+	}
+	if err := server.Again(); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := ask(); status != 200 {
+		t.Errorf("after it came back: %d %s", status, body)
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	server := database(t)
 	if _, err := server.Database("moved"); err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,8 @@ func statuses() map[string]int {
 		"idempotency.conflict": http.StatusConflict,
 		"reservation.conflict": http.StatusConflict,
 		"store.corrupt":        http.StatusServiceUnavailable, // it is read, not changed
+		"store.lost":           http.StatusServiceUnavailable, // the same again is safe
+		"store.busy":           http.StatusServiceUnavailable,
 		"replace.unsent":       http.StatusConflict,
 		"replace.fee":          http.StatusConflict,
 		"replace.final":        http.StatusConflict,
@@ -66,6 +68,10 @@ func (k *call) explain(err error) reply {
 	if e, fails := errors.AsType[*fault.Error](err); !ok && fails {
 		if status := statuses()[e.Code]; status != 0 {
 			p, ok = &problem{status, e.Code, quote.Line(e.Error()), nil}, true
+		}
+		if e.Code == "store.lost" || e.Code == "store.busy" { // where the database is, is ours to know
+			k.Log.LogAttrs(k.Context(), slog.LevelError, "failed", slog.String("code", e.Code), slog.String("error", quote.Line(e.Error())))
+			p.Message = "The database does not answer. Try again: what has an idempotency key is not done twice."
 		}
 		if e.Code == "store.corrupt" {
 			p.Message = "The database is damaged: it is read, and nothing is changed."

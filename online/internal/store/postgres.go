@@ -173,14 +173,20 @@ func (e postgresEngine) settle(db *sql.DB, number string, why error) error {
 		select {
 		case <-ctx.Done():
 			return fault.New("store.lost", "do the same again when the database answers: what was done is not done twice",
-				"the connection to the database was lost, and it is not known whether the last change was made: %s", quote.Line(why.Error()))
+				"the connection to the database was lost, and it is not known whether the last change was made: %s", reason(why))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
 func lost(err error) error {
-	return fault.New("store.lost", "see that the database server runs and can be reached; nothing was changed", "the connection to the database was lost: %s", quote.Line(err.Error()))
+	return fault.New("store.lost", "see that the database server runs and can be reached; nothing was changed", "the connection to the database was lost: %s", reason(err))
+}
+
+// reason is the last of the lines that an error has, one for each address tried.
+func reason(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	return quote.Line(strings.TrimSpace(lines[len(lines)-1]))
 }
 
 func (e postgresEngine) fault(err error) error {

@@ -493,3 +493,70 @@ func TestAddress(t *testing.T) {
 }
 
 func ids1(p *pending.Transaction) []bundle.ID { return []bundle.ID{p.ID} }
+
+// Two processes import the same answer, and complete it, at once.
+func TestATT86ImportedOnce(t *testing.T) {
+	if onBoth(t, TestATT86ImportedOnce) {
+		return
+	}
+	path := where(t)
+	stores := []*Store{openAt(t, path), openAt(t, path)}
+	ok(t, stores[0].SetPeer(t.Context(), peerKey(1), ownKey, false))
+	for len(stores) < 24 {
+		stores = append(stores, stores...)
+	}
+	var previous [32]byte
+	for n := range 42 { // a thousand imports
+		p := put(t, stores[0], number(n+1))
+		export(t, stores[0], Selection{})
+		raw := fmt.Appendf(nil, "receipts %d", n)
+		h, d := header(uint64(n+1), previous, raw)
+		previous = d
+		var applied atomic.Int64
+		repeats := 0
+		for _, repeat := range together(stores, func(_ int, s *Store) bool {
+			repeat, err := s.Import(t.Context(), raw, h, d, func(x *ImportTx) error {
+				applied.Add(1)
+				row, _, err := x.Row(p.ID)
+				if err != nil {
+					return err
+				}
+				return x.Move(row, pending.Seal, fill(pending.Seal))
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return repeat
+		}) {
+			if repeat {
+				repeats++
+			}
+		}
+		move(t, stores[0], p.ID, pending.Intend, pending.Accept)
+		won := 0
+		for _, err := range together(stores, func(_ int, s *Store) error {
+			_, err := s.Move(t.Context(), p.ID, pending.Confirm, nil)
+			return err
+		}) {
+			if err == nil {
+				won++
+			} else if !fault.Is(err, "state.conflict") {
+				t.Error(err)
+			}
+		}
+		for _, txID := range together(stores, func(_ int, s *Store) string {
+			row, err := s.Assert(t.Context(), "a", p.ID, "txid of "+p.ID.String())
+			if err != nil {
+				t.Error(err)
+			}
+			return row.TxID + " " + string(row.State)
+		}) {
+			if txID != "txid of "+p.ID.String()+" complete" {
+				t.Errorf("a caller is told %s", txID)
+			}
+		}
+		if applied.Load() != 1 || repeats != len(stores)-1 || won != 1 || len(audits(t, stores[1], p.ID)) != 6 {
+			t.Fatalf("applied %d times, %d repeats, completed %d times", applied.Load(), repeats, won)
+		}
+	}
+}

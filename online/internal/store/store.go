@@ -72,6 +72,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.Damaged(); err != nil {
 		return err
 	}
+	if s.bar != nil {
+		return s.bar
+	}
 	var n int
 	return s.fail(s.db.QueryRowContext(ctx, "SELECT count(*) FROM pairing").Scan(&n))
 }
