@@ -4,13 +4,17 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
+	"coldsign/online/internal/chain/clients"
+	"coldsign/online/internal/chain/transport"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/lanes"
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
+	"coldsign/online/internal/quorum"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
 	"coldsign/scripts/fund"
@@ -233,6 +237,49 @@ func TestATT101FillTheGap(t *testing.T) {
 	c.paid(to[0], 0)
 	c.paid(to[1], 1e15)
 	c.paid(to[2], 1e15)
+}
+
+// Two real nodes whose chains went apart: one has mined the payment deep enough,
+// and the other has it in its pool. Nothing is complete until both show it, and a
+// node that ends stops nobody from looking.
+func TestATT109TwoNodesApart(t *testing.T) {
+	c := newEVM(t)
+	second := rig.Anvil(t, "CHAIN_ID=31337")
+	other := &chainEVM{world: c.world, eth: must(fund.NewEVM(t.Context(), second.URL))(t), rpc: must(rpc.DialContext(t.Context(), second.URL))(t), from: c.from}
+	ok(t, other.eth.Fund(t.Context(), big.NewInt(1e18), c.from))
+	ok(t, other.rpc.CallContext(t.Context(), nil, "evm_setAutomine", false))
+	client := must(clients.New(transport.Config{Network: local, URL: second.URL, Depth: depth}))(t)
+	both := must(quorum.New([]quorum.Member{{Name: "ours", Node: c.loop.Nodes[local]}, {Name: "theirs", Node: client}}, 2, depth))(t)
+	c.loop.Nodes[local] = both
+	id, to := c.pay(0)
+	c.signed(id)
+	c.once()
+	c.want(id, pending.Broadcast, "")
+	c.mine(depth)
+	for range 3 {
+		if sum := c.once(); len(sum.Problems) != 1 || !strings.Contains(sum.Problems[0], "theirs: it is in no block") {
+			t.Errorf("problems %q", sum.Problems)
+		}
+		c.want(id, pending.Broadcast, "node.differ")
+	}
+	other.mine(depth - 1)
+	c.once()
+	c.want(id, pending.Broadcast, "") // it lags, no more
+	other.mine(1)
+	c.once()
+	c.want(id, pending.Complete, "")
+	c.paid(to, 1e15)
+	// The second ends: what is complete stays so, and a new payment waits for it.
+	second.Stop()
+	next, _ := c.pay(1)
+	c.signed(next)
+	if sum := c.once(); len(sum.Problems) == 0 || !strings.Contains(sum.Problems[0], "theirs") {
+		t.Errorf("problems %q", sum.Problems)
+	}
+	c.mine(depth)
+	c.once()
+	c.want(next, pending.Broadcast, "")
+	c.want(id, pending.Complete, "")
 }
 
 // problem wants the one lane to have the one problem, or none.
