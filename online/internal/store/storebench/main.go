@@ -24,7 +24,10 @@ import (
 	"coldsign/scripts/postgres"
 )
 
-const waiting = 60_000 // pending rows that exports take from
+const (
+	waiting = 60_000 // pending rows that exports take from
+	held    = 250    // rows of the server that is killed
+)
 
 func main() {
 	var err error
@@ -77,6 +80,44 @@ func bench() error {
 			}
 		}
 	}
+	return takeOver(server)
+}
+
+// takeOver kills a process that holds rows to broadcast, and measures until another
+// has all of them.
+func takeOver(server *postgres.Server) error {
+	ctx := context.Background()
+	where, err := server.Database("takeover")
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, where, time.Now)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := sign(ctx, s, held); err != nil {
+		return err
+	}
+	r, err := start(where, "hold", "0/1", 0)
+	if err != nil {
+		return err
+	}
+	if _, err := r.out.ReadString('\n'); err != nil {
+		return err
+	}
+	r.Process.Kill()
+	r.Wait()
+	begun, other := time.Now(), s.Replica()
+	for n := 0; n < held; {
+		rows, err := other.Due(ctx, held)
+		if err != nil {
+			return err
+		}
+		n += len(rows)
+		time.Sleep(20 * time.Millisecond)
+	}
+	fmt.Printf("\na killed server's %d rows were another's after %.1f s\n", held, time.Since(begun).Seconds())
 	return nil
 }
 
@@ -105,34 +146,41 @@ func measure(name, where string, rows, processes, seconds int) error {
 	return nil
 }
 
+// running is a process that works.
+type running struct {
+	*exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func start(where, work, part string, seconds int) (r running, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return r, err
+	}
+	r.Cmd = exec.Command(self, "worker", where, work, part, strconv.Itoa(seconds))
+	r.Stderr = os.Stderr
+	if r.in, err = r.StdinPipe(); err != nil {
+		return r, err
+	}
+	out, err := r.StdoutPipe()
+	if err != nil {
+		return r, err
+	}
+	r.out = bufio.NewReader(out)
+	return r, r.Start()
+}
+
 // together runs the work in as many processes, and gives how much they did in a
 // second.
 func together(where, work string, processes, seconds int) (float64, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	type running struct {
-		*exec.Cmd
-		in  io.WriteCloser
-		out *bufio.Reader
-	}
 	var list []running
 	for i := range processes {
-		cmd := exec.Command(self, "worker", where, work, fmt.Sprintf("%d/%d", i, processes), strconv.Itoa(seconds))
-		cmd.Stderr = os.Stderr
-		in, err := cmd.StdinPipe()
+		r, err := start(where, work, fmt.Sprintf("%d/%d", i, processes), seconds)
 		if err != nil {
 			return 0, err
 		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			return 0, err
-		}
-		if err := cmd.Start(); err != nil {
-			return 0, err
-		}
-		list = append(list, running{cmd, in, bufio.NewReader(out)})
+		list = append(list, r)
 	}
 	for _, r := range list { // all of them are ready before one begins
 		if _, err := r.out.ReadString('\n'); err != nil {

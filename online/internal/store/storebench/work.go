@@ -33,6 +33,9 @@ func worker(where, work, part, length string) error {
 		return err
 	}
 	defer s.Close()
+	if work == "hold" {
+		return hold(ctx, s)
+	}
 	var mine, all int
 	if _, err := fmt.Sscanf(part, "%d/%d", &mine, &all); err != nil {
 		return err
@@ -76,6 +79,51 @@ func worker(where, work, part, length string) error {
 	}
 	_, err = fmt.Fprintln(os.Stdout, count.Load(), time.Since(begun).Seconds())
 	return err
+}
+
+// hold takes all due rows, and holds them until it is killed.
+func hold(ctx context.Context, s *store.Store) error {
+	r := s.Replica()
+	rows, err := r.Due(ctx, held)
+	if err != nil || len(rows) != held {
+		return fmt.Errorf("%d rows to hold: %w", len(rows), err)
+	}
+	go func() {
+		time.Sleep(5 * time.Second) // they are renewed once or twice
+		fmt.Println("ready")
+	}()
+	r.Run(ctx, func(err error) { fmt.Fprintln(os.Stderr, err) })
+	return nil
+}
+
+// sign makes rows that are signed.
+func sign(ctx context.Context, s *store.Store, n int) error {
+	create, err := creating(ctx, s, 0, 1)
+	if err != nil {
+		return err
+	}
+	for range n {
+		if _, err := create(); err != nil {
+			return err
+		}
+	}
+	rows, err := s.List(ctx, store.Filter{Tenant: store.Any, Limit: n})
+	if err != nil {
+		return err
+	}
+	for _, p := range rows {
+		for _, e := range []pending.Event{pending.Export, pending.Seal} {
+			if _, err := s.Move(ctx, p.ID, e, func(t *pending.Transaction) error {
+				if t.Bundle = 1; e == pending.Seal {
+					t.TxID, t.Raw = "0x"+p.ID.String(), []byte{0}
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // creating submits payments with an idempotency key and a nonce each.
