@@ -157,10 +157,13 @@ func (a *app) importTatum() error {
 	})
 }
 
-// left is an error for the wallets that stayed behind, unless --partial says that this
-// is known.
+// left is an error for the wallets that stayed behind though their chain is one of
+// ours, unless --partial says that this is known. Those of other chains are told.
 func (s *session) left(all []skipped) error {
-	all = slices.DeleteFunc(all, func(k skipped) bool { return k.Reason == present })
+	all = slices.DeleteFunc(all, func(k skipped) bool {
+		_, ours := s.chain.ByName(k.Chain)
+		return k.Reason == present || !ours
+	})
 	if len(all) == 0 || s.opt.partial {
 		return nil
 	}

@@ -461,7 +461,7 @@ func TestImport(t *testing.T) {
 		{"base58 of 31 bytes", "SOL", base58.Encode(make([]byte, 31)), false, "key.private"},
 		{"not base58", "SOL", "0OIl" + solKey[4:], false, "key.private"},
 		{"hex for SOL", "SOL", hexKey, false, "key.private"},
-		{"unknown chain", "DOGE", junk, false, "chain.unknown"},
+		{"unknown chain", "XRP", junk, false, "chain.unknown"},
 		{"lower case chain", "btc", junk, false, "chain.unknown"},
 		{"nothing", "ETH", "", false, "evm."},
 	} {
@@ -553,7 +553,7 @@ func TestNewWallet(t *testing.T) {
 			t.Errorf("dice %.10q were taken", dice)
 		}
 	}
-	if _, err := ks.NewWallet("DOGE", true, "", now); !fault.Is(err, "chain.unknown") || len(ks.List()) != 4 {
+	if _, err := ks.NewWallet("XRP", true, "", now); !fault.Is(err, "chain.unknown") || len(ks.List()) != 4 {
 		t.Errorf("an unknown chain: %v", err)
 	}
 }
