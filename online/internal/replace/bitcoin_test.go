@@ -1,6 +1,7 @@
 package replace_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/big"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"coldsign/shared/chain/bitcoin"
 
 	"github.com/btcsuite/btcd/rpcclient"
+	"github.com/btcsuite/btcd/wire/v2"
 )
 
 type chainBTC struct {
@@ -111,20 +113,60 @@ func TestATT110ConflictOnBtcd(t *testing.T) {
 	c.signed(done.New.ID)
 	c.once()
 	ok(t, c.btc.Mine(depth))
-	// Another installation with the same payment, which knows nothing of the rival.
-	d := &chainBTC{world: newWorld(t, regtest, "", ""), btc: c.btc, key: c.key}
-	d.loop.Nodes, d.loop.Settle = c.loop.Nodes, 1
-	row := c.get(id)
-	row.State, row.Reserve, row.TxID, row.Raw, row.Bundle, row.CancelRequested = "", []string{"x"}, "", nil, 0, false
-	_, err := d.store.Create(t.Context(), &row, d.idem())
-	ok(t, err)
-	d.signed(id)
+	d := c.elsewhere(id) // knows nothing of the rival
 	for range 3 {
 		d.once()
 	}
 	d.want(id, pending.Failed, "chain.conflict")
 	c.once()
 	c.want(id, pending.Cancelled, pending.Replaced)
+	c.paid(to, 0)
+}
+
+// elsewhere is another installation with the same payment, signed.
+func (c *chainBTC) elsewhere(id bundle.ID) *chainBTC {
+	c.Helper()
+	d := &chainBTC{world: newWorld(c.T, regtest, "", ""), btc: c.btc, key: c.key}
+	d.loop.Nodes, d.loop.Settle = c.loop.Nodes, 1
+	row := c.get(id)
+	row.Reserve = must(c.intake.Uses(&row))(c)
+	row.State, row.TxID, row.Raw, row.Bundle, row.CancelRequested, row.MaybeSigned = "", "", nil, 0, false, false
+	_, err := d.store.Create(c.Context(), &row, d.idem())
+	ok(c, err)
+	d.signed(id)
+	return d
+}
+
+// A reorganization, and in it another transaction of the same coins, which is not
+// ours to know: an alarm, no other bytes, and the end once that one is deep.
+func TestATT100ConflictWinsOnBtcd(t *testing.T) {
+	c := newBTC(t)
+	id, to := c.pay(nil)
+	c.signed(id)
+	c.once()
+	d := c.elsewhere(id)
+	rival := d.make(id, replace.Options{Cancel: true, Force: true, Fee: big.NewInt(100_000)}).New.ID
+	d.signed(rival)
+	var tx wire.MsgTx
+	ok(t, tx.Deserialize(bytes.NewReader(d.get(rival).Raw)))
+
+	ok(t, c.btc.Mine(depth))
+	c.once()
+	c.want(id, pending.Complete, "")
+	head := must(c.rpc.GetBlockCount())(t)
+	ok(t, c.rpc.InvalidateBlock(must(c.rpc.GetBlockHash(head-depth+1))(t)))
+	must(c.rpc.SendRawTransaction(&tx, false))(t)
+	c.once()
+	c.want(id, pending.Complete, "chain.reorg")
+	c.once()
+	c.want(id, pending.Broadcast, "node.rival")
+	ok(t, c.btc.Mine(depth-1))
+	c.once()
+	c.want(id, pending.Broadcast, "node.rival") // the alarm stays
+	ok(t, c.btc.Mine(2))
+	c.once()
+	c.once()
+	c.want(id, pending.Failed, "chain.conflict")
 	c.paid(to, 0)
 }
 
