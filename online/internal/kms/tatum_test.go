@@ -36,7 +36,7 @@ type vector struct {
 			ID    string
 			Index uint32
 		}
-		WithdrawalResponses   []struct {
+		WithdrawalResponses []struct {
 			VIn     string
 			Address struct{ DerivationKey uint32 }
 		}
