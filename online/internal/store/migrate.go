@@ -207,7 +207,7 @@ func (s *Store) version(ctx context.Context, q querier, latest int) (int, error)
 	case app != application || version < 1 || tables == 0:
 		return 0, fault.New("store.foreign", "name another file", "this is the database of another program")
 	case version > latest:
-		return 0, fault.New("store.newer", "use the newer version of this program", "the database has schema %d, and this program knows schemas up to %d", version, latest)
+		return 0, errNewer(int64(version), int64(latest))
 	}
 	return version, nil
 }

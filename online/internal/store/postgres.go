@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,7 +36,8 @@ const (
 // processes on any machine may use. Reads see what was committed when they began.
 type postgresEngine struct {
 	config *pgx.ConnConfig
-	texts  *sync.Map // statement to the same with numbered parameters
+	texts  *sync.Map     // statement to the same with numbered parameters
+	schema *atomic.Int64 // the version that this program knows, once it was found or made
 }
 
 // settings are those of every connection. A replica that vanished without a word
@@ -53,7 +55,7 @@ func openPostgres(ctx context.Context, where, password string, now func() time.T
 	if err != nil {
 		return nil, err
 	}
-	e := postgresEngine{config, new(sync.Map)}
+	e := postgresEngine{config, new(sync.Map), new(atomic.Int64)}
 	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {
 		return p.IdleDuration > resting
 	}))
@@ -64,6 +66,7 @@ func openPostgres(ctx context.Context, where, password string, now func() time.T
 		db.Close()
 		return nil, s.fail(err)
 	}
+	e.schema.Store(int64(len(steps)))
 	return s, nil
 }
 
@@ -137,8 +140,20 @@ func (e postgresEngine) begin(ctx context.Context, db *sql.DB, how mode) (*sql.T
 	if how == alone {
 		lock = "pg_advisory_xact_lock"
 	}
+	// A server of a newer version may have changed the tables since: then this one
+	// changes nothing any more.
+	known := e.schema.Load()
+	version := "0"
+	if known != 0 {
+		version = "(SELECT version FROM coldsign)"
+	}
 	var number string
-	if err := begun.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text FROM "+lock+"($1)", changing).Scan(&number); err != nil {
+	var schema int64
+	err = begun.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text, "+version+" FROM "+lock+"($1)", changing).Scan(&number, &schema)
+	if err == nil && schema != known {
+		err = errNewer(schema, known)
+	}
+	if err != nil {
 		begun.Rollback()
 		return nil, nil, err
 	}

@@ -72,7 +72,11 @@ func tablesVersion(ctx context.Context, q querier, latest int) (version int, err
 	case errors.Is(err, sql.ErrNoRows), err == nil && version < 1:
 		return 0, fault.New("store.foreign", "create a database for it alone", "the database holds tables of another program")
 	case err == nil && version > latest:
-		return 0, fault.New("store.newer", "use the newer version of this program", "the database has schema %d, and this program knows schemas up to %d", version, latest)
+		return 0, errNewer(int64(version), int64(latest))
 	}
 	return version, err
+}
+
+func errNewer(version, known int64) error {
+	return fault.New("store.newer", "use the newer version of this program", "the database has schema %d, and this program knows schemas up to %d", version, known)
 }

@@ -152,7 +152,7 @@ func TestReplicasCreate(t *testing.T) {
 
 func TestATT85ReplicasCancelAndExport(t *testing.T) {
 	stores := replicas(t, 2)
-	for n := range 60 {
+	for n := range 1000 {
 		p := put(t, stores[0], number(n+1))
 		var cancelled pending.Transaction
 		errs := together(stores, func(i int, s *Store) (err error) {
@@ -169,6 +169,21 @@ func TestATT85ReplicasCancelAndExport(t *testing.T) {
 			t.Fatalf("cancel %v, export %v: the row is %s, cancel requested %v", errs[0], errs[1], row.State, row.CancelRequested)
 		}
 	}
+}
+
+// A newer server changes the tables while this one runs.
+func TestReplicasOutdated(t *testing.T) {
+	s := replicas(t, 1)[0]
+	p := put(t, s, number(1))
+	_, err := s.db.ExecContext(t.Context(), "UPDATE coldsign SET version = version + 1")
+	ok(t, err)
+	_, err = s.Cancel(t.Context(), "a", p.ID)
+	code(t, err, "store.newer")
+	get(t, s, p.ID)
+	_, err = s.db.ExecContext(t.Context(), "UPDATE coldsign SET version = version - 1")
+	ok(t, err)
+	_, err = s.Cancel(t.Context(), "a", p.ID)
+	ok(t, err)
 }
 
 func TestReplicasMoveOnce(t *testing.T) {
