@@ -141,6 +141,21 @@ func (t *tx) settle(won *pending.Transaction) error {
 	return nil
 }
 
+// standIn gives a rival of a parked row that may still be sent, or nil: it wants
+// what the parked one holds.
+func (t *tx) standIn(id bundle.ID) (*pending.Transaction, error) {
+	set, err := setOf(t.ctx, t.sql, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range set {
+		if r := &set[i]; r.ID != id && !r.Parked() && !released(r) && r.State != pending.Refused {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
 // revive takes back the end of the rivals of a row that is final no longer: each
 // that was sent may land in its place. What it used up is still the row's.
 func (t *tx) revive(p *pending.Transaction) error {

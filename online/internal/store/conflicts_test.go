@@ -102,9 +102,45 @@ func TestCancelStopsRivals(t *testing.T) {
 		if row := get(t, s, c.ID); row.State != pending.Pending || row.CancelRequested {
 			t.Errorf("the row that cancels is %+v", row)
 		}
-		if h := holder(t, s, lane); h != a.ID {
+		want := a.ID // what is sent goes on and keeps it
+		if get(t, s, a.ID).CancelRequested {
+			want = c.ID
+		}
+		if h := holder(t, s, lane); h != want {
 			t.Errorf("%s: the nonce is %s's", name, h)
 		}
+		// Nobody else takes it from the parked one while its cancelling may land.
+		_, err := s.Create(t.Context(), using(8, bundle.ID{}, false), Idempotency{})
+		code(t, err, "reservation.conflict")
+		move(t, s, c.ID, pending.Cancel)
+		if h := holder(t, s, lane); h != a.ID {
+			t.Errorf("%s: withdrawn, the nonce is %s's", name, h)
+		}
+	}
+}
+
+// A row that is parked after its replacement was made: the nonce is the
+// replacement's too, and no third one takes it.
+func TestParkedRivalKeepsTheNonce(t *testing.T) {
+	if onBoth(t, TestParkedRivalKeepsTheNonce) {
+		return
+	}
+	s := fresh(t)
+	a := put(t, s, using(1, bundle.ID{}, false))
+	move(t, s, a.ID, toExported...)
+	b := put(t, s, using(2, a.ID, false))
+	_, err := s.Cancel(t.Context(), "a", a.ID)
+	ok(t, err)
+	_, err = s.Create(t.Context(), using(8, bundle.ID{}, false), Idempotency{})
+	code(t, err, "reservation.conflict")
+	move(t, s, b.ID, toExported...)
+	_, err = s.Create(t.Context(), using(8, bundle.ID{}, false), Idempotency{})
+	code(t, err, "reservation.conflict")
+	_, err = s.Cancel(t.Context(), "a", b.ID)
+	ok(t, err)
+	put(t, s, using(8, bundle.ID{}, false)) // both are parked: now it may
+	if h := holder(t, s, lane); h[11] != 8 {
+		t.Errorf("the nonce is %s's", h)
 	}
 }
 

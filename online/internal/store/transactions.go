@@ -144,8 +144,9 @@ const payload = "payload:"
 
 // reserve keeps a nonce or an output for the row. That of a parked row, which is
 // never broadcast, goes over: if it is signed all the same, the two conflict on
-// chain. The same bytes are no such pair once they are sealed. What a rival has
-// stays with it, and is the row's as well.
+// chain, and so does what has come in its place already. The same bytes are no such
+// pair once they are sealed. What a rival has stays with it while it may be sent,
+// and is the row's as well.
 func (t *tx) reserve(p *pending.Transaction, key string, rivals map[bundle.ID]bool) error {
 	const held = "SELECT id FROM reservations WHERE network = ? AND key = ? /* FOR UPDATE */"
 	var id []byte
@@ -166,10 +167,20 @@ func (t *tx) reserve(p *pending.Transaction, key string, rivals map[bundle.ID]bo
 	if err != nil {
 		return err
 	}
-	if rivals[holder.ID] && !strings.HasPrefix(key, payload) {
+	parked := holder.Parked() && (holder.TxID == "" || !strings.HasPrefix(key, payload))
+	if rivals[holder.ID] && !parked && !strings.HasPrefix(key, payload) {
 		return nil
 	}
-	if holder.Parked() && (holder.TxID == "" || !strings.HasPrefix(key, payload)) {
+	if parked && !rivals[holder.ID] {
+		live, err := t.standIn(holder.ID)
+		if err != nil {
+			return err
+		}
+		if live != nil {
+			holder, parked = *live, false
+		}
+	}
+	if parked {
 		if _, err := t.exec("UPDATE reservations SET id = ? WHERE network = ? AND key = ?", p.ID[:], string(p.Network), key); err != nil {
 			return err
 		}
