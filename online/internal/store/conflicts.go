@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"coldsign/online/internal/pending"
@@ -139,6 +140,33 @@ func (t *tx) settle(won *pending.Transaction) error {
 		}
 	}
 	return nil
+}
+
+// succeed enters a row that has taken over what a parked row of its tenant held in
+// the set of that one, so that the parked row ends when the new one is final. That
+// is so only when it uses up all that the set still holds.
+func (t *tx) succeed(p *pending.Transaction, parked pending.Transaction) error {
+	if p.Replaces != (bundle.ID{}) || parked.Tenant != p.Tenant {
+		return nil
+	}
+	set, err := setOf(t.ctx, t.sql, parked.ID)
+	if err != nil || len(set) >= maxSet {
+		return err
+	}
+	for _, row := range set {
+		found, err := t.sql.QueryContext(t.ctx, "SELECT key FROM reservations WHERE id = ?", row.ID[:])
+		keys, err := all(found, err, func(from scanner) (key string, err error) { return key, from.Scan(&key) })
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if !strings.HasPrefix(key, payload) && !slices.Contains(p.Reserve, key) {
+				return nil
+			}
+		}
+	}
+	_, err = t.exec("INSERT INTO replacements (id, root, cancels) VALUES (?, ?, 0) ON CONFLICT DO NOTHING", p.ID[:], set[0].ID[:])
+	return err
 }
 
 // standIn gives a rival of a parked row that may still be sent, or nil: it wants

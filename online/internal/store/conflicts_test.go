@@ -144,6 +144,51 @@ func TestParkedRivalKeepsTheNonce(t *testing.T) {
 	}
 }
 
+// A payment that takes over what a parked one held ends that one when it is final;
+// when it is withdrawn, the parked one has it again.
+func TestSuccessorEndsTheParked(t *testing.T) {
+	if onBoth(t, TestSuccessorEndsTheParked) {
+		return
+	}
+	s := fresh(t)
+	a := put(t, s, using(1, bundle.ID{}, false))
+	move(t, s, a.ID, toExported...)
+	_, err := s.Cancel(t.Context(), "a", a.ID)
+	ok(t, err)
+	b := put(t, s, using(2, bundle.ID{}, false))
+	move(t, s, b.ID, pending.Cancel)
+	if h := holder(t, s, lane); h != a.ID {
+		t.Errorf("withdrawn, the nonce is %s's", h)
+	}
+	c := put(t, s, using(4, bundle.ID{}, false))
+	move(t, s, c.ID, append(toBroadcast, pending.Confirm)...)
+	if row := get(t, s, a.ID); row.State != pending.Cancelled || row.Code != pending.Replaced {
+		t.Errorf("the parked one is %s %q", row.State, row.Code)
+	}
+	links, err := s.Links(t.Context(), []bundle.ID{b.ID, c.ID})
+	if ok(t, err); links[b.ID].Root != a.ID || links[c.ID].Root != a.ID {
+		t.Errorf("links %v", links)
+	}
+
+	// Another tenant's is in no set with it, nor is one that uses up a part alone.
+	coins := number(10, func(p *pending.Transaction) { p.Reserve = []string{"utxo:aa:0", "utxo:bb:1"} })
+	put(t, s, coins)
+	move(t, s, coins.ID, toExported...)
+	_, err = s.Cancel(t.Context(), "a", coins.ID)
+	ok(t, err)
+	part := put(t, s, number(11, func(p *pending.Transaction) { p.Reserve = []string{"utxo:aa:0"} }))
+	foreign := put(t, s, number(12, func(p *pending.Transaction) { p.Tenant, p.Reserve = "b", []string{"utxo:bb:1"} }))
+	for _, id := range []bundle.ID{part.ID, foreign.ID} {
+		move(t, s, id, append(toBroadcast, pending.Confirm)...)
+		if links, err := s.Links(t.Context(), []bundle.ID{id}); err != nil || len(links) != 0 {
+			t.Errorf("links %v, %v", links, err)
+		}
+	}
+	if row := get(t, s, coins.ID); row.State != pending.Exported || !row.CancelRequested {
+		t.Errorf("%s", row.State)
+	}
+}
+
 // A rival that ends without landing gives the nonce to those that may still land,
 // and only the last of them frees it.
 func TestRivalsInherit(t *testing.T) {

@@ -184,6 +184,9 @@ func (t *tx) reserve(p *pending.Transaction, key string, rivals map[bundle.ID]bo
 		if _, err := t.exec("UPDATE reservations SET id = ? WHERE network = ? AND key = ?", p.ID[:], string(p.Network), key); err != nil {
 			return err
 		}
+		if err := t.succeed(p, holder); err != nil {
+			return err
+		}
 		return errors.Join(t.audit("reservation.lost", holder.ID, holder.State, holder.State, key+" to "+p.ID.String()),
 			t.audit("reservation.taken", p.ID, "", p.State, key+" from "+holder.ID.String()))
 	}
