@@ -24,7 +24,6 @@ package bitcoin
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 
 	"coldsign/shared/chain"
@@ -80,7 +79,7 @@ func (c Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 	if len(u.Evidence) > 0 {
 		return nil, fault.New("bitcoin.evidence", "", "a PSBT carries its own evidence; there are %d bytes beside it", len(u.Evidence))
 	}
-	t, err := read(u.Payload, u.Signers, u.Partial)
+	t, err := read(u.Payload, u.Signers, u.Partial, n.coin.money)
 	if err != nil {
 		return nil, err
 	}
@@ -97,26 +96,23 @@ func (c Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 // checkCoin refuses what the coin does not have: more money than there is, and
 // witnesses where nothing knows of them.
 func (t *tx) checkCoin() error {
-	in, out := uint64(0), uint64(0)
+	in := uint64(0)
 	for n, i := range t.in {
 		if in += i.spent.Amount; !t.network.coin.segwit && i.kind != p2pkh {
 			return fault.New("psbt.input-type", "", "input %d: %s has no SegWit, and P2PKH alone is signed", n, t.network.coin.name)
 		}
 	}
-	for _, o := range t.unsigned.out {
-		out += o.Amount
-	}
-	return errors.Join(checkMoney(in, t.network.coin.money), checkMoney(out, t.network.coin.money))
+	return checkMoney(in, t.network.coin.money)
 }
 
 // read does all of Decode but what needs the network, and lets signers be that
 // have nothing to sign.
-func read(payload []byte, signers []chain.PublicKey, partial bool) (*tx, error) {
+func read(payload []byte, signers []chain.PublicKey, partial bool, money uint64) (*tx, error) {
 	p, err := parsePacket(slices.Clone(payload))
 	if err != nil {
 		return nil, err
 	}
-	if err := checkForm(p.tx); err != nil {
+	if err := checkForm(p.tx, money); err != nil {
 		return nil, err
 	}
 	ring, err := newKeyring(signers)
@@ -131,7 +127,7 @@ func read(payload []byte, signers []chain.PublicKey, partial bool) (*tx, error) 
 }
 
 // checkForm refuses what no node would accept, whatever the inputs are.
-func checkForm(t *transaction) error {
+func checkForm(t *transaction, money uint64) error {
 	switch {
 	case t.version < 1 || t.version > 3:
 		return fault.New("bitcoin.version", "", "transaction version %d; known are 1, 2 and 3", t.version)
@@ -150,11 +146,11 @@ func checkForm(t *transaction) error {
 	}
 	sum := uint64(0)
 	for _, o := range t.out {
-		if err := checkAmount(o.Amount); err != nil {
+		if err := checkMoney(o.Amount, money); err != nil {
 			return err
 		}
-		sum += o.Amount // no overflow: each sum and amount is below 2^51
-		if err := checkAmount(sum); err != nil {
+		sum += o.Amount // no overflow: each sum and amount is below 2^60
+		if err := checkMoney(sum, money); err != nil {
 			return err
 		}
 	}

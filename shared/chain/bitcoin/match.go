@@ -17,7 +17,7 @@ func MatchPartial(payload []byte, candidates []chain.PublicKey) ([]chain.PublicK
 }
 
 func match(payload []byte, candidates []chain.PublicKey, partial bool) ([]chain.PublicKey, error) {
-	t, err := read(payload, candidates, partial)
+	t, err := read(payload, candidates, partial, maxDoge)
 	if err != nil {
 		return nil, err
 	}
