@@ -72,6 +72,8 @@ type Watcher interface {
 type Watch interface {
 	// Round tells that a network had its turn, and of how many problems in it.
 	Round(network chain.ID, problems int)
+	// Node tells whether the network's nodes answered for it.
+	Node(network chain.ID, up bool)
 }
 
 // Loop broadcasts. Its fields are set before the first call and then left
@@ -170,10 +172,7 @@ func (l *Loop) Run(ctx context.Context) error {
 				continue
 			}
 			workers.Go(func() {
-				sum, _ := l.network(ctx, network, group, false)
-				if l.Watch != nil {
-					l.Watch.Round(network, len(sum.Problems))
-				}
+				l.network(ctx, network, group, false)
 				mu.Lock()
 				defer mu.Unlock()
 				delete(busy, network)

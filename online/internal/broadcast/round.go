@@ -14,13 +14,20 @@ import (
 // wait before they are sent again are passed over. The error is the database's.
 func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Transaction, all bool) (sum Summary, failed error) {
 	defer l.turn(ctx, rows)
+	if l.Watch != nil {
+		defer func() { l.Watch.Round(network, len(sum.Problems)) }()
+	}
 	n := l.Nodes[network]
 	if n == nil {
 		sum.Waiting = len(rows)
 		l.problem(&sum, fault.New("node.missing", "add a [[network]] table to config.toml", "no node is configured for %s", network), "network", network)
 		return sum, nil
 	}
-	if err := guard(func() error { return n.Check(ctx) }); err != nil {
+	err := guard(func() error { return n.Check(ctx) })
+	if l.Watch != nil {
+		l.Watch.Node(network, err == nil)
+	}
+	if err != nil {
 		sum.Waiting = len(rows)
 		l.problem(&sum, fmt.Errorf("%s: %w", network, err), "network", network)
 		return sum, nil
