@@ -181,7 +181,7 @@ func TestHalvesNeverMeet(t *testing.T) {
 }
 
 func TestTopLevel(t *testing.T) {
-	allowed := strings.Fields("online offline shared testdata scripts go.mod go.sum Makefile README.md LICENSE CHANGELOG.md SECURITY.md CONTRIBUTING.md .ci .git .gitignore .cache bin dist try")
+	allowed := strings.Fields("online offline shared testdata scripts go.mod go.sum Makefile README.md LICENSE CHANGELOG.md SECURITY.md CONTRIBUTING.md MIGRATING.md .ci .git .gitignore .cache bin dist try")
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
