@@ -220,6 +220,15 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 			unexplained = true
 		}
 	}
+	if fee := c.Review.Fee; fee.Asset.ID != c.Network.Asset.ID {
+		// A token pays it (CIP-64), and leaves as any other: caps in coins say nothing of it.
+		rule := t.p.rules.find(fee.Asset.ID, c.Wallets, nil, true)
+		if rule < 0 {
+			return takes, false, deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets pay a fee in "+fee.Asset.ID)
+		}
+		take(rule, fee.Asset.ID, fee.Amount, false)
+		return takes, unexplained, Verdict{Allow: true}
+	}
 	ofFee := func(x taken) bool { return x.coin || t.p.rules.list[x.rule].asset.ID == c.Review.Fee.Asset.ID }
 	if !slices.ContainsFunc(takes, ofFee) {
 		// Nothing leaves but the fee, or tokens do: the fee takes of a rule for coins.
