@@ -120,6 +120,9 @@ func approved(batch *review.Batch, a approve.Approval) error {
 // wants, and gives those who approved.
 func (s *session) changeable(raw []byte) ([]journal.Approver, error) {
 	p, err := s.policy()
+	if err == nil {
+		err = s.current(raw)
+	}
 	if err != nil {
 		return nil, err
 	}

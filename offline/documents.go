@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
@@ -65,6 +68,37 @@ func (s *session) putBack(kind string, raw []byte) (bool, error) {
 	}
 	return true, s.say(map[string]any{"kind": kind, "version": d.Version, "digest": hex.EncodeToString(d.Digest[:])},
 		"%s, version %d: this is the one in force\n", kind, d.Version)
+}
+
+// current stops where the journal knows of other rules than the keystore: an older
+// keystore took the newest's place, or a crash came between the two. The very file that
+// the journal names, raw, goes in force once more as any file does.
+func (s *session) current(raw []byte) (behind error) {
+	sum, preset := sha256.Sum256(raw), s.ks.Preset()
+	last := map[string]journal.Entry{}
+	for _, e := range s.j.Entries() {
+		switch kind, _, document := strings.Cut(e.Text, " "); {
+		case e.Kind != journal.Policy:
+		case document:
+			last[kind] = e
+		default:
+			preset = e.Text
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(last)) {
+		d, _ := s.ks.Document(kind)
+		switch e := last[kind]; {
+		case bytes.Equal(d.Digest[:], e.Data):
+		case bytes.Equal(sum[:], e.Data):
+			return nil
+		default:
+			behind = fault.New("document.rollback", "if an older keystore was put in its place, stop, and put the newest back; else \"coldsign-offline "+kind+" set FILE\" takes that very file", "the journal says that %s is in force, and the keystore knows of another %s or none", e.Text, kind)
+		}
+	}
+	if _, ok := s.ks.Document("policy"); !ok && behind == nil && preset != s.ks.Preset() {
+		behind = fault.New("document.rollback", "if an older keystore was put in its place, stop, and put the newest back; else set the preset again", "the journal says that %s is in force, and the keystore %s", preset, s.ks.Preset())
+	}
+	return behind
 }
 
 // A version is at most so much higher than the last, and than that of a first one: no

@@ -102,6 +102,9 @@ func (s *session) reviewer() (*review.Reviewer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.current(nil); err != nil {
+		return nil, err
+	}
 	if err := s.clock(l.policy); err != nil {
 		return nil, err
 	}
