@@ -66,10 +66,10 @@ func (s *session) walletsAt(number uint64) (ids []bundle.SignatureID) {
 	var since []bundle.SignatureID
 	told := map[bundle.SignatureID]bool{}
 	for _, e := range s.j.Entries() {
-		if e.Kind != journal.Wallet {
-			continue
-		}
 		words := strings.Fields(e.Text)
+		if e.Kind != journal.Wallet || !slices.Contains([]string{"new", "import", "remove"}, words[0]) {
+			continue // "keys" and "multisig" tell of a wallet, and change none
+		}
 		for _, text := range words {
 			id, err := bundle.ParseSignatureID(text)
 			if err != nil {
