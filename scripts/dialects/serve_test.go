@@ -424,7 +424,7 @@ func TestServeEthereum(t *testing.T) {
 	// The address must fit the path, and the chain must be one that is known.
 	for name, change := range map[string]func(value){
 		"wallet.none":     func(v value) { v["address"] = strings.Repeat("11", 20) },
-		"network.unknown": func(v value) { v["chainId"] = 137 },
+		"network.unknown": func(v value) { v["chainId"] = 424242 },
 	} {
 		v := request(0x40, pay(20, false, sepolia, 9), sepolia, 0)
 		change(v)
