@@ -12,5 +12,7 @@ while IFS=: read -r file name; do
 done < <(git grep -E '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's/^([^:]+):func (Fuzz[A-Za-z0-9_]+).*/\1:\2/')
 [ "$found" -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
 echo "fuzzed $found targets"
+echo "== every write of export, sign and import fails in turn"
+COLDSIGN_SOAK=1 go test -count=1 -timeout 60m -v ./scripts/faults | grep -E 'faults$|^(--- |    --- |ok|FAIL|PASS)'
 bash scripts/nodes/install.sh --geth
 go test -count=1 -tags soak -v ./scripts/rig ./scripts/e2e | grep -E '^(=== RUN|--- |ok|FAIL|PASS)'
