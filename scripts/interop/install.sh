@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install other people's UR, BBQr and SLIP-39 into $COLDSIGN_CACHE (default: .cache at the
+# Install other people's UR, BBQr, SLIP-39 and Bitcoin Cash VM into $COLDSIGN_CACHE (default: .cache at the
 # top of the repository), and as root the programs of Debian that tests and the
 # bench compare with or watch ours with. Running it again changes nothing. Needs node with npm.
 #

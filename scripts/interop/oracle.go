@@ -1,6 +1,6 @@
-// Package interop asks other people's implementations of UR, BBQr and SLIP-39: the
-// npm packages @ngraveio/bc-ur, @keystonehq/bc-ur-registry with -eth and -sol,
-// bbqr, and slip39, behind oracle.mjs.
+// Package interop asks other people's implementations of UR, BBQr, SLIP-39 and
+// Bitcoin Cash: the npm packages @ngraveio/bc-ur, @keystonehq/bc-ur-registry with
+// -eth and -sol, bbqr, slip39, and @bitauth/libauth, behind oracle.mjs.
 //
 //	o, err := interop.Start() // install.sh has put them into .cache
 //	defer o.Close()
@@ -47,7 +47,7 @@ func Start() (*Oracle, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(modules, "installed")); err != nil {
-		return nil, errors.New("other people's UR, BBQr and SLIP-39 are not installed; run scripts/interop/install.sh")
+		return nil, errors.New("other people's UR, BBQr, SLIP-39 and Bitcoin Cash are not installed; run scripts/interop/install.sh")
 	}
 	cmd := exec.Command("node", filepath.Join(here, "oracle.mjs"))
 	cmd.Env = append(os.Environ(), "MODULES="+modules)

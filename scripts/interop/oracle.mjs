@@ -1,4 +1,4 @@
-// Other people's UR, BBQr and SLIP-39, asked by tests. One JSON object a line on standard
+// Other people's UR, BBQr, SLIP-39 and Bitcoin Cash VM, asked by tests. One JSON object a line on standard
 // input, one a line on standard output: {"result": ...} or {"error": "..."}.
 // Bytes are hexadecimal.
 //
@@ -10,6 +10,8 @@
 //   {do: "join", parts}        {type, encoding, data}
 //   {do: "share", secret, passphrase, threshold, groups, exponent, extendable}  SLIP-39 shares
 //   {do: "unshare", shares, passphrase}  the secret
+//   {do: "spend", tx, outputs: [[satoshi, script]...]}  true: the nodes of Bitcoin Cash take it
+//   {do: "pays", address}      [prefix, script] of a CashAddr
 //
 // MODULES is the folder that holds node_modules (default: the current one).
 import { createInterface } from 'node:readline';
@@ -24,6 +26,7 @@ const eth = load('@keystonehq/bc-ur-registry-eth');
 const sol = load('@keystonehq/bc-ur-registry-sol');
 const bbqr = await import(pathToFileURL(modules + 'node_modules/bbqr/dist/bbqr.js'));
 const slip39 = load('slip39');
+const libauth = await import(pathToFileURL(modules + 'node_modules/@bitauth/libauth/build/index.js'));
 
 const bytes = (hex) => (hex === undefined ? undefined : Buffer.from(hex, 'hex'));
 const hex = (b) => (b === undefined ? undefined : Buffer.from(b).toString('hex'));
@@ -119,6 +122,19 @@ const verbs = {
   },
   share: ({ secret, passphrase, threshold, groups, exponent, extendable }) =>
     slip39.fromArray(Array.from(bytes(secret)), { passphrase, threshold, groups, iterationExponent: exponent, extendableBackupFlag: extendable }).fromPath('r').mnemonics,
+  spend: ({ tx, outputs }) => {
+    const transaction = libauth.decodeTransaction(Uint8Array.from(bytes(tx)));
+    if (typeof transaction === 'string') throw new Error(transaction);
+    const sourceOutputs = outputs.map(([satoshi, script]) => ({ valueSatoshis: BigInt(satoshi), lockingBytecode: Uint8Array.from(bytes(script)) }));
+    const answer = libauth.createVirtualMachineBCH(true).verify({ sourceOutputs, transaction });
+    if (answer !== true) throw new Error(answer);
+    return true;
+  },
+  pays: ({ address }) => {
+    const answer = libauth.cashAddressToLockingBytecode(address);
+    if (typeof answer === 'string') throw new Error(answer);
+    return [answer.prefix, hex(answer.bytecode)];
+  },
   unshare: ({ shares, passphrase }) => hex(slip39.recoverSecret(shares, passphrase)),
 };
 

@@ -54,6 +54,10 @@ const (
 	Taproot Scheme = 2
 	// EdDSA is Ed25519 (RFC 8032): 64 bytes. The message is the whole message.
 	EdDSA Scheme = 3
+	// Schnorr is Bitcoin Cash's of May 2019, on secp256k1: 64 bytes r, s. The message
+	// is the 32-byte digest. Nonces are those of RFC 6979 with additional data, so
+	// that none is ever that of an ECDSA signature.
+	Schnorr Scheme = 4
 )
 
 // PublicKey is a public key in its curve's one canonical encoding. It is

@@ -20,6 +20,7 @@ import (
 	"coldsign/offline/internal/verify"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
+	"coldsign/shared/chain/bitcoin"
 	"coldsign/shared/chain/registry"
 	"coldsign/shared/fault"
 )
@@ -39,6 +40,9 @@ func flips(b []byte, f func(bit int)) (n int) {
 func holds(r chain.SignRequest, s chain.Signature) bool {
 	if verify.Batched(r.Scheme) {
 		return verify.All([]verify.Pair{{Request: r, Signature: s}})
+	}
+	if r.Scheme == chain.Schnorr {
+		return bitcoin.VerifySchnorr(r.Key, r.Message, s.Bytes)
 	}
 	pub, err := schnorr.ParsePubKey(newSecp().output(r.Key.Bytes()[1:], r.Tweak))
 	if err != nil {
@@ -70,7 +74,7 @@ func memoryOf(k *Key) []byte {
 // with the bit flipped back the key is as before.
 func TestFlippedSecret(t *testing.T) {
 	tried := 0
-	for _, scheme := range []chain.Scheme{chain.ECDSA, chain.Taproot, chain.EdDSA} {
+	for _, scheme := range []chain.Scheme{chain.ECDSA, chain.Taproot, chain.Schnorr, chain.EdDSA} {
 		curve := chain.Secp256k1
 		if scheme == chain.EdDSA {
 			curve = chain.Ed25519
@@ -101,11 +105,11 @@ func TestFlippedSecret(t *testing.T) {
 
 // ATT-62, TH-25: with a flipped bit of its public copy a key does not sign for its
 // own name, and what it signs for the wrong name does not hold for that name; of
-// Ed25519, where two such signatures of one message would give the key away, for no
-// name.
+// Ed25519 and Schnorr, where two such signatures of one message would give the key
+// away, for no name.
 func TestFlippedPublic(t *testing.T) {
 	tried, made := 0, 0
-	for _, scheme := range []chain.Scheme{chain.ECDSA, chain.Taproot, chain.EdDSA} {
+	for _, scheme := range []chain.Scheme{chain.ECDSA, chain.Taproot, chain.Schnorr, chain.EdDSA} {
 		curve := chain.Secp256k1
 		if scheme == chain.EdDSA {
 			curve = chain.Ed25519
@@ -129,9 +133,9 @@ func TestFlippedPublic(t *testing.T) {
 				t.Errorf("scheme %d, bit %d: signed for its name: %v", scheme, bit, err)
 			}
 			s, err := k.Sign(asked)
-			if scheme == chain.EdDSA {
+			if scheme == chain.EdDSA || scheme == chain.Schnorr {
 				if made++; !fault.Is(err, "sign.key") || len(s.Bytes) != 0 {
-					t.Errorf("bit %d: signed with a public half that is not its own: %v", bit, err)
+					t.Errorf("scheme %d, bit %d: signed with a public half that is not its own: %v", scheme, bit, err)
 				}
 				return
 			}
@@ -288,7 +292,7 @@ func answers(ks *Keystore) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		schemes := []chain.Scheme{chain.ECDSA, chain.Taproot}
+		schemes := []chain.Scheme{chain.ECDSA, chain.Taproot, chain.Schnorr}
 		if k.Public().Curve() == chain.Ed25519 {
 			schemes = []chain.Scheme{chain.EdDSA}
 		}
@@ -343,7 +347,7 @@ func TestSameBytesInAnotherProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(want, "\n"); n != 4*3+2+1 {
+	if n := strings.Count(want, "\n"); n != 4*4+2+1 {
 		t.Fatalf("%d signatures", n)
 	}
 	if again, err := answers(ks); err != nil || again != want {

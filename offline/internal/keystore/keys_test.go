@@ -168,7 +168,7 @@ func TestSameKeysAsTatum(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"BTC", "ETH", "SOL", "LTC", "DOGE", "BSC", "MATIC", "KLAY", "CELO", "XDC", "ONE", "KCS"} {
+	for _, name := range []string{"BTC", "ETH", "SOL", "LTC", "DOGE", "BCH", "BSC", "MATIC", "KLAY", "CELO", "XDC", "ONE", "KCS"} {
 		raw, err := os.ReadFile("../../../testdata/tatum/" + strings.ToLower(name) + ".json")
 		if err != nil {
 			t.Fatal(err)

@@ -219,6 +219,10 @@ func sign(t *testing.T, ks *Keystore) {
 				t.Error(err)
 			}
 			if info.Chain == "BTC" {
+				r.Scheme = chain.Schnorr
+				if _, err := k.Sign(r); err != nil {
+					t.Error(err)
+				}
 				r.Scheme, r.Key = chain.Taproot, r.Key.Even()
 				if _, err := k.Sign(r); err != nil {
 					t.Error(err)

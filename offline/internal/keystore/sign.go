@@ -15,7 +15,8 @@ import (
 )
 
 // Sign answers one request. Signing is deterministic: RFC 6979 nonces for ECDSA,
-// BIP-340 with zero auxiliary randomness, RFC 8032. The caller verifies the
+// BIP-340 with zero auxiliary randomness, RFC 8032, and RFC 6979 with additional data
+// for Schnorr's of Bitcoin Cash. The caller verifies the
 // signature (Tx.Seal does) before it is released.
 func (k *Key) Sign(r chain.SignRequest) (chain.Signature, error) {
 	s := chain.Signature{Key: r.Key, Scheme: r.Scheme}
@@ -58,6 +59,13 @@ func (k *Key) sign(out []byte, r chain.SignRequest) int {
 			return 0
 		}
 		return copy(out, sig.Serialize())
+	case r.Scheme == chain.Schnorr && k.ec != nil && len(r.Message) == 32:
+		// As for Ed25519: two signatures with different public halves give the key away.
+		public := k.ec.PubKey().SerializeCompressed()
+		if !bytes.Equal(public, k.public.Bytes()) {
+			return wrongPublic
+		}
+		return schnorrSign(out, k.ec, public, r.Message)
 	case r.Scheme == chain.EdDSA && k.seed != nil:
 		// The public half is derived each time: two signatures of one message with
 		// different ones give the key away.

@@ -31,6 +31,8 @@ const (
 	regtest chain.ID = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 	sepolia chain.ID = "eip155:11155111"
 	ethMain chain.ID = "eip155:1"
+
+	cashTest chain.ID = "bip122:00000000000e38fef93ed9582a7df438"
 )
 
 // The wallets of the tests: public mnemonics and keys that everyone knows.
@@ -38,6 +40,7 @@ var (
 	btc, btc2, btcKey, btcReal = sid(1), sid(2), sid(3), sid(4)
 	eth, ethReal, ethKey       = sid(5), sid(6), sid(7)
 	sol                        = sid(8)
+	bch                        = sid(9)
 	keys                       *keystore.Keystore
 	reg                        = registry.New()
 )
@@ -61,7 +64,7 @@ func TestMain(m *testing.M) {
 	}{
 		{btc, "BTC", true, junk}, {btc2, "BTC", true, about}, {btcKey, "BTC", true, "cV6NTLu255SZ5iCNkVHezNGDH5qv6CanJpgBPqYgJU13NNKJhRs1"},
 		{btcReal, "BTC", false, junk}, {eth, "ETH", true, junk}, {ethReal, "ETH", false, junk},
-		{ethKey, "ETH", true, "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"}, {sol, "SOL", true, junk},
+		{ethKey, "ETH", true, "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"}, {sol, "SOL", true, junk}, {bch, "BCH", true, junk},
 	} {
 		if _, err := keys.Import(w.id, w.chain, w.testnet, []byte(w.text), time.Unix(created, 0)); err != nil {
 			panic(err)

@@ -50,7 +50,7 @@ func TestEveryBitOfASignature(t *testing.T) {
 			}
 		}
 	}
-	if tried != 2*65*8+2*64*8 {
+	if tried != 2*65*8+3*64*8 {
 		t.Errorf("%d bits tried", tried)
 	}
 	t.Logf("%d bits flipped, all refused alone and in a batch", tried)
@@ -182,7 +182,7 @@ func TestEveryBitOfANamedKey(t *testing.T) {
 		}
 		sealed(t, &b.Items[len(bad)], receipts[len(bad)])
 	}
-	if y != 3 {
+	if y != 4 {
 		t.Errorf("%d names with the other y", y)
 	}
 	t.Logf("%d wrong names, all refused but %d that say the other y", tried, y)

@@ -75,6 +75,8 @@ func (p *primitives) ways(r chain.SignRequest) ([]func(message, sig []byte) bool
 	switch r.Scheme {
 	case chain.ECDSA:
 		return []func(message, sig []byte) bool{together, func(message, sig []byte) bool { return p.ecdsa(r.Key, message, sig) }}, nil
+	case chain.Schnorr:
+		return []func(message, sig []byte) bool{func(message, sig []byte) bool { return p.cash(r.Key, message, sig) }}, nil
 	case chain.EdDSA:
 		return []func(message, sig []byte) bool{together, func(message, sig []byte) bool { return p.ed25519(r.Key.Bytes(), message, sig) }}, nil
 	}

@@ -49,6 +49,19 @@ func taprootVectors() []vector {
 	}
 }
 
+func cashVectors() []vector {
+	return []vector{
+		{"Bitcoin ABC key_tests.cpp, key 1 and SHA-256d of \"Very deterministic message\"", chain.Secp256k1, chain.Schnorr,
+			"12b004fff7f4b69ef8650e767f18f11ede158148b425660723b9f9a66e61f747",
+			"5255683da567900bfd3e786ed8836a4e7763c221bf1ac20ece2a5171b9199e8a", "",
+			"2c56731ac2f7a7e7f11518fc7722a166b02438924ca9d8b4d111347b81d0717571846de67ad3d913a8fdf9d8f3f73161a4c48ae81cb183b214765feb86e255ce"},
+		{"the same, key 2", chain.Secp256k1, chain.Schnorr,
+			"b524c28b61c9b2c49b2c7dd4c2d75887abb78768c054bd7c01af4029f6c0d117",
+			"5255683da567900bfd3e786ed8836a4e7763c221bf1ac20ece2a5171b9199e8a", "",
+			"e7167ae0afbba6019b4c7fcfe6de79165d555e8295bd72da1b8aa1a5b54305880517cace1bcb0cb515e2eeaffd49f1e4dd49fd72826b4b1573c84da49a38405d"},
+	}
+}
+
 func ed25519Vectors() []vector {
 	return []vector{
 		{"RFC 8032 section 7.1, TEST 1", chain.Ed25519, chain.EdDSA,

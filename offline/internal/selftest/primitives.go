@@ -18,6 +18,7 @@ import (
 	"coldsign/offline/internal/verify"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
+	"coldsign/shared/chain/bitcoin"
 	"coldsign/shared/hd"
 )
 
@@ -36,6 +37,7 @@ type primitives struct {
 	ecdsa       func(key chain.PublicKey, digest, sig []byte) bool
 	schnorr     func(key, digest, sig []byte) bool
 	schnorrSign func(secret, digest []byte) ([]byte, error)
+	cash        func(key chain.PublicKey, digest, sig []byte) bool
 	ed25519     func(key ed25519.PublicKey, message, sig []byte) bool
 	seed        func(entropy, passphrase []byte) ([]byte, error)
 	derive      func(seed []byte, path []uint32) (xprv string, err error)
@@ -58,6 +60,7 @@ func shipped(source io.Reader) *primitives {
 		ecdsa:       verifyECDSA,
 		schnorr:     verifySchnorr,
 		schnorrSign: signSchnorr,
+		cash:        bitcoin.VerifySchnorr,
 		ed25519:     ed25519.Verify,
 		seed:        wordSeed,
 		derive:      derive,

@@ -51,6 +51,7 @@ func checks(chains Chains, p *primitives, times int) []Check {
 		{"RFC 6979 ECDSA", func() error { return p.vectors(ecdsaVectors(), times) }},
 		{"BIP-341 key path", func() error { return p.vectors(taprootVectors(), times) }},
 		{"BIP-340", p.bip340},
+		{"Bitcoin Cash Schnorr", func() error { return p.vectors(cashVectors(), times) }},
 		{"RFC 8032 Ed25519", func() error { return p.vectors(ed25519Vectors(), times) }},
 		{"BIP-39 and BIP-32", p.derives},
 		{"SLIP-10", p.derivesEd25519},
@@ -62,6 +63,7 @@ func checks(chains Chains, p *primitives, times int) []Check {
 		{"COSE", p.bundles},
 		{"fresh ECDSA", func() error { return p.fresh(chain.Secp256k1, chain.ECDSA) }},
 		{"fresh Taproot", func() error { return p.fresh(chain.Secp256k1, chain.Taproot) }},
+		{"fresh Schnorr", func() error { return p.fresh(chain.Secp256k1, chain.Schnorr) }},
 		{"fresh Ed25519", func() error { return p.fresh(chain.Ed25519, chain.EdDSA) }},
 	}
 	for _, c := range chains.All() {

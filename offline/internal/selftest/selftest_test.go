@@ -26,7 +26,7 @@ import (
 
 func TestAll(t *testing.T) {
 	checks := All(registry.New())
-	if want := 13 + len(registry.New().All()); len(checks) != want || want < 16 {
+	if want := 15 + len(registry.New().All()); len(checks) != want || want < 16 {
 		t.Fatalf("%d checks, want %d", len(checks), want)
 	}
 	for _, c := range checks {
@@ -199,6 +199,9 @@ func faults() []broken {
 				return append(s[:63:63], s[63]^1), err
 			}
 		}},
+		{"cash", "takes all", "fresh Schnorr", func(p *primitives) { p.cash = func(chain.PublicKey, []byte, []byte) bool { return true } }},
+		{"cash", "takes nothing", "fresh Schnorr", func(p *primitives) { p.cash = func(chain.PublicKey, []byte, []byte) bool { return false } }},
+		{"key", "another public key, Schnorr", "fresh Schnorr", func(p *primitives) { wrapKey(p, func(k signer) signer { return stranger{k} }) }},
 		{"ed25519", "takes all", "fresh Ed25519", func(p *primitives) { p.ed25519 = func(ed25519.PublicKey, []byte, []byte) bool { return true } }},
 		{"ed25519", "takes nothing", "fresh Ed25519", func(p *primitives) { p.ed25519 = func(ed25519.PublicKey, []byte, []byte) bool { return false } }},
 		{"seed", "fails", "BIP-39 and BIP-32", func(p *primitives) { p.seed = func(_, _ []byte) ([]byte, error) { return nil, errBroken } }},
@@ -277,6 +280,7 @@ func faults() []broken {
 	}
 	for scheme, names := range map[chain.Scheme][]string{
 		chain.ECDSA: {"RFC 6979 ECDSA", "fresh ECDSA"}, chain.Taproot: {"BIP-341 key path", "fresh Taproot"}, chain.EdDSA: {"RFC 8032 Ed25519", "fresh Ed25519"},
+		chain.Schnorr: {"Bitcoin Cash Schnorr", "fresh Schnorr"},
 	} {
 		for _, bit := range []int{0, 300, 511} {
 			for _, n := range names {

@@ -24,7 +24,7 @@ type Pair struct {
 }
 
 // Batched reports whether signatures of a scheme can be checked together. Others
-// are refused by All: Tx.Seal checks them one by one.
+// (Taproot's, Schnorr's) are refused by All: Tx.Seal checks them one by one.
 func Batched(s chain.Scheme) bool { return s == chain.ECDSA || s == chain.EdDSA }
 
 // All reports whether every signature is right.

@@ -2,7 +2,8 @@
 // serializedTransaction, to the native payloads that cross the gap. The offline
 // half reads native payloads only, so that no JSON is near a key.
 //
-//	BTC  a bitcore Transaction as JSON       -> a PSBT
+//	BTC  a bitcore Transaction as JSON       -> a PSBT; so for LTC and DOGE
+//	BCH  "<transaction in hex>:[<amounts>]"  -> a PSBT
 //	ETH  a web3 transaction as JSON          -> an unsigned EIP-155, 2930 or 1559 transaction; so for its kin
 //	SOL  {"txData":"<message in hex>"}       -> the message
 //
@@ -24,7 +25,7 @@ import (
 
 // Lookup is what a translation needs beside the record.
 type Lookup struct {
-	Keys      []chain.PublicKey // those that may sign: Bitcoin's redeem scripts come from them, Ethereum's "from" is checked against them
+	Keys      []chain.PublicKey // those that may sign, in order: Bitcoin's redeem scripts and Bitcoin Cash's inputs come from them, Ethereum's "from" is checked against them
 	Blockhash *[32]byte         // a recent Solana blockhash, put in place of the records' dummy; nil if there is none
 }
 
@@ -42,6 +43,9 @@ func Native(n chain.Network, serialized string, look Lookup) ([]byte, error) {
 	}[n.ID.Namespace()]
 	if !ok {
 		return nil, fault.New("kms.chain", "", "no record form is known for chain %s", quote.Line(n.Chain))
+	}
+	if n.Chain == "BCH" {
+		return cashNative(n, serialized, look)
 	}
 	v, err := strictjson.Parse([]byte(serialized))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"coldsign/online/internal/kms"
 	"coldsign/shared/chain"
 	"coldsign/shared/chain/bitcoin"
+	"coldsign/shared/chain/chaintest"
 	"coldsign/shared/chain/evm"
 	"coldsign/shared/chain/solana"
 	"coldsign/shared/fault"
@@ -139,12 +140,13 @@ func FuzzNative(f *testing.F) {
 	if err != nil || len(files) < 3 {
 		f.Fatal("no seeds", err)
 	}
-	nets := []chain.Network{bitcoin.NetworkTable()[0], evm.NetworkTable()[0], solana.NetworkTable()[0]}
-	for i, s := range []string{goodBTC, goodETH, goodSOL} {
+	nets := []chain.Network{bitcoin.NetworkTable()[0], evm.NetworkTable()[0], solana.NetworkTable()[0], cash(f)}
+	for i, s := range []string{goodBTC, goodETH, goodSOL, goodBCH} {
 		f.Add(uint8(i), s)
 	}
+	look := kms.Lookup{Keys: []chain.PublicKey{chaintest.Secp256k1Key([]byte{1})}}
 	f.Fuzz(func(t *testing.T, which uint8, s string) {
-		payload, err := kms.Native(nets[int(which)%len(nets)], s, kms.Lookup{})
+		payload, err := kms.Native(nets[int(which)%len(nets)], s, look)
 		if (err == nil) != (len(payload) > 0) {
 			t.Fatalf("payload %x with error %v", payload, err)
 		}

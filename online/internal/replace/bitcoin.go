@@ -83,13 +83,17 @@ func (s *set) bitcoin(r *bundle.Request) error {
 
 // replacible refuses what most nodes would not take in the place of the first.
 func (s *set) replacible(p *psbt.Packet) error {
+	cash := s.of.row.Chain == "BCH" // whose nodes know no BIP-125
 	for _, in := range p.UnsignedTx.TxIn {
-		if in.Sequence <= replacible {
+		if in.Sequence <= replacible && !cash {
 			return nil
 		}
 	}
 	if !s.sent || s.option.Force {
 		return nil
+	}
+	if cash {
+		return fault.New("replace.final", "wait for it", "transaction %s is with the nodes of Bitcoin Cash, and they keep the first", s.of.row.ID)
 	}
 	return fault.New("replace.final", "wait for it; --force where the nodes replace whatever pays more (bitcoind 28 and later)",
 		"transaction %s does not say that it may be replaced (BIP-125), and most nodes keep the first", s.of.row.ID)

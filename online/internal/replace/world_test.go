@@ -29,6 +29,8 @@ const (
 	ethID = "22222222-2222-4222-8222-222222222222"
 	solID = "33333333-3333-4333-8333-333333333333"
 
+	cashID = "44444444-4444-4444-8444-444444444444"
+
 	regtest  chain.ID = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 	local    chain.ID = "eip155:31337"
 	localnet chain.ID = "solana:4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZ"
@@ -93,6 +95,7 @@ func newWorld(t *testing.T, network chain.ID, url, user string) *world {
 	}
 	add(btcID, "BTC", chaintest.Secp256k1Key(secret(41)), 41)
 	add(ethID, "ETH", chaintest.Secp256k1Key(secret(42)), 42)
+	add(cashID, "BCH", chaintest.Secp256k1Key(secret(44)), 44)
 	add(solID, "SOL", chaintest.Ed25519Key(secret(43)), 43)
 	w.sign = chaintest.Signer(secrets)
 	w.store = must(store.Open(t.Context(), filepath.Join(t.TempDir(), "kms.db"), time.Now))(t)

@@ -14,7 +14,7 @@ import (
 // ScriptFor gives the script that an address stands for. It takes P2PKH and P2SH
 // in base58check, witness version 0 in bech32 (BIP-173) and later versions in
 // bech32m (BIP-350), and refuses mixed case, any other encoding of the same
-// bytes, and addresses of other networks.
+// bytes, and addresses of other networks. Bitcoin Cash has CashAddr alone.
 func ScriptFor(id chain.ID, address string) ([]byte, error) {
 	n, err := networkOf(id)
 	if err != nil {
@@ -25,6 +25,9 @@ func ScriptFor(id chain.ID, address string) ([]byte, error) {
 		return nil, bad
 	}
 	foreign := fault.New("bitcoin.address-network", "", "the address %.100q belongs to another network than %s", address, n.name)
+	if n.coin.cash {
+		return n.cashScript(address, bad, foreign)
+	}
 	if hrp, data, version, err := bech32.DecodeGeneric(address); err == nil && n.coin.segwit {
 		script, ok := segwitScript(hrp, data, version, address)
 		switch {
@@ -89,6 +92,9 @@ func AddressFor(id chain.ID, script []byte) (string, bool) {
 }
 
 func (n network) address(script []byte) (string, bool) {
+	if n.coin.cash {
+		return n.cashAddress(script)
+	}
 	if hash, ok := p2pkhHash(script); ok {
 		return base58.CheckEncode(hash, n.p2pkh), true
 	}

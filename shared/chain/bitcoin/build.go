@@ -19,6 +19,7 @@ type Input struct {
 	WitnessScript []byte         // of a P2WSH output
 	InternalKey   []byte         // x-only key of a P2TR output, 32 bytes
 	MerkleRoot    []byte         // of a P2TR output with a script tree, 32 bytes
+	HashType      byte           // that signatures must have; 0 says nothing
 	Origins       []chain.Origin // where its keys derive from
 }
 
@@ -40,6 +41,31 @@ func BuildPSBT(version, locktime uint32, in []Input, out []Output) ([]byte, erro
 	return b, nil
 }
 
+// ForkID is the hash type of Bitcoin Cash, ALL|FORKID.
+const ForkID = sighashForkID
+
+// ReadUnsigned reads a transaction that is not signed, in the form without witness.
+func ReadUnsigned(raw []byte) (version, locktime uint32, in []Input, out []Output, err error) {
+	bad := func(format string, args ...any) (uint32, uint32, []Input, []Output, error) {
+		return 0, 0, nil, nil, fault.New("bitcoin.unsigned", "", format, args...)
+	}
+	if len(raw) > maxBase {
+		return bad("the transaction has %d bytes, the most that nodes relay is %d", len(raw), maxBase)
+	}
+	r := &reader{b: raw}
+	t := r.transaction(false)
+	if !r.done() {
+		return bad("the transaction is malformed")
+	}
+	for n, i := range t.in {
+		if len(i.script) > 0 {
+			return bad("input %d has a script already", n)
+		}
+		in = append(in, Input{Outpoint: i.prev, Sequence: i.sequence})
+	}
+	return t.version, t.locktime, in, t.out, nil
+}
+
 func (i Input) pairs() pairs {
 	var ps pairs
 	optional := func(typ byte, value []byte) {
@@ -50,6 +76,9 @@ func (i Input) pairs() pairs {
 	optional(inPrevTx, i.Previous)
 	if i.Claimed != nil {
 		ps.add(inPrevOutput, nil, appendOutput(nil, *i.Claimed))
+	}
+	if i.HashType != 0 {
+		ps.add(inSighash, nil, []byte{i.HashType, 0, 0, 0})
 	}
 	optional(inRedeem, i.RedeemScript)
 	optional(inWitness, i.WitnessScript)

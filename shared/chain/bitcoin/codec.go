@@ -1,5 +1,5 @@
 // Package bitcoin reads, explains and seals transactions of Bitcoin and its kin
-// (Litecoin, Dogecoin) that cross the gap as version 0 PSBTs (BIP-174, BIP-371).
+// (Litecoin, Dogecoin, Bitcoin Cash) that cross the gap as version 0 PSBTs (BIP-174, BIP-371).
 //
 //	tx, err := bitcoin.New().Decode(unsigned) // payload: the binary PSBT
 //	fmt.Print(tx.Review().Text())
@@ -8,7 +8,8 @@
 // It signs P2PKH, P2WPKH, P2SH-P2WPKH, P2WSH and P2SH-P2WSH multisig, and P2TR by
 // the key path, with SIGHASH_ALL (for P2TR also DEFAULT) and nothing else. Every
 // input must end up signed: by the signers named, or by signatures that the PSBT
-// has already, which are verified here. Where it is said that others sign after us,
+// has already, which are verified here. Bitcoin Cash has P2PKH alone, and Schnorr's
+// signatures with SIGHASH_ALL|FORKID, which each input must ask for. Where it is said that others sign after us,
 // a multisig input gets the signatures that can be made.
 //
 // An amount is proven when the PSBT has the whole previous transaction. That of a
@@ -93,13 +94,20 @@ func (c Codec) Decode(u chain.Unsigned) (chain.Tx, error) {
 	return t, nil
 }
 
-// checkCoin refuses what the coin does not have: more money than there is, and
-// witnesses where nothing knows of them.
+// checkCoin refuses what the coin does not have: more money than there is, witnesses
+// where nothing knows of them, and hash types that make a signature another chain's.
 func (t *tx) checkCoin() error {
 	in := uint64(0)
 	for n, i := range t.in {
 		if in += i.spent.Amount; !t.network.coin.segwit && i.kind != p2pkh {
 			return fault.New("psbt.input-type", "", "input %d: %s has no SegWit, and P2PKH alone is signed", n, t.network.coin.name)
+		}
+		switch cash := t.network.coin.cash; {
+		case cash && !i.cash():
+			return fault.New("psbt.sighash", "ask for SIGHASH_ALL|FORKID (0x41) in each input",
+				"input %d does not want signature hash type 0x41: what it wants would be valid for Bitcoin, not for Bitcoin Cash", n)
+		case !cash && i.cash():
+			return fault.New("psbt.sighash", "sign with SIGHASH_ALL", "input %d wants signature hash type 0x41, which is Bitcoin Cash's", n)
 		}
 	}
 	return checkMoney(in, t.network.coin.money)
@@ -243,8 +251,11 @@ func (t *tx) ToSign() []chain.SignRequest {
 				continue
 			}
 			r := chain.SignRequest{Key: s.key, Scheme: chain.ECDSA, Message: slices.Clone(i.digest[:])}
-			if i.kind == p2tr {
+			switch {
+			case i.kind == p2tr:
 				r.Scheme, r.Tweak = chain.Taproot, slices.Clone(i.root)
+			case i.cash():
+				r.Scheme = chain.Schnorr
 			}
 			requests = append(requests, r)
 		}

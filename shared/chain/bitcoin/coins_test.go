@@ -34,7 +34,7 @@ func TestCoinTable(t *testing.T) {
 			seen[n.ID] = true
 		}
 	}
-	if len(seen) != 11 {
+	if len(seen) != 13 {
 		t.Errorf("%d networks", len(seen))
 	}
 }

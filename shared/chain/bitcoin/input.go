@@ -187,7 +187,10 @@ func (i *input) readHashType(index int, ps pairs) error {
 	if v, ok := ps.get(inSighash); ok {
 		want = binary.LittleEndian.Uint32(v)
 	}
-	if want != sighashAll && (want != sighashDefault || i.kind != p2tr) {
+	switch {
+	case want == sighashAll, want == sighashDefault && i.kind == p2tr:
+	case want == sighashForkID && i.kind == p2pkh: // Bitcoin Cash: checkCoin knows the coin
+	default:
 		return badHashType(index, want)
 	}
 	i.hashType = byte(want)
@@ -205,12 +208,20 @@ func (i *input) sighash(index int, s *sighasher) Hash {
 	case p2tr:
 		return s.taproot(index, i.hashType)
 	case p2pkh:
+		if i.cash() {
+			return s.segwit(index, i.spent.Script, i.spent.Amount, sighashForkID)
+		}
 		return s.legacy(index, i.spent.Script)
 	case p2wpkh:
-		return s.segwit(index, p2pkhScript(i.keyHash), i.spent.Amount)
+		return s.segwit(index, p2pkhScript(i.keyHash), i.spent.Amount, sighashAll)
 	}
-	return s.segwit(index, i.script, i.spent.Amount)
+	return s.segwit(index, i.script, i.spent.Amount, sighashAll)
 }
+
+// cash tells an input of Bitcoin Cash. The PSBT says it, not the network: what is
+// read and signed is the same before a network is known, and no default of ours
+// makes a signature that holds on another chain.
+func (i *input) cash() bool { return i.hashType == sighashForkID }
 
 // checkAmount bounds an amount, so that no sum overflows, before it is known of
 // which coin it is; Decode knows.

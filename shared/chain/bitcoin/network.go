@@ -18,14 +18,15 @@ type coin struct {
 	depth    uint64 // confirmations that count as settled by default
 	explorer string // see chain.Network
 	ltub     bool   // extended keys are written Ltub and ttub
+	cash     bool   // signs as Bitcoin Cash does, and spells addresses so; test wallets have its slip44, too
 }
 
 // network is what the networks of a coin differ in.
 type network struct {
-	id      chain.ID // CAIP-2: the first 16 bytes of the genesis block's hash
+	id      chain.ID // CAIP-2: the first 16 bytes of the hash of its first own block
 	name    string
 	symbol  string
-	hrp     string // BIP-173 prefix, "" without SegWit
+	hrp     string // BIP-173 prefix, "" without SegWit; of Bitcoin Cash that of CashAddr
 	p2pkh   byte   // base58 version bytes
 	p2sh    byte
 	wif     byte
@@ -38,6 +39,7 @@ func coins() []coin {
 		{name: "BTC", slip44: 0, segwit: true, money: maxMoney, cap: 5_000_000, depth: 6, explorer: "https://mempool.space/tx/"},
 		{name: "LTC", slip44: 2, segwit: true, oldFirst: true, ltub: true, money: 4 * maxMoney, cap: 100_000_000, depth: 12, explorer: "https://litecoinspace.org/tx/"},
 		{name: "DOGE", slip44: 3, oldFirst: true, money: maxDoge, cap: 50_000_000_000, depth: 40, explorer: "https://dogechain.info/tx/"},
+		{name: "BCH", slip44: 145, oldFirst: true, cash: true, money: maxMoney, cap: 5_000_000, depth: 15, explorer: "https://blockchair.com/bitcoin-cash/transaction/"},
 	}
 }
 
@@ -62,6 +64,9 @@ func networks() []network {
 		{id: "bip122:1a91e3dace36e2be3bf030a65679fe82", name: "mainnet", symbol: "DOGE", p2pkh: 0x1e, p2sh: 0x16, wif: 0x9e, coin: c[2]},
 		test(c[2], "bip122:bb0a78264637406b6360aad926284d54", "doge-testnet", "tDOGE", "", 0x71, 0xc4, 0xf1),
 		test(c[2], "bip122:3d2160a3b5dc4a9d62e7e66a295f7031", "doge-regtest", "rDOGE", "", 0x6f, 0xc4, 0xef),
+		// Bitcoin Cash has Bitcoin's genesis: these are blocks 478559 and 1155876 (of testnet3).
+		{id: "bip122:000000000000000000651ef99cb9fcbe", name: "mainnet", symbol: "BCH", hrp: "bitcoincash", p2pkh: 0x00, p2sh: 0x05, wif: 0x80, coin: c[3]},
+		test(c[3], "bip122:00000000000e38fef93ed9582a7df438", "bch-testnet", "tBCH", "bchtest", 0x6f, 0xc4, 0xef),
 	}
 }
 

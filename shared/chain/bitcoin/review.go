@@ -151,7 +151,7 @@ func (t *tx) reviewOutput(r *chain.Review, n int, o Output) {
 func (t *tx) reviewTimes(r *chain.Review) {
 	replaceable, inEffect := "no", false
 	for _, in := range t.in {
-		if in.sequence <= sequenceRBF {
+		if in.sequence <= sequenceRBF && !t.network.coin.cash { // its nodes keep the first
 			replaceable = "yes, signalled by sequence (BIP-125)"
 		}
 		inEffect = inEffect || in.sequence != sequenceFinal

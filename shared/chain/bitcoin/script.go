@@ -24,6 +24,7 @@ const (
 	opEqual         = 0x87
 	opEqualVerify   = 0x88
 	opHash160       = 0xa9
+	opHash256       = 0xaa
 	opCheckSig      = 0xac
 	opCheckMultisig = 0xae
 )
@@ -42,6 +43,11 @@ func p2pkhScript(hash []byte) []byte {
 
 func p2shScript(hash []byte) []byte {
 	return append(append([]byte{opHash160, 20}, hash...), opEqual)
+}
+
+// p2sh32Script is Bitcoin Cash's P2SH with a hash of 32 bytes.
+func p2sh32Script(hash []byte) []byte {
+	return append(append([]byte{opHash256, 32}, hash...), opEqual)
 }
 
 // witnessScript makes the script of a witness program (BIP-141).

@@ -2,6 +2,7 @@ package bitcoin
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -53,6 +54,9 @@ func (i *input) wireSignature(key chain.PublicKey, sig []byte) ([]byte, bool) {
 		}
 		return wire, verifySchnorr(i.output, i.digest, sig)
 	}
+	if i.cash() {
+		return append(slices.Clone(sig), sighashForkID), VerifySchnorr(key, i.digest[:], sig)
+	}
 	r, s, ok := verifyCompact(key, i.digest, sig)
 	if !ok {
 		return nil, false
@@ -96,6 +100,29 @@ func verifySchnorr(key [32]byte, digest Hash, sig []byte) bool {
 	return err == nil && schnorr.NewSignature(&r, &s).Verify(digest[:], pub)
 }
 
+// VerifySchnorr verifies a signature of Bitcoin Cash, as its specification of May
+// 2019 says: R = sG - eP, whose x is r and whose y is a square.
+func VerifySchnorr(key chain.PublicKey, digest, sig []byte) bool {
+	var r, root btcec.FieldVal
+	var s, e btcec.ModNScalar
+	pub, err := btcec.ParsePubKey(key.Bytes())
+	if err != nil || len(digest) != 32 || len(sig) != schnorrSize || r.SetByteSlice(sig[:32]) || s.SetByteSlice(sig[32:]) {
+		return false
+	}
+	h := sha256.Sum256(slices.Concat(sig[:32], key.Bytes(), digest))
+	e.SetBytes(&h)
+	var p, sG, eP, point btcec.JacobianPoint
+	pub.AsJacobian(&p)
+	btcec.ScalarBaseMultNonConst(&s, &sG)
+	btcec.ScalarMultNonConst(e.Negate(), &p, &eP)
+	btcec.AddNonConst(&sG, &eP, &point)
+	if point.Z.Normalize().IsZero() {
+		return false
+	}
+	point.ToAffine()
+	return point.X.Equals(&r) && root.SquareRootVal(&point.Y)
+}
+
 // assemble fills scripts and witnesses, with one signature in wire form for each
 // request.
 func (t *tx) assemble(wire [][]byte) *transaction {
@@ -134,8 +161,11 @@ func (t *tx) weight() int {
 	wire := make([][]byte, 0, len(t.owner))
 	for _, index := range t.owner {
 		size := ecdsaSize
-		if i := &t.in[index]; i.kind == p2tr {
+		switch i := &t.in[index]; {
+		case i.kind == p2tr:
 			size = schnorrSize + int(i.hashType)
+		case i.cash():
+			size = schnorrSize + 1
 		}
 		wire = append(wire, make([]byte, size))
 	}

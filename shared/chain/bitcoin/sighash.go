@@ -6,10 +6,11 @@ import (
 	"slices"
 )
 
-// The signature hash types that we sign. Both cover every input and output.
+// The signature hash types that we sign. All cover every input and output.
 const (
 	sighashDefault = 0x00 // Taproot alone: the signature has no type byte
 	sighashAll     = 0x01
+	sighashForkID  = 0x41 // Bitcoin Cash alone: ALL, for no chain but its own
 )
 
 // sighasher makes the digests of one transaction's inputs. What all digests
@@ -61,8 +62,9 @@ func (s *sighasher) legacy(index int, script []byte) Hash {
 	return sha256.Sum256(h.Sum(nil))
 }
 
-// segwit is the digest of a witness version 0 input (BIP-143), hash type ALL.
-func (s *sighasher) segwit(index int, scriptCode []byte, amount uint64) Hash {
+// segwit is the digest of a witness version 0 input (BIP-143), hash type ALL. With
+// FORKID it is that of every input of Bitcoin Cash: its fork id is 0.
+func (s *sighasher) segwit(index int, scriptCode []byte, amount uint64, hashType byte) Hash {
 	again := func(b, h []byte) []byte {
 		twice := sha256.Sum256(h)
 		return append(b, twice[:]...)
@@ -77,7 +79,7 @@ func (s *sighasher) segwit(index int, scriptCode []byte, amount uint64) Hash {
 	b = binary.LittleEndian.AppendUint32(b, in.sequence)
 	b = again(b, s.outputs[:])
 	b = binary.LittleEndian.AppendUint32(b, s.tx.locktime)
-	return doubleHash(binary.LittleEndian.AppendUint32(b, sighashAll))
+	return doubleHash(binary.LittleEndian.AppendUint32(b, uint32(hashType)))
 }
 
 // taproot is the digest of a Taproot key path (BIP-341): no annex, hash type

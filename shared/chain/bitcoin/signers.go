@@ -158,11 +158,11 @@ func (i *input) present(index int, ps pairs) (map[chain.PublicKey][]byte, error)
 		if err != nil || !i.names(key) {
 			return nil, bad
 		}
-		der, hashType := p.value[:len(p.value)-1], p.value[len(p.value)-1]
-		if hashType != sighashAll {
+		body, hashType := p.value[:len(p.value)-1], p.value[len(p.value)-1]
+		if hashType != i.hashType {
 			return nil, badHashType(index, uint32(hashType))
 		}
-		if !verifyDER(key, i.digest, der) {
+		if i.cash() && !VerifySchnorr(key, i.digest[:], body) || !i.cash() && !verifyDER(key, i.digest, body) {
 			return nil, bad
 		}
 		have[key] = p.value

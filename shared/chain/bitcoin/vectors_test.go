@@ -159,7 +159,7 @@ func TestBIP143Digests(t *testing.T) {
 		if !r.done() {
 			t.Fatalf("%s: transaction does not parse", c.Name)
 		}
-		got := newSighasher(unsigned, nil).segwit(c.Index, unhex(t, c.ScriptCode), c.Amount)
+		got := newSighasher(unsigned, nil).segwit(c.Index, unhex(t, c.ScriptCode), c.Amount, sighashAll)
 		if hex.EncodeToString(got[:]) != c.Sighash {
 			t.Errorf("%s: %x, want %s", c.Name, got, c.Sighash)
 		}

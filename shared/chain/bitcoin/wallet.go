@@ -14,7 +14,8 @@ type Wallet struct {
 }
 
 // Derivation is m/44'/coin'/0'/0/index, and m/44'/1'/0'/0/index on the test
-// networks: BIP-44 for every form of address, as KMS wallets have it.
+// networks: BIP-44 for every form of address, as KMS wallets have it. Bitcoin Cash
+// has one path for both.
 func (w Wallet) Derivation() chain.Derivation {
 	const h = chain.Hardened
 	c := networksOf(w.coin)[0].coin
@@ -24,6 +25,9 @@ func (w Wallet) Derivation() chain.Derivation {
 		Testnet: []uint32{h + 44, h + 1, h + 0, 0},
 		TPub:    true,
 		Cosigns: c.name == "BTC",
+	}
+	if c.cash {
+		d.Testnet = d.Mainnet
 	}
 	if c.ltub {
 		d.XPubs = [2]uint32{0x019da462, 0x0436f6e1} // Ltub, ttub
@@ -100,7 +104,7 @@ func (w Wallet) ParseKey(text string, testnet bool) ([]byte, error) {
 	case (version == test) != testnet:
 		return bad("bitcoin.key-network", "the WIF key is for the other kind of network, mainnet or test")
 	case len(b) == 32:
-		return bad("bitcoin.key-uncompressed", "the WIF key is of the uncompressed kind, which has no SegWit address")
+		return bad("bitcoin.key-uncompressed", "the WIF key is of the uncompressed kind, whose addresses are others than those here")
 	case len(b) != 33 || b[32] != 1:
 		return bad("bitcoin.key", "not a WIF key: wrong length")
 	}

@@ -48,7 +48,7 @@ func testSeal(t *testing.T, k Case, tx chain.Tx) {
 		}
 		refuse("a signature of no key", "seal.key", with(func(s *chain.Signature) { s.Key = chain.PublicKey{} }))
 		refuse("a signature of another key", "seal.key", with(func(s *chain.Signature) { s.Key = chain.XOnly([32]byte{31: 9}) }))
-		refuse("a signature of another scheme", "seal.key", with(func(s *chain.Signature) { s.Scheme = s.Scheme%3 + 1 }))
+		refuse("a signature of another scheme", "seal.key", with(func(s *chain.Signature) { s.Scheme = s.Scheme%4 + 1 }))
 		refuse("a short signature", "seal.signature", with(func(s *chain.Signature) { s.Bytes = s.Bytes[:len(s.Bytes)-1] }))
 		refuse("a long signature", "seal.signature", with(func(s *chain.Signature) { s.Bytes = append(s.Bytes, 0) }))
 		refuse("an empty signature", "seal.signature", with(func(s *chain.Signature) { s.Bytes = nil }))
@@ -72,8 +72,8 @@ func testSeal(t *testing.T, k Case, tx chain.Tx) {
 }
 
 // malleate makes the other encoding of the same signature that a lax verifier
-// accepts: n-s with the other v for ECDSA, s+L for Ed25519. Taproot has none in
-// 256 bits, save by chance; there s becomes n-s, which is simply false.
+// accepts: n-s with the other v for ECDSA, s+L for Ed25519. Taproot and Schnorr have
+// none in 256 bits, save by chance; there s becomes n-s, which is simply false.
 func malleate(s *chain.Signature) {
 	n, _ := new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
 	v := new(big.Int).SetBytes(s.Bytes[32:64])

@@ -39,6 +39,8 @@ func Signer(secrets map[chain.PublicKey][]byte) func(chain.SignRequest) chain.Si
 		case chain.Taproot:
 			s := must(schnorr.Sign(tweaked(secret, r.Tweak), r.Message, schnorr.CustomNonce([32]byte{})))
 			sig.Bytes = s.Serialize()
+		case chain.Schnorr:
+			sig.Bytes = cash(secret, r.Message)
 		case chain.EdDSA:
 			sig.Bytes = ed25519.Sign(ed25519.NewKeyFromSeed(secret), r.Message)
 		default:

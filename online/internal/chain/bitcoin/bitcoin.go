@@ -47,15 +47,17 @@ func New(c transport.Config) (node.Node, error) {
 	return &client{c, c.Client(), &trails{of: make(map[wire.OutPoint]trail)}}, nil
 }
 
-// Check compares the hash of block 0 with the network's CAIP-2 reference, which
-// is the first 32 of its characters.
+// Check compares hashes of blocks with those that tell the network from others. A node
+// that has not come to where two chains part is refused: nobody can say whose it is.
 func (c *client) Check(ctx context.Context) error {
-	var genesis string
-	if err := c.call(ctx, &genesis, "getblockhash", 0); err != nil {
-		return c.plain(err)
-	}
-	if len(genesis) != 64 || "bip122:"+genesis[:32] != string(c.Network) {
-		return c.WrongNetwork(genesis)
+	for _, m := range marks(c.Network) {
+		var hash string
+		if err := c.call(ctx, &hash, "getblockhash", m.height); err != nil {
+			return c.plain(err)
+		}
+		if len(hash) != 64 || strings.HasPrefix(hash, m.hash) != m.ours {
+			return c.WrongNetwork(hash)
+		}
 	}
 	return nil
 }
