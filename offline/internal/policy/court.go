@@ -174,15 +174,7 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 		made[e.To] = made[e.To] || e.Kind == chain.Create
 	}
 	take := func(rule int, asset string, n *big.Int, call bool) *taken {
-		i := slices.IndexFunc(takes, func(x taken) bool { return x.rule == rule })
-		if i < 0 {
-			i = len(takes)
-			takes = append(takes, taken{rule: rule, amount: new(big.Int), fee: new(big.Int), of: map[string]*big.Int{}})
-		}
-		takes[i].amount.Add(takes[i].amount, n)
-		takes[i].spend(asset, n)
-		takes[i].call = takes[i].call || call
-		return &takes[i]
+		return takeOf(&takes, rule, asset, n, call)
 	}
 	for i, e := range c.Review.Effects {
 		if c.Own != nil && c.Own(i) {
@@ -220,29 +212,48 @@ func (t *Court) claims(c Case) (takes []taken, unexplained bool, v Verdict) {
 			unexplained = true
 		}
 	}
+	return takes, unexplained, t.claimFee(c, &takes)
+}
+
+// takeOf adds an amount to what a rule lets go, and gives that rule's part.
+func takeOf(takes *[]taken, rule int, asset string, n *big.Int, call bool) *taken {
+	i := slices.IndexFunc(*takes, func(x taken) bool { return x.rule == rule })
+	if i < 0 {
+		i = len(*takes)
+		*takes = append(*takes, taken{rule: rule, amount: new(big.Int), fee: new(big.Int), of: map[string]*big.Int{}})
+	}
+	x := &(*takes)[i]
+	x.amount.Add(x.amount, n)
+	x.spend(asset, n)
+	x.call = x.call || call
+	return x
+}
+
+// claimFee finds the rule that the fee takes of.
+func (t *Court) claimFee(c Case, takes *[]taken) Verdict {
 	if fee := c.Review.Fee; fee.Asset.ID != c.Network.Asset.ID {
 		// A token pays it (CIP-64), and leaves as any other: caps in coins say nothing of it.
 		rule := t.p.rules.find(fee.Asset.ID, c.Wallets, nil, true)
 		if rule < 0 {
-			return takes, false, deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets pay a fee in "+fee.Asset.ID)
+			return deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets pay a fee in "+fee.Asset.ID)
 		}
-		take(rule, fee.Asset.ID, fee.Amount, false)
-		return takes, unexplained, Verdict{Allow: true}
+		takeOf(takes, rule, fee.Asset.ID, fee.Amount, false)
+		return Verdict{Allow: true}
 	}
 	ofFee := func(x taken) bool { return x.coin || t.p.rules.list[x.rule].asset.ID == c.Review.Fee.Asset.ID }
-	if !slices.ContainsFunc(takes, ofFee) {
+	if !slices.ContainsFunc(*takes, ofFee) {
 		// Nothing leaves but the fee, or tokens do: the fee takes of a rule for coins.
 		rule := t.p.rules.find(string(c.Network.ID), c.Wallets, nil, true)
 		if rule < 0 {
-			return takes, false, deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets pay a fee on "+string(c.Network.ID))
+			return deny("policy.no-rule", "what no rule allows is refused", "no rule lets these wallets pay a fee on "+string(c.Network.ID))
 		}
-		take(rule, string(c.Network.ID), new(big.Int), false)
+		takeOf(takes, rule, string(c.Network.ID), new(big.Int), false)
 	}
-	if i := slices.IndexFunc(takes, ofFee); i >= 0 {
-		takes[i].fee = c.Review.Fee.Amount
-		takes[i].spend(c.Review.Fee.Asset.ID, takes[i].fee)
+	if i := slices.IndexFunc(*takes, ofFee); i >= 0 {
+		(*takes)[i].fee = c.Review.Fee.Amount
+		(*takes)[i].spend(c.Review.Fee.Asset.ID, (*takes)[i].fee)
 	}
-	return takes, unexplained, Verdict{Allow: true}
+	return Verdict{Allow: true}
 }
 
 // names is what the address book says of addresses, as rules name it.
