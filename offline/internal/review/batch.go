@@ -157,7 +157,7 @@ func (v *Reviewer) judge(b *Batch) {
 		case it.Verdict.Code != "":
 		default:
 			it.judged = true
-			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.spends, Late: d != 0 && v.Now > d, Named: it.Request.Requester != "",
+			it.Verdict = court.Judge(policy.Case{Review: it.Review, Network: it.Network, Wallets: it.spends, Late: d != 0 && v.Now > d, Named: strings.TrimSpace(it.Request.Requester) != "",
 				Own: func(i int) bool { return it.Own[i] != "" }, Back: func(i int) bool { return it.back[i] != "" }})
 		}
 		if it.Verdict.By == "" {
