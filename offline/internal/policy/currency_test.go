@@ -50,6 +50,19 @@ func TestATT78FeeInToken(t *testing.T) {
 		return p.Court(nil, nil, Clock{}).Judge(Case{Review: tx.Review(), Network: n, Wallets: []string{signers["hot1"]}})
 	}
 	fee := "500000000000 base units"
+	tx, err := ch.Codec.Decode(chain.Unsigned{Network: celo, Signers: []chain.PublicKey{key}, Payload: fields.Encode()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for preset, code := range map[string]string{"strict": "policy.opaque", "compat": "policy.fee-asset"} {
+		p, err := Preset(preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := p.Judge(tx.Review(), n, func(int) bool { return false }); v.Allow || v.Code != code {
+			t.Errorf("%s: %+v", preset, v)
+		}
+	}
 	if v := judge(head, fields); v.Allow || v.Code != "policy.no-rule" {
 		t.Errorf("a fee of half a million of a token that no rule lets leave: %+v", v)
 	}

@@ -104,7 +104,12 @@ func (p Policy) Judge(r chain.Review, n chain.Network, own func(i int) bool) Ver
 	if v := listed(r, n); !v.Allow {
 		return v
 	}
-	return p.judge(r, n, own, bounds{p.opaque, p.unproven, n.FeeCap, FeePercent})
+	v := p.judge(r, n, own, bounds{p.opaque, p.unproven, n.FeeCap, FeePercent})
+	if v.Allow && r.Fee.Asset.ID != n.Asset.ID {
+		// A token pays it (CIP-64): no cap of a preset says anything of tokens.
+		return deny("policy.fee-asset", "fees are paid in the network's coin, unless a rule lets the token leave", "the fee is paid in "+r.Fee.Asset.ID)
+	}
+	return v
 }
 
 func listed(r chain.Review, n chain.Network) Verdict {
