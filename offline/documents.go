@@ -15,8 +15,10 @@ import (
 
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
+	"coldsign/offline/internal/multisig"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
+	"coldsign/shared/quote"
 )
 
 // maxDocument bounds a file of the operators: an address book of 100,000 entries.
@@ -99,6 +101,42 @@ func (s *session) current(raw []byte) (behind error) {
 		behind = fault.New("document.rollback", "if an older keystore was put in its place, stop, and put the newest back; else set the preset again", "the journal says that %s is in force, and the keystore %s", preset, s.ks.Preset())
 	}
 	return behind
+}
+
+// gone stops where the keystore has a wallet that the journal says was removed: an older
+// keystore brought it back, or a crash came before it was away.
+func (s *session) gone(shared []multisig.Wallet) error {
+	removed := map[string]bool{} // signature ids, and ids of multisig wallets
+	for _, e := range s.j.Entries() {
+		verb, rest, _ := strings.Cut(e.Text, " ")
+		switch {
+		case e.Kind != journal.Wallet:
+		case strings.HasPrefix(e.Text, "multisig remove "):
+			removed[hex.EncodeToString(e.Data)] = true
+		case strings.HasPrefix(e.Text, enrolled):
+			delete(removed, hex.EncodeToString(e.Data))
+		case verb == "remove":
+			removed[rest] = true
+		case verb == "new" || verb == "import": // again
+			for _, id := range strings.Fields(rest) {
+				delete(removed, id)
+			}
+		}
+	}
+	back := func(name, command string) error {
+		return fault.New("wallet.rollback", "if an older keystore was put in its place, stop, and put the newest back; else remove it again: "+command, "the journal says that %s was removed, and the keystore has it", name)
+	}
+	for _, w := range s.ks.List() {
+		if id := w.ID.String(); removed[id] {
+			return back("wallet "+id, "wallet remove "+id)
+		}
+	}
+	for _, m := range shared {
+		if removed[hex.EncodeToString(m.ID[:])] {
+			return back("multisig wallet "+quote.Line(m.Name), "multisig remove "+quote.Line(m.Name))
+		}
+	}
+	return nil
 }
 
 // A version is at most so much higher than the last, and than that of a first one: no

@@ -105,6 +105,9 @@ func (s *session) reviewer() (*review.Reviewer, error) {
 	if err := s.current(nil); err != nil {
 		return nil, err
 	}
+	if err := s.gone(l.multisigs.List()); err != nil {
+		return nil, err
+	}
 	if err := s.clock(l.policy); err != nil {
 		return nil, err
 	}
