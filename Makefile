@@ -4,6 +4,7 @@ GOFLAGS  += -trimpath
 LDFLAGS   = -s -w -buildid=
 # runtimesecret: what signing leaves on stack and heap is erased (offline/internal/memory).
 BUILD     = CGO_ENABLED=0 GOEXPERIMENT=runtimesecret GOTOOLCHAIN=local $(GO) build -buildvcs=false $(GOFLAGS) -ldflags='$(LDFLAGS)'
+SOAK     ?= 10m
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 
 .PHONY: build test demo bench soak check release verify nodes peers clean
@@ -39,7 +40,8 @@ bench: build peers ## ratios, measured side by side in one run
 	bash scripts/postgres/install.sh
 	$(GO) run ./online/internal/store/storebench
 
-soak: build ## long fuzzing and the second-opinion node; prints figures
+soak: build ## payments under faults (SOAK, ten minutes), long fuzzing, the second-opinion node; prints figures
+	$(GO) run ./scripts/soak -time $(SOAK)
 	bash scripts/soak.sh
 
 release: ## dist: both binaries for linux amd64 and arm64, SHA256SUMS, bills of materials, the audit

@@ -26,6 +26,8 @@ type Network struct {
 	Chain, Name, RPC string
 	User, Password   string // both or neither
 	Confirmations    int
+	Watch            int      // how deep a complete payment is watched; 0 for the default
+	More             []string // addresses of further nodes
 }
 
 // Configure writes config.toml and creates an API key, once.
@@ -39,6 +41,12 @@ func (h *Halves) Configure(ctx context.Context, networks ...Network) error {
 			if err := os.WriteFile(h.Path("online/"+file), []byte(n.Password+"\n"), 0o600); err != nil {
 				return err
 			}
+		}
+		if n.Watch > 0 {
+			fmt.Fprintf(&b, "watch = %d\n", n.Watch)
+		}
+		for _, rpc := range n.More {
+			fmt.Fprintf(&b, "[[network.node]]\nrpc = %q\n", rpc)
 		}
 		b.WriteString("\n")
 	}
@@ -144,6 +152,13 @@ func (h *Halves) Kill() {
 	h.server = nil
 	s.proc.Kill() //nolint:errcheck // it may have ended
 	<-s.ended
+}
+
+// Striker gives what ends the running server as Kill does, but may be called at any
+// time and from anywhere: the server that runs now, and no later one. Kill tidies up.
+func (h *Halves) Striker() func() {
+	p := h.server.proc
+	return func() { p.Kill() } //nolint:errcheck // it may have ended
 }
 
 // Submission is the body of POST /v1/transactions.

@@ -1,0 +1,77 @@
+// Soak makes payments for a while through both programs, while everything around
+// them goes wrong: they are killed at random points, nodes lie, hang up and
+// reorganize, and files arrive torn. Then a reconciler, which shares no code with
+// them, compares the chain, the database and the offline journal: each payment is
+// made once or, when cancelled, not at all. It prints a table, and exits with 1 if
+// that is not so.
+//
+//	go run ./scripts/soak -time 10m
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// plan is how long and how hard.
+type plan struct {
+	Time   time.Duration // of faults
+	Settle time.Duration // for what is on its way to arrive, afterwards
+	Deep   bool          // reorganizations below the depth of complete payments, which take minutes to be believed
+	Rate   float64       // of node calls that go wrong
+	Log    io.Writer
+}
+
+func main() {
+	p := plan{Log: os.Stderr}
+	flag.DurationVar(&p.Time, "time", 10*time.Minute, "how long things go wrong")
+	flag.DurationVar(&p.Settle, "settle", 10*time.Minute, "how long all payments may take to come to an end afterwards")
+	flag.Float64Var(&p.Rate, "rate", 0.12, "of node calls that go wrong")
+	flag.BoolVar(&p.Deep, "deep", true, "reorganize below complete payments too")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	clean, err := soak(ctx, p, os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+	if !clean {
+		os.Exit(1)
+	}
+}
+
+// soak runs the plan and prints the table. It keeps the folder when something broke.
+func soak(ctx context.Context, p plan, out io.Writer) (clean bool, err error) {
+	dir, err := os.MkdirTemp("", "coldsign-soak-")
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		if clean && err == nil {
+			os.RemoveAll(dir)
+			return
+		}
+		fmt.Fprintln(p.Log, "kept for a look:", dir)
+	}()
+	d, err := begin(ctx, p, dir)
+	if err != nil {
+		return false, err
+	}
+	defer d.end()
+	began := time.Now()
+	if err := d.faults(ctx); err != nil {
+		return false, err
+	}
+	r, err := d.settle(ctx)
+	if err != nil {
+		return false, err
+	}
+	d.table(out, r, time.Since(began))
+	return r.clean(), nil
+}
