@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"coldsign/shared/frame/screen"
@@ -115,7 +116,7 @@ func (d *Desk) undo() {
 // approve asks for the words, if everything was on the screen.
 func (d *Desk) approve() {
 	if n := d.unseen(); n > 0 {
-		d.said = fmt.Sprintf("not yet: %d lines were not on the screen; go on with space", n)
+		d.said = fmt.Sprintf("not yet: %d lines were not shown, from line %d on; space and b turn pages", n, slices.Index(d.shown, false)+1)
 		return
 	}
 	d.mode, d.typed = words, nil
