@@ -39,8 +39,8 @@ type ledger struct {
 	mu     sync.Mutex
 	blocks []*block
 	pool   map[common.Hash]bool
-	sent   map[common.Hash]sent   // whatever came, whether it was taken or not
-	deep   map[common.Hash]uint64 // the most confirmations that it ever had
+	sent   map[common.Hash]sent      // whatever came, whether it was taken or not
+	deep   map[common.Hash]time.Time // when it was first deep enough
 	forks  uint64
 	reorgs map[string]int
 }
@@ -48,7 +48,7 @@ type ledger struct {
 func newLedger() *ledger {
 	genesis := &block{time: time.Now().Unix(), hash: common.Hash{1}, nonces: map[common.Address]uint64{}}
 	return &ledger{blocks: []*block{genesis}, pool: map[common.Hash]bool{}, sent: map[common.Hash]sent{},
-		deep: map[common.Hash]uint64{}, reorgs: map[string]int{}}
+		deep: map[common.Hash]time.Time{}, reorgs: map[string]int{}}
 }
 
 var (
@@ -131,9 +131,12 @@ func (l *ledger) mine() {
 	seed := binary.BigEndian.AppendUint64(was.hash.Bytes(), l.forks)
 	b.hash = sha256.Sum256(seed)
 	l.blocks = append(slices.Clip(l.blocks), b)
-	for back := range min(uint64(len(l.blocks)), 64) {
-		for _, hash := range l.blocks[uint64(len(l.blocks))-1-back].txs {
-			l.deep[hash] = max(l.deep[hash], back+1)
+	if len(l.blocks) < depth {
+		return
+	}
+	for _, hash := range l.blocks[len(l.blocks)-depth].txs {
+		if l.deep[hash].IsZero() {
+			l.deep[hash] = time.Now()
 		}
 	}
 }
@@ -190,8 +193,8 @@ func (l *ledger) landed() map[common.Address][]landing {
 	return paid
 }
 
-// records gives copies of what was ever sent, and how deep it ever was.
-func (l *ledger) records() (map[common.Hash]sent, map[common.Hash]uint64) {
+// records gives copies of what was ever sent, and when it was first deep enough.
+func (l *ledger) records() (map[common.Hash]sent, map[common.Hash]time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.sent), maps.Clone(l.deep)

@@ -26,10 +26,11 @@ type node struct {
 	frozen bool     // it does not follow the ledger
 	rate   float64  // of requests that go wrong
 	counts map[string]int
+	lied   map[common.Hash]bool // shown as deep, and not yet with a receipt
 }
 
 func newNode(l *ledger, liar bool) *node {
-	n := &node{ledger: l, liar: liar, chain: l.view(), counts: map[string]int{}}
+	n := &node{ledger: l, liar: liar, chain: l.view(), counts: map[string]int{}, lied: map[common.Hash]bool{}}
 	n.Server = httptest.NewServer(n)
 	return n
 }
@@ -76,7 +77,7 @@ func (n *node) draw(method string) string {
 	case "eth_getTransactionByHash":
 		kinds = append(kinds, "said not found", "other transaction")
 		if n.liar {
-			kinds = append(kinds, "said deep")
+			kinds = append(kinds, "said deep", "said deep", "said deep", "said deep")
 		}
 	case "eth_getTransactionReceipt":
 		kinds = append(kinds, "said not found")
@@ -278,6 +279,8 @@ func (n *node) transaction(hash common.Hash, receipt bool, kind string) any {
 	var in *block
 	n.mu.Lock()
 	chain := n.chain
+	n.lied[hash] = n.lied[hash] && receipt || kind == "said deep"
+	lied := n.lied[hash]
 	n.mu.Unlock()
 	for i := len(chain) - 1; i >= 0 && in == nil; i-- {
 		for _, h := range chain[i].txs {
@@ -292,7 +295,7 @@ func (n *node) transaction(hash common.Hash, receipt bool, kind string) any {
 		return nil
 	case kind == "other transaction":
 		hash[3] ^= 1
-	case kind == "said deep" && in == nil && known:
+	case lied:
 		in = chain[max(0, len(chain)-20)]
 	}
 	switch {

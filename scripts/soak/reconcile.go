@@ -8,14 +8,19 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	_ "modernc.org/sqlite" // registers "sqlite"
 )
 
 // row is what the database says of one payment.
-type row struct{ id, state, txid, code string }
+type row struct {
+	id, state, txid, code string
+	updated               int64 // Unix milliseconds
+}
 
 // world is all that the reconciler compares; none of it comes through our code,
 // but for the offline journal's, which prints it.
@@ -26,7 +31,7 @@ type world struct {
 	signed   map[string][]string // digests that the offline half has signed, by row id
 	landed   map[common.Address][]landing
 	sent     map[common.Hash]sent
-	deep     map[common.Hash]uint64
+	deep     map[common.Hash]time.Time // when first deep enough
 }
 
 func (d *driver) reconcile(ctx context.Context, final bool) (result, error) {
@@ -46,7 +51,11 @@ func (d *driver) reconcile(ctx context.Context, final bool) (result, error) {
 	w.sent, w.deep = d.ledger.records()
 	w.landed = d.ledger.landed()
 	r := w.compare(final)
-	r.Broken = append(r.Broken, d.broken...)
+	for _, b := range d.broken {
+		if !slices.Contains(r.Broken, b) {
+			r.Broken = append(r.Broken, b)
+		}
+	}
 	return r, nil
 }
 
@@ -63,10 +72,10 @@ func (w *world) read(ctx context.Context, file string) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // it only reads
 	w.rows, w.keys = map[string]row{}, map[string][]string{}
-	err = each(ctx, tx, "SELECT id, state, txid, code FROM transactions", func(rows *sql.Rows) error {
+	err = each(ctx, tx, "SELECT id, state, txid, code, updated FROM transactions", func(rows *sql.Rows) error {
 		var id []byte
 		var r row
-		err := rows.Scan(&id, &r.state, &r.txid, &r.code)
+		err := rows.Scan(&id, &r.state, &r.txid, &r.code, &r.updated)
 		r.id = hex.EncodeToString(id)
 		w.rows[r.id] = r
 		return err
@@ -192,8 +201,8 @@ func (w *world) ending(p *payment, at row, final bool, r *result, broken func(st
 		r.Doubled++
 		broken("%s is paid %d times", p.key, len(landed))
 	}
-	if at.state == "complete" && w.deep[common.HexToHash(at.txid)] < depth {
-		broken("%s is complete, and %s never had more than %d confirmations", p.key, at.txid, w.deep[common.HexToHash(at.txid)])
+	if since := w.deep[common.HexToHash(at.txid)]; at.state == "complete" && (since.IsZero() || at.updated < since.UnixMilli()) {
+		broken("%s is complete since %d, and %s was deep enough at %d", p.key, at.updated, at.txid, since.UnixMilli())
 	}
 	if p.cancelled {
 		r.Cancelled++

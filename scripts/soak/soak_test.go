@@ -35,12 +35,12 @@ func honest() *world {
 			{key: "a", to: to, nonce: 7, amount: amount, id: "01"},
 			{key: "b", to: common.Address{2}, nonce: 8, amount: amount, id: "02", cancelled: true},
 		},
-		rows:   map[string]row{"01": {"01", "complete", txid.Hex(), ""}, "02": {"02", "cancelled", "", ""}},
+		rows:   map[string]row{"01": {"01", "complete", txid.Hex(), "", 2000}, "02": {"02", "cancelled", "", "", 1000}},
 		keys:   map[string][]string{"a": {"01"}, "b": {"02"}},
 		signed: map[string][]string{"01": {"d1", "d1"}},
 		landed: map[common.Address][]landing{to: {{txid, depth}}},
 		sent:   map[common.Hash]sent{txid: {tx, common.Address{}}},
-		deep:   map[common.Hash]uint64{txid: depth},
+		deep:   map[common.Hash]time.Time{txid: time.UnixMilli(2000)},
 	}
 }
 
@@ -59,7 +59,7 @@ func TestReconciler(t *testing.T) {
 		plant func(*world)
 		says  string // part of what is broken; "" for a count alone
 	}{
-		"paid twice": {func(w *world) { w.landed[to] = append(w.landed[to], landing{other(w, to), 1}) }, "paid 2 times"},
+		"paid twice":       {func(w *world) { w.landed[to] = append(w.landed[to], landing{other(w, to), 1}) }, "paid 2 times"},
 		"another one sent": {func(w *world) { other(w, to) }, "2 different transactions"},
 		"a cancelled one is paid": {func(w *world) {
 			w.landed[common.Address{2}] = []landing{{other(w, common.Address{2}), 1}}
@@ -70,10 +70,11 @@ func TestReconciler(t *testing.T) {
 		"a second row":      {func(w *world) { w.keys["a"] = []string{"01", "03"} }, "2 rows"},
 		"a row of nobody's": {func(w *world) { w.rows["04"] = row{id: "04"} }, "nobody's"},
 		"a lost row":        {func(w *world) { delete(w.keys, "a") }, "API said"},
-		"claims too much":   {func(w *world) { clear(w.deep) }, "never had more than 0"},
+		"claims too much":   {func(w *world) { clear(w.deep) }, "was deep enough at"},
+		"claims too early":  {func(w *world) { w.rows["01"] = row{"01", "complete", w.rows["01"].txid, "", 1999} }, "was deep enough at"},
 		"not on the chain":  {func(w *world) { clear(w.landed) }, ""},
-		"stuck":             {func(w *world) { w.rows["01"] = row{"01", "broadcast", w.rows["01"].txid, ""} }, ""},
-		"failed":            {func(w *world) { w.rows["01"] = row{"01", "failed", w.rows["01"].txid, ""} }, "nobody wanted"},
+		"stuck":             {func(w *world) { w.rows["01"] = row{"01", "broadcast", w.rows["01"].txid, "", 2000} }, ""},
+		"failed":            {func(w *world) { w.rows["01"] = row{"01", "failed", w.rows["01"].txid, "", 2000} }, "nobody wanted"},
 		"two digests":       {func(w *world) { w.signed["01"] = []string{"d1", "d2"} }, "signed 2 digests"},
 		"no signature":      {func(w *world) { clear(w.signed) }, "no signature"},
 	} {
