@@ -154,6 +154,9 @@ func (d *driver) faults(ctx context.Context) error {
 				return fmt.Errorf("payment: %w", err)
 			}
 		}
+		if err := d.alive(ctx); err != nil { // it broadcasts what earlier bundles brought
+			return err
+		}
 		if err := d.ceremony(ctx); err != nil {
 			return fmt.Errorf("ceremony: %w", err)
 		}
