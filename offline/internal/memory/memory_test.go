@@ -63,8 +63,12 @@ func TestPieces(t *testing.T) {
 		t.Errorf("%v, %v", p, err)
 	}
 	a.Close()
-	if !faults(func() { pieces[1][0]++ }) {
-		t.Error("a piece can be used after Close")
+	// The pages are gone, or the runtime has taken the addresses for something else.
+	var kept byte
+	for i, p := range pieces[:len(pieces)-1] {
+		if !faults(func() { kept = p[len(p)/2] }) && kept == byte(i+1) {
+			t.Errorf("piece %d can be read after Close", i)
+		}
 	}
 	a.Close() // twice is once
 }
