@@ -332,11 +332,15 @@ func (a *app) policySet() error {
 		if err != nil {
 			return err
 		}
-		p, err := policy.Parse(raw, l.World)
+		mark, err := policy.OfRehearsal(raw)
+		if err == nil {
+			err = marked("policy", mark, s.ks.Rehearsal())
+		}
 		if err != nil {
 			return err
 		}
-		if err := marked("policy", p.Mark, s.ks.Rehearsal()); err != nil {
+		p, err := policy.Parse(raw, l.World)
+		if err != nil {
 			return err
 		}
 		if err := s.setDocument("policy", p.Version, raw, func() { s.ks.SetPreset(p.Preset) }); err != nil {

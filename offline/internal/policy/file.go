@@ -61,6 +61,14 @@ type written struct {
 // Kind is what a policy file calls itself.
 const Kind = "policy"
 
+// OfRehearsal reads of a policy file only whether it says that it is of a rehearsal: the
+// names in it may be of another book than this home's.
+func OfRehearsal(raw []byte) (bool, error) {
+	var f file
+	err := document.Decode(raw, MaxFile, &f)
+	return f.Rehearsal, err
+}
+
 // Parse reads a policy file. Names in it are looked up now, so that a wrong one is
 // an error here and not a payment refused tomorrow.
 func Parse(raw []byte, w World) (Policy, error) {
@@ -75,7 +83,6 @@ func Parse(raw []byte, w World) (Policy, error) {
 	if err != nil {
 		return Policy{}, document.Within(document.Line(raw, "", 0, "preset"), err)
 	}
-	p.Mark = f.Rehearsal
 	p.Name, p.Version, p.Preset, p.Operators, p.Change = f.Name, f.Version, f.Preset, f.Operator, f.Quorum.Change
 	switch {
 	case f.Version < 1 || f.Version > maxVersion:

@@ -46,7 +46,6 @@ const RolePolicy = "policy"
 type Policy struct {
 	Name      string
 	Version   uint64 // 0 for a preset
-	Mark      bool   // of a rehearsal
 	Preset    string // what holds beside the rules
 	Operators []Operator
 	Change    int // operators of RolePolicy who must approve the next document
