@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -126,9 +125,6 @@ func TestATT103SecondServer(t *testing.T) {
 func database(t *testing.T) *postgres.Server {
 	t.Helper()
 	server, err := postgres.Start(postgres.Fast)
-	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skip(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,12 @@
 package postgres
 
 import (
-	"errors"
 	"os"
 	"testing"
 )
 
 func TestServer(t *testing.T) {
 	s, err := Start(Fast)
-	if errors.Is(err, ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skip(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
