@@ -37,6 +37,7 @@ type Reader interface {
 	Pending(ctx context.Context, tenant, chain string, signatureIDs []string) ([]pending.Transaction, error)
 	List(ctx context.Context, f store.Filter) ([]pending.Transaction, error)
 	Links(ctx context.Context, ids []bundle.ID) (map[bundle.ID]store.Link, error)
+	Withdrawal(ctx context.Context, tenant, id string) (store.Withdrawal, error)
 }
 
 // Changer changes rows.
@@ -45,7 +46,8 @@ type Changer interface {
 	Earlier(ctx context.Context, tenant string, idem store.Idempotency) (*pending.Transaction, error)
 	Create(ctx context.Context, t *pending.Transaction, idem store.Idempotency) (*pending.Transaction, error)
 	Assert(ctx context.Context, tenant string, id bundle.ID, txID string) (pending.Transaction, error)
-	Cancel(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
+	// Revoke cancels a row, and takes its withdrawal back if revert says so.
+	Revoke(ctx context.Context, tenant string, id bundle.ID, revert bool) (pending.Transaction, error)
 }
 
 // Store is what the API needs of the database.
@@ -108,6 +110,8 @@ func routes() []route {
 		{"GET /v3/kms/{id}", "read", getRecord},
 		{"PUT /v3/kms/{id}/{txId}", "complete", complete},
 		{"DELETE /v3/kms/{id}", "submit", cancelRow},
+		{"DELETE /v3/offchain/withdrawal/{id}", "submit", cancelWithdrawal},
+		{"GET /v1/withdrawals/{id}", "read", getWithdrawal},
 		{"POST /v1/transactions", "submit", submit},
 		{"GET /v1/transactions", "read", list},
 		{"GET /v1/transactions/{id}", "read", getTransaction},

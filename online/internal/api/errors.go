@@ -43,6 +43,8 @@ func statuses() map[string]int {
 		"state.conflict":       http.StatusForbidden,
 		"idempotency.conflict": http.StatusConflict,
 		"reservation.conflict": http.StatusConflict,
+		"withdrawal.conflict":  http.StatusConflict,
+		"withdrawal.missing":   http.StatusForbidden,
 		"store.corrupt":        http.StatusServiceUnavailable, // it is read, not changed
 		"store.lost":           http.StatusServiceUnavailable, // the same again is safe
 		"store.busy":           http.StatusServiceUnavailable,
@@ -75,6 +77,9 @@ func (k *call) explain(err error) reply {
 		}
 		if e.Code == "store.corrupt" {
 			p.Message = "The database is damaged: it is read, and nothing is changed."
+		}
+		if e.Code == "withdrawal.missing" { // as documented
+			p.Message = "No such withdrawal."
 		}
 		if e.Code == "kms.missing" { // the documented words, the same for every such row
 			p.Message = "No such KMS signature with id '" + display(k.PathValue("id")) + "'."

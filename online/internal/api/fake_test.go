@@ -44,7 +44,7 @@ func (b *broken) Assert(context.Context, string, bundle.ID, string) (pending.Tra
 	return pending.Transaction{}, b.fail()
 }
 
-func (b *broken) Cancel(context.Context, string, bundle.ID) (pending.Transaction, error) {
+func (b *broken) Revoke(context.Context, string, bundle.ID, bool) (pending.Transaction, error) {
 	return pending.Transaction{}, b.fail()
 }
 

@@ -140,20 +140,30 @@ func complete(k *call) (reply, error) {
 	return reply{http.StatusNoContent, nil}, err
 }
 
-// cancelRow is DELETE /v3/kms/{id}?revert=true|false. Withdrawals are not kept
-// here, so that either way the row alone is cancelled.
+// cancelRow is DELETE /v3/kms/{id}?revert=true|false: the row and the withdrawal
+// that it makes, or with revert=false the row alone.
 func cancelRow(k *call) (reply, error) {
-	q, err := k.query("revert")
+	revert, err := k.revert()
 	if err != nil {
 		return reply{}, err
-	}
-	if v := q.Get("revert"); q.Has("revert") && v != "true" && v != "false" {
-		return reply{}, bad("revert", "isBoolean", "revert must be true or false", v)
 	}
 	id, err := k.id()
 	if err != nil {
 		return reply{}, err
 	}
-	_, err = k.Store.Cancel(k.ctx(), k.caller.Tenant, id)
+	_, err = k.Store.Revoke(k.ctx(), k.caller.Tenant, id, revert)
 	return reply{http.StatusNoContent, nil}, err
+}
+
+// revert reads the query of what cancels; it is true by default.
+func (k *call) revert() (bool, error) {
+	q, err := k.query("revert")
+	if err != nil {
+		return false, err
+	}
+	v := q.Get("revert")
+	if q.Has("revert") && v != "true" && v != "false" {
+		return false, bad("revert", "isBoolean", "revert must be true or false", v)
+	}
+	return v != "false", nil
 }

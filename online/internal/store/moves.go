@@ -198,6 +198,12 @@ func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID st
 // signing, of what another wallet had: it gives no receipt that says no. When
 // bytes may have left it is too late: state.conflict. Repeating changes nothing.
 func (s *Store) Cancel(ctx context.Context, tenant string, id bundle.ID) (row pending.Transaction, err error) {
+	return s.Revoke(ctx, tenant, id, true)
+}
+
+// Revoke is Cancel, which takes the withdrawal that the row makes back with it if
+// revert says so.
+func (s *Store) Revoke(ctx context.Context, tenant string, id bundle.ID, revert bool) (row pending.Transaction, err error) {
 	err = s.writeBeside(ctx, func(t *tx) error {
 		if row, err = t.load(tenant, id); err != nil {
 			return err
@@ -212,11 +218,16 @@ func (s *Store) Cancel(ctx context.Context, tenant string, id bundle.ID) (row pe
 			if err := t.park(row, ""); err != nil {
 				return err
 			}
+			if err := t.revoke(row, revert); err != nil {
+				return err
+			}
 			row, err = t.load(tenant, id)
 			return err
 		}
-		row, err = t.move(row, pending.Cancel, nil)
-		return err
+		if row, err = t.move(row, pending.Cancel, nil); err != nil {
+			return err
+		}
+		return t.revoke(row, revert)
 	})
 	return row, err
 }

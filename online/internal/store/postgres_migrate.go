@@ -21,10 +21,13 @@ var postgresInstallation string
 //go:embed migrations/postgres/0006_next.sql
 var postgresNext string
 
+//go:embed migrations/postgres/0007_withdrawals.sql
+var postgresWithdrawals string
+
 // postgresSteps are those of migrations, for PostgreSQL: step i leads to version
 // i+1. It was first supported with version 3. A released step never changes.
 func postgresSteps() []string {
-	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext}
+	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals}
 }
 
 // prepareTables makes the tables, or brings them up to date, while nobody else

@@ -63,6 +63,9 @@ func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempot
 				return err
 			}
 		}
+		if err := t.withdraw(p); err != nil {
+			return err
+		}
 		rivals, err := t.compete(p)
 		if err != nil {
 			return err

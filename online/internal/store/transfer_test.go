@@ -53,7 +53,7 @@ func busy(t *testing.T, s *Store) {
 		return err
 	}))
 	rival := reserving(30, "nonce:c", "Äc")
-	rival.Replaces = number(3).ID
+	rival.Replaces, rival.WithdrawalID = number(3).ID, withdrawalID
 	put(t, s, rival)
 }
 

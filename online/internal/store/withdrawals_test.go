@@ -1,0 +1,75 @@
+package store
+
+import (
+	"strings"
+	"testing"
+
+	"coldsign/online/internal/pending"
+)
+
+const withdrawalID = "5E68C66581F2EE32BC354087"
+
+func withdrawing(n int, change ...func(*pending.Transaction)) *pending.Transaction {
+	return number(n, append(change, func(p *pending.Transaction) { p.WithdrawalID = withdrawalID })...)
+}
+
+func withdrawal(t *testing.T, s *Store, tenant string) Withdrawal {
+	t.Helper()
+	w, err := s.Withdrawal(t.Context(), tenant, withdrawalID)
+	ok(t, err)
+	return w
+}
+
+// TestWithdrawals: one row makes a withdrawal, and its end is that of the
+// withdrawal; another row makes it again only when the first can never have paid.
+func TestWithdrawals(t *testing.T) {
+	if onBoth(t, TestWithdrawals) {
+		return
+	}
+	s, ctx := fresh(t), t.Context()
+	_, err := s.Withdrawal(ctx, "a", withdrawalID)
+	code(t, err, "withdrawal.missing")
+	put(t, s, withdrawing(1))
+	if w := withdrawal(t, s, "a"); w.State() != "open" || w.Row.ID != number(1).ID || w.ID != strings.ToLower(withdrawalID) {
+		t.Errorf("%s of %s", w.State(), w.Row.ID)
+	}
+	_, err = s.Withdrawal(ctx, "b", withdrawalID)
+	code(t, err, "withdrawal.missing")
+	put(t, s, withdrawing(2, func(p *pending.Transaction) { p.Tenant = "b" })) // its own
+	_, err = s.Create(ctx, withdrawing(3), Idempotency{})
+	code(t, err, "withdrawal.conflict")
+
+	_, err = s.Revoke(ctx, "a", number(1).ID, false)
+	ok(t, err)
+	_, err = s.Revoke(ctx, "a", number(1).ID, true) // the first word counts
+	ok(t, err)
+	if w := withdrawal(t, s, "a"); w.State() != "kept" || w.Revert || !w.Deleted {
+		t.Errorf("%s", w.State())
+	}
+	put(t, s, withdrawing(4))
+	_, err = s.Cancel(ctx, "a", number(4).ID)
+	ok(t, err)
+	if w := withdrawal(t, s, "a"); w.State() != "cancelled" || !w.Revert {
+		t.Errorf("%s", w.State())
+	}
+
+	put(t, s, withdrawing(5))
+	export(t, s, Selection{Chain: "BTC", Limit: 10})
+	_, err = s.Revoke(ctx, "a", number(5).ID, true)
+	ok(t, err)
+	if w := withdrawal(t, s, "a"); w.State() != "cancelling" || !w.Revert {
+		t.Errorf("%s", w.State())
+	}
+	_, err = s.Create(ctx, withdrawing(6), Idempotency{})
+	code(t, err, "withdrawal.conflict") // a signature may exist
+
+	if w := withdrawal(t, s, "b"); w.State() != "open" {
+		t.Errorf("%s", w.State())
+	}
+	move(t, s, number(2).ID, pending.Seal, pending.Intend, pending.Accept, pending.Confirm)
+	if w := withdrawal(t, s, "b"); w.State() != "done" {
+		t.Errorf("%s", w.State())
+	}
+	_, err = s.Create(ctx, withdrawing(7, func(p *pending.Transaction) { p.Tenant = "b" }), Idempotency{})
+	code(t, err, "withdrawal.conflict")
+}
