@@ -67,7 +67,7 @@ func (a *app) serve() error {
 			}
 			defer release()
 		}
-		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Now: h.now, Log: log, Version: version(),
+		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Now: h.now, Log: log, Version: version(),
 			Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }}))
 		if err := h.say(watched.said(map[string]any{"listening": "http://" + l.Addr().String()}), "listening on http://%s\n", l.Addr()); err != nil {
 			return err

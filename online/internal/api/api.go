@@ -70,9 +70,11 @@ type Config struct {
 	Intake Intake
 	// Replacer makes what competes with a transaction on chain.
 	Replacer Replacer
-	Now      func() time.Time
-	Log      *slog.Logger // one line for each request
-	Version  string
+	// Creator makes transactions of what the KMS API's creation calls ask for.
+	Creator Creator
+	Now     func() time.Time
+	Log     *slog.Logger // one line for each request
+	Version string
 
 	// Observe is told of every answer: the pattern of its route, "" when none fits.
 	Observe func(route string, status int, took time.Duration)
@@ -104,7 +106,7 @@ type route struct {
 }
 
 func routes() []route {
-	return []route{
+	return append(createRoutes(), []route{
 		{"GET /v3/kms/pending/{chain}", "read", pendingByQuery},
 		{"POST /v3/kms/pending/{chain}", "read", pendingByBody},
 		{"GET /v3/kms/{id}", "read", getRecord},
@@ -121,7 +123,7 @@ func routes() []route {
 		{"GET /readyz", "", ready},
 		{"GET /openapi.yaml", "", openAPI},
 		{"GET /docs", "", docs},
-	}
+	}...)
 }
 
 // New gives the handler of every route.

@@ -48,6 +48,10 @@ func statuses() map[string]int {
 		"store.corrupt":        http.StatusServiceUnavailable, // it is read, not changed
 		"store.lost":           http.StatusServiceUnavailable, // the same again is safe
 		"store.busy":           http.StatusServiceUnavailable,
+		"create.node":          http.StatusServiceUnavailable,
+		"create.busy":          http.StatusServiceUnavailable,
+		"create.fee":           http.StatusConflict,
+		"create.lane":          http.StatusConflict,
 		"replace.unsent":       http.StatusConflict,
 		"replace.fee":          http.StatusConflict,
 		"replace.final":        http.StatusConflict,

@@ -5,6 +5,7 @@ package node
 
 import (
 	"context"
+	"math/big"
 	"time"
 
 	"coldsign/shared/chain"
@@ -64,4 +65,36 @@ type Group interface {
 	// Troubles are what keeps nodes of the group from being asked, since the last
 	// Check.
 	Troubles() []error
+}
+
+// Payer is a Node of a chain whose accounts pay for gas.
+type Payer interface {
+	// Pending gives the nonce that the account's next transaction has after all that
+	// the node holds, mined or waiting.
+	Pending(ctx context.Context, address string) (uint64, error)
+	// Price gives what gas costs now, in base units of the coin, or of the token whose
+	// contract currency is where the chain takes fees in tokens.
+	Price(ctx context.Context, currency string) (Price, error)
+	// Gas estimates what a call needs.
+	Gas(ctx context.Context, c GasCall) (uint64, error)
+}
+
+// Price is what one unit of gas costs.
+type Price struct {
+	Base *big.Int // of the newest block (EIP-1559); nil where the chain has none
+	Tip  *big.Int // that gets a transaction into a block; nil without Base
+	Gas  *big.Int // all in all, for a transaction with a gas price; nil with Base
+}
+
+// GasCall is a transaction whose gas is asked for.
+type GasCall struct {
+	From, To string
+	Value    *big.Int
+	Data     []byte
+}
+
+// Viewer is a Node that reads contracts.
+type Viewer interface {
+	// View calls a contract in the newest block, from nobody.
+	View(ctx context.Context, contract string, data []byte) ([]byte, error)
 }
