@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"coldsign/online/internal/courier"
+	"coldsign/online/internal/crossing"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
@@ -87,23 +88,15 @@ func (h *home) confirmWords(words string) error {
 
 func (a *app) keysImport() error {
 	return a.with(func(h *home) error {
-		m, err := h.receive(h.operand(), isKeys)
+		m, err := h.receive(h.operand(), crossing.IsKeys)
 		if err != nil {
 			return err
 		}
-		if frame.IsBundle(m) != nil {
-			return h.keysForeign(m)
-		}
-		raw, err := m.Bundle()
+		k, err := h.crossing().TakeKeys(h.ctx, m, crossing.Of{Chain: h.opt.chain, Testnet: h.opt.testnet})
 		if err != nil {
 			return err
 		}
-		r, err := courier.ImportKeys(h.ctx, h.store, h.device, raw)
-		if err != nil {
-			return err
-		}
-		return h.say(map[string]any{"wallets": r.Wallets, "sequence": r.Sequence, "repeat": r.Repeat},
-			"%simported the public keys of %d wallets\n", repeated(r.Repeat), r.Wallets)
+		return h.keysTaken(k)
 	})
 }
 
@@ -133,7 +126,7 @@ func (a *app) export() error {
 		return fault.New("chain.unknown", "see \"coldsign-online version\" for the chains", "chain %q is unknown", a.opt.chain)
 	}
 	return a.with(func(h *home) error {
-		if foreign, err := h.foreignRows(sel.IDs); err != nil || foreign {
+		if foreign, err := h.crossing().Foreign(h.ctx, sel.IDs); err != nil || foreign {
 			if err == nil {
 				err = h.exportForeign(sel.IDs)
 			}
@@ -188,18 +181,11 @@ type outcomeJSON struct {
 
 func (a *app) importAnswers() error {
 	return a.with(func(h *home) error {
-		m, err := h.receive(h.operand(), isAnswer)
+		m, err := h.receive(h.operand(), crossing.IsAnswer)
 		if err != nil {
 			return err
 		}
-		if frame.IsBundle(m) != nil {
-			return h.importForeign(m)
-		}
-		raw, err := m.Bundle()
-		if err != nil {
-			return err
-		}
-		r, err := courier.Import(h.ctx, h.store, h.device, h.chain, raw)
+		r, err := h.crossing().TakeAnswers(h.ctx, m)
 		if err != nil {
 			return err
 		}
