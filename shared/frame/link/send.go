@@ -21,14 +21,14 @@ func (e *Ends) Send(ctx context.Context, s Streams, m frame.Message) error {
 	}
 	defer frugal()()
 	if e.Out != "" {
-		return durable.WriteOutput(e.Out, s.Out, fileForm(m))
+		return durable.WriteOutput(e.Out, s.Out, FileForm(m))
 	}
 	return e.show(ctx, s, m)
 }
 
-// fileForm is a message as a file: a bundle or a PSBT in binary, any other UR as
+// FileForm is a message as a file: a bundle or a PSBT in binary, any other UR as
 // text.
-func fileForm(m frame.Message) []byte {
+func FileForm(m frame.Message) []byte {
 	if raw, err := m.Bundle(); err == nil {
 		return raw
 	}

@@ -1,0 +1,22 @@
+package carry
+
+import "time"
+
+// Limits on what pages can make this process hold or do. Each is checked before
+// memory is set aside for what it bounds.
+const (
+	maxBody    = 1 << 20          // bytes of a JSON body; 200,000 ids do not fit, "all" does
+	maxPixels  = 3840 * 2160      // of one picture of a camera
+	maxPicture = 8 << 20          // bytes of a picture that came as JPEG
+	maxScans   = 4                // under way at once; the one that rested longest makes room
+	maxStreams = 6                // messages cut into codes that are kept
+	maxFrames  = 240              // codes in one answer: 15 a second in 3 by 2, for 2.6 s
+	maxNumber  = 1 << 32          // of a code of a stream
+	maxNotes   = 8                // things in view that one answer tells
+	maxList    = 1 << 20          // characters of a list of missing pieces
+	maxWatched = 500              // transactions that one page follows live
+	maxWatches = 64               // pages that follow at once
+	watchTime  = 30 * time.Minute // after which a page asks again
+	beat       = 15 * time.Second // between two signs of life
+	look       = time.Second      // between two looks at the rows
+)

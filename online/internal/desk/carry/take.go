@@ -1,0 +1,294 @@
+package carry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"coldsign/online/internal/courier"
+	"coldsign/online/internal/crossing"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+	"coldsign/shared/frame"
+	"coldsign/shared/frame/link"
+	"coldsign/shared/frame/picture"
+	lines "coldsign/shared/frame/scan"
+)
+
+// begun is what a page asks for when it begins to scan.
+type begun struct {
+	Kind    string `json:"kind"`    // "answers", "keys" or "pairing"
+	Testnet bool   `json:"testnet"` // keys of another wallet are for test networks
+}
+
+func whole(m frame.Message) *Whole {
+	return &Whole{m.String(), len(m.Data), link.Words(m.Data)}
+}
+
+// begin starts a scan.
+func (g *Gap) begin(w http.ResponseWriter, r *http.Request) error {
+	var b begun
+	if err := input(w, r, &b); err != nil {
+		return err
+	}
+	s, err := newScan(b.Kind, crossing.Of{Testnet: b.Testnet})
+	if err != nil {
+		return err
+	}
+	g.put(s)
+	reply(w, http.StatusOK, s.seen(nil, nil))
+	return nil
+}
+
+// state is what a page that was loaded again goes on from.
+func (g *Gap) state(w http.ResponseWriter, r *http.Request) error {
+	s, err := g.scan(r.PathValue("scan"))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	v := s.seen(nil, s.notes)
+	s.mu.Unlock()
+	reply(w, http.StatusOK, v)
+	return nil
+}
+
+// fromFile takes a message that is whole: a bundle, a PSBT, or lines of codes.
+func (g *Gap) fromFile(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	s, err := newScan(q.Get("kind"), crossing.Of{Testnet: q.Get("testnet") == "true"})
+	if err != nil {
+		return err
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bundle.MaxFile))
+	if err != nil {
+		return fault.New("carry.size", "", "the file is larger than any bundle, or did not arrive")
+	}
+	m, err := frame.FromFile(raw)
+	if err != nil {
+		return err
+	}
+	f, _ := wanted(s.kind)
+	if err := f(m); err != nil {
+		return err
+	}
+	s.message = &m
+	g.put(s)
+	reply(w, http.StatusOK, s.seen(nil, nil))
+	return nil
+}
+
+// picture reads one picture of a camera: grey pixels row by row, or a JPEG.
+func (g *Gap) picture(w http.ResponseWriter, r *http.Request) error {
+	s, err := g.scan(r.PathValue("scan"))
+	if err != nil {
+		return err
+	}
+	p, err := plane(w, r)
+	if err != nil {
+		return err
+	}
+	select {
+	case g.readers <- struct{}{}:
+		defer func() { <-g.readers }()
+	case <-r.Context().Done():
+		return fault.New("carry.busy", "", "the server is busy")
+	}
+	reply(w, http.StatusOK, s.see(p))
+	return nil
+}
+
+// plane reads the picture of a request.
+func plane(w http.ResponseWriter, r *http.Request) (*picture.Plane, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err == nil && kind == "image/jpeg" {
+		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPicture))
+		if err != nil {
+			return nil, wrong("the picture is too large")
+		}
+		p, err := picture.JPEG(raw)
+		if err == nil && p.Width*p.Height > maxPixels {
+			err = wrong("the picture is too large")
+		}
+		return p, err
+	}
+	q := r.URL.Query()
+	width, err1 := strconv.Atoi(q.Get("width"))
+	height, err2 := strconv.Atoi(q.Get("height"))
+	if err1 != nil || err2 != nil || width < 16 || height < 16 || width > maxPixels/height {
+		return nil, wrong("the picture has no size that is read")
+	}
+	pix := make([]byte, width*height)
+	if _, err := io.ReadFull(r.Body, pix); err != nil {
+		return nil, wrong("the picture is not whole")
+	}
+	return &picture.Plane{Width: width, Height: height, Stride: width, Pix: pix}, nil
+}
+
+// text takes what a hand-held scanner has typed: one code a line.
+func (g *Gap) text(w http.ResponseWriter, r *http.Request) error {
+	s, err := g.scan(r.PathValue("scan"))
+	if err != nil {
+		return err
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return wrong("these are more lines than are taken at once")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var notes []string
+	err = lines.Lines(r.Context(), bytes.NewReader(raw), func(line []byte) bool {
+		if f, ok := lines.ParseFrameLine(string(line)); ok {
+			line = f
+		}
+		if n := s.add(line); n != "" && len(notes) < maxNotes {
+			notes = append(notes, n)
+		}
+		return s.message != nil
+	})
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, s.seen(nil, notes))
+	return nil
+}
+
+// word is what an operator says to a message that is whole.
+type word struct {
+	Confirm string `json:"confirm"` // of a pairing: the six words, compared on both screens
+	Replace bool   `json:"replace"` // of a pairing: the one before is lost
+}
+
+// Taken is what became of a message.
+type Taken struct {
+	Kind string `json:"kind"`
+
+	Sequence    uint64    `json:"sequence,omitempty"`
+	Repeat      bool      `json:"repeat"` // imported before: nothing changed
+	Items       []Outcome `json:"items,omitempty"`
+	Signed      int       `json:"signed"`
+	Refused     int       `json:"refused"`
+	Deferred    int       `json:"deferred"`
+	Quarantined int       `json:"quarantined"`
+	Waived      []string  `json:"waived,omitempty"` // what the offline half was told to overlook
+
+	Wallets int      `json:"wallets,omitempty"`
+	Foreign []Wallet `json:"foreign,omitempty"` // of another wallet
+
+	Words  string `json:"words,omitempty"` // of a pairing
+	Paired bool   `json:"paired,omitempty"`
+}
+
+// Outcome is what became of one transaction.
+type Outcome struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+	Code   string `json:"code,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	TxID   string `json:"txId,omitempty"`
+	Policy string `json:"policy,omitempty"`
+}
+
+// Wallet is a public key of another wallet. Its address is compared with that
+// wallet's own screen.
+type Wallet struct {
+	SignatureID string `json:"signatureId"`
+	Chain       string `json:"chain"`
+	Path        string `json:"path"`
+	Address     string `json:"address"`
+}
+
+// take does with a whole message what it is for. Doing it again changes nothing: an
+// answer is a repeat then.
+func (g *Gap) take(w http.ResponseWriter, r *http.Request) error {
+	var say word
+	if err := input(w, r, &say); err != nil {
+		return err
+	}
+	s, err := g.scan(r.PathValue("scan"))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.message == nil {
+		return fault.New("carry.early", "go on scanning", "pieces of the message are missing")
+	}
+	var t Taken
+	switch s.kind {
+	case kindAnswers:
+		t, err = g.answers(r.Context(), s)
+	case kindKeys:
+		t, err = g.keys(r.Context(), s)
+	default:
+		t, err = g.pair(r.Context(), s, say)
+	}
+	if err != nil {
+		return err
+	}
+	t.Kind = s.kind
+	reply(w, http.StatusOK, t)
+	return nil
+}
+
+func (g *Gap) answers(ctx context.Context, s *scan) (t Taken, err error) {
+	r, err := g.TakeAnswers(ctx, *s.message)
+	if err != nil {
+		return t, err
+	}
+	t = Taken{Sequence: r.Sequence, Repeat: r.Repeat, Items: make([]Outcome, len(r.Items)), Waived: r.Waived.Words()}
+	counts := map[string]*int{"signed": &t.Signed, "refused": &t.Refused, "deferred": &t.Deferred, "quarantined": &t.Quarantined}
+	s.ids = nil
+	for i, o := range r.Items {
+		t.Items[i] = Outcome{ID: o.ID.String(), Status: o.Status, Code: o.Code, Reason: o.Reason, TxID: o.TxID}
+		if i < len(r.Policies) {
+			t.Items[i].Policy = r.Policies[i]
+		}
+		if n := counts[o.Status]; n != nil {
+			*n++
+		}
+		s.ids = append(s.ids, o.ID.String())
+	}
+	return t, nil
+}
+
+func (g *Gap) keys(ctx context.Context, s *scan) (t Taken, err error) {
+	k, err := g.TakeKeys(ctx, *s.message, s.of)
+	if err != nil {
+		return t, err
+	}
+	t = Taken{Sequence: k.Sequence, Repeat: k.Repeat, Wallets: k.Wallets}
+	for _, w := range k.Foreign {
+		t.Foreign = append(t.Foreign, Wallet{w.SignatureID.String(), w.Chain, chain.PathString(w.Path), g.FirstAddress(w)})
+	}
+	return t, nil
+}
+
+// pair gives the six words, and pairs once an operator has said that they are those
+// on the other screen.
+func (g *Gap) pair(ctx context.Context, s *scan, say word) (t Taken, err error) {
+	raw, err := s.message.Bundle()
+	if err != nil {
+		return t, err
+	}
+	list, confirm, err := courier.PairIn(ctx, g.Store, g.Device, raw, say.Replace)
+	if err != nil {
+		return t, err
+	}
+	t.Words = strings.Join(list, " ")
+	if say.Confirm == "" {
+		return t, nil
+	}
+	if strings.Join(strings.Fields(strings.ToLower(say.Confirm)), " ") != t.Words {
+		return t, fault.New("pair.words", "stop: the codes may have been swapped on the way", "%s", fmt.Sprintf("these are not the words: here they are %q", t.Words))
+	}
+	t.Paired = true
+	return t, confirm(ctx)
+}

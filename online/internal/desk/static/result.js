@@ -1,0 +1,84 @@
+// What became of a message that came in.
+import { call, el, say, sentence } from "./dom.js";
+import { words } from "./words.js";
+
+export async function result(taker, whole) {
+  const { box, base, scan, links } = taker;
+  let done;
+  try {
+    done = await call(base, `/in/${scan}/take`, { body: {} });
+  } catch (e) {
+    taker.head.textContent = words.whole;
+    return say(taker.alarm, e);
+  }
+  const page = { answers, keys, pairing }[done.kind];
+  box.replaceChildren(page({ done, base, scan, links, whole }));
+}
+
+// answers counts, lists, and follows the payments.
+function answers({ done, base, scan, links }) {
+  const shown = done.items.slice(0, 200), rows = new Map();
+  const count = (name) => done[name] ? el("p", { className: `count ${name}` }, el("strong", {}, String(done[name])), " ", words[name]) : null;
+  const table = el("table", { className: "rows" }, el("thead", {}, el("tr", {}, ...words.columns.map((c) => el("th", { scope: "col" }, c)))), el("tbody", {},
+    ...shown.map((o) => {
+      const state = el("td"), deep = el("td");
+      rows.set(o.id, { state, deep });
+      const name = links.detail ? el("a", { href: links.detail + o.id }, o.id) : o.id;
+      return el("tr", { id: `row-${o.id}` }, el("th", { scope: "row" }, el("code", {}, name)),
+        el("td", {}, words[o.status] || o.status, o.reason ? el("p", {}, sentence(o.reason)) : null, o.code ? el("code", {}, o.code) : null), state, deep);
+    })));
+  const live = el("p", { className: "dim", role: "status", id: "live" }, words.following);
+  follow(`${base}/in/${scan}/events`, rows, live);
+  return el("div", { className: "result", id: "result" },
+    done.repeat ? el("p", { className: "big" }, words.repeated) : null,
+    el("div", { className: "counts" }, count("signed"), count("refused"), count("deferred"), count("quarantined")),
+    done.waived?.length ? el("p", { className: "alarm", role: "alert" }, `${words.waived} ${done.waived.join(", ")}.`) : null,
+    el("div", { className: "wide", tabIndex: 0, role: "region", "aria-label": words.columns[0] }, table),
+    done.items.length > shown.length ? el("p", {}, words.more(done.items.length - shown.length)) : null, live, home(links));
+}
+
+function home(links) {
+  return links.queue ? el("p", {}, el("a", { className: "button main", href: links.queue }, words.queue)) : null;
+}
+
+// follow fills in what the network says, as the server tells it.
+function follow(address, rows, live) {
+  const source = new EventSource(address);
+  source.addEventListener("rows", (e) => {
+    for (const r of JSON.parse(e.data) || []) {
+      const row = rows.get(r.id);
+      if (!row) continue;
+      row.state.replaceChildren(el("span", { className: `state s-${r.state}` }, r.state), r.code ? el("p", { className: "dim" }, sentence(r.reason || r.code)) : "");
+      row.deep.textContent = r.confirmations ? words.of(r.confirmations, r.depth) : "";
+    }
+  });
+  source.addEventListener("over", () => {
+    source.close();
+    live.textContent = words.over;
+  });
+}
+
+function keys({ done, links }) {
+  return el("div", { className: "result", id: "result" }, el("p", { className: "huge" }, words.wallets(done.wallets)),
+    done.repeat ? el("p", {}, words.repeated) : null,
+    done.foreign ? el("p", { className: "big" }, words.compare) : null,
+    done.foreign ? el("ul", {}, ...done.foreign.map((w) => el("li", {}, `${w.chain} ${w.path} `, el("code", {}, w.address)))) : null, home(links));
+}
+
+// pairing asks a person to compare the words, which no program can.
+function pairing({ done, base, scan, links }) {
+  const alarm = el("div", { className: "alarm", role: "alert", hidden: true });
+  const box = el("div", { className: "result", id: "result" });
+  const answer = async (body) => {
+    try {
+      await call(base, `/in/${scan}/take`, { body });
+      box.replaceChildren(el("p", { className: "huge", role: "status" }, words.paired), el("p", { className: "words" }, done.words), home(links));
+    } catch (e) {
+      say(alarm, e);
+    }
+  };
+  box.append(el("p", { className: "big" }, words.sameWords), el("p", { className: "words", id: "pair-words" }, done.words),
+    el("div", { className: "buttons" }, el("button", { type: "button", className: "main", id: "yes", onclick: () => answer({ confirm: done.words }) }, words.yes),
+      el("button", { type: "button", id: "no", onclick: () => say(alarm, { message: words.notSame }) }, words.no)), alarm);
+  return box;
+}
