@@ -12,6 +12,7 @@ import (
 
 	"coldsign/online/internal/config"
 	"coldsign/online/internal/courier"
+	"coldsign/online/internal/failpoint"
 	"coldsign/online/internal/store"
 	"coldsign/shared/chain/registry"
 	"coldsign/shared/cli"
@@ -105,7 +106,7 @@ func commands() []cli.Command[*app] {
 
 // run is the whole program, for tests too.
 func run(ctx context.Context, args []string, in *os.File, out, errOut io.Writer, env func(string) string) int {
-	a := &app{ctx: ctx, in: in, out: cli.Stdout{Writer: out}, err: errOut, now: time.Now, chain: registry.New(), env: env}
+	a := &app{ctx: ctx, in: in, out: cli.Stdout{Writer: out}, err: errOut, now: failpoint.Now, chain: registry.New(), env: env}
 	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
 		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "online")
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"coldsign/online/internal/failpoint"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
@@ -137,6 +138,7 @@ func complete(k *call) (reply, error) {
 		return reply{}, e
 	}
 	_, err = k.Store.Assert(k.ctx(), k.caller.Tenant, id, txID)
+	failpoint.At(failpoint.Confirmed)
 	return reply{http.StatusNoContent, nil}, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"coldsign/online/internal/failpoint"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/store"
@@ -137,6 +138,7 @@ func submit(k *call) (reply, error) {
 	if existing != nil {
 		return k.show(http.StatusOK, existing)
 	}
+	failpoint.At(failpoint.Created)
 	t := transactionOf(row)
 	t.explained = explain(review)
 	return reply{http.StatusCreated, t}, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"coldsign/online/internal/failpoint"
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
@@ -41,6 +42,7 @@ func (w *work) step(ctx context.Context) error {
 		if err := w.move(ctx, pending.Intend, sendable); err != nil {
 			return err
 		}
+		failpoint.At(failpoint.Intended)
 	}
 	if err := sendable(&w.t); err != nil {
 		return err
@@ -100,6 +102,7 @@ func (w *work) send(ctx context.Context, sealed chain.Sealed) (saw node.Sighting
 		return saw, nil, nil
 	}
 	outcome, said := w.node.Send(ctx, sealed)
+	failpoint.At(failpoint.Answered)
 	if competes && fault.Is(said, string(node.Rival)) {
 		said = fault.New(string(node.Fee), "replace it with a higher fee", "its fee is too low to take the place of the transaction that it replaces: %w", said)
 	}
@@ -107,6 +110,7 @@ func (w *work) send(ctx context.Context, sealed chain.Sealed) (saw node.Sighting
 		if err := w.move(ctx, pending.Accept, nil); err != nil {
 			return saw, said, err
 		}
+		failpoint.At(failpoint.Accepted)
 	}
 	if saw, err = w.node.Look(ctx, sealed); err != nil {
 		return node.Sighting{}, cmp.Or(said, err), nil
