@@ -21,6 +21,19 @@
 //	user = "coldsign"
 //	password_file = "elsewhere-password"
 //
+//	[upstream]                         # serve a Tatum account instead of the local list
+//	url = "https://api.tatum.io"
+//	api_key_file = "tatum-key"         # beside config.toml, mode 0600
+//	period = "10s"                     # between two polls; the default
+//	networks = ["BTC mainnet"]         # of those above; the default is all
+//
+//	[four_eyes]                        # an approval service that is asked before export
+//	url = "https://approvals.internal/coldsign"
+//	method = "POST"                    # the default
+//	secret_file = "approval-secret"    # an HMAC key that verdicts are signed with; or
+//	public_key = "9d61b19d..."         # the Ed25519 key of the service, 64 hex digits
+//	compat = false                     # the original's GET and its weakness
+//
 // What the file says and we do not know is an error: a misspelt key must not
 // silently leave a setting at its default.
 package config
@@ -50,6 +63,8 @@ type Config struct {
 
 	DatabasePassword Secret // empty when not set
 	Networks         []Network
+	Upstream         *Upstream // nil: the list is our own
+	FourEyes         *FourEyes // nil: nobody is asked before export
 }
 
 // Network is one network and the nodes that serve it.
@@ -97,19 +112,14 @@ type file struct {
 		Watch         *int64 `toml:"watch"`
 		Node          []node `toml:"node"`
 	} `toml:"network"`
-	Upstream *struct {
-		URL        string `toml:"url"`
-		APIKeyFile string `toml:"api_key_file"`
-	} `toml:"upstream"`
-	FourEyes *struct {
-		URL    string `toml:"url"`
-		Method string `toml:"method"`
-	} `toml:"four_eyes"`
+	Upstream *upstream `toml:"upstream"`
+	FourEyes *fourEyes `toml:"four_eyes"`
 }
 
 // Load reads the file at path; chains are the ones we know. Faults have codes
-// config.read, config.syntax, config.key, config.unsupported, config.network,
-// config.rpc, config.password, config.confirmations, config.views and config.watch.
+// config.read, config.syntax, config.key, config.network, config.rpc,
+// config.password, config.confirmations, config.views, config.watch,
+// config.upstream and config.four-eyes.
 func Load(path string, chains []chain.Chain) (Config, error) {
 	raw, _, err := read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -129,9 +139,6 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Config{}, fault.New("config.key", "correct or remove it", "unknown key %s in %s", quote.Line(unknown[0].String()), quote.Line(path))
-	}
-	if f.Upstream != nil || f.FourEyes != nil {
-		return Config{}, fault.New("config.unsupported", "remove the table", "[upstream] and [four_eyes] are not supported by this version")
 	}
 	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database}
 	if name := f.Server.DatabasePasswordFile; name != "" {
@@ -163,6 +170,12 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 			return Config{}, err
 		}
 		c.Networks = append(c.Networks, n)
+	}
+	if c.Upstream, err = f.Upstream.read(filepath.Dir(path), c.Networks); err != nil {
+		return Config{}, err
+	}
+	if c.FourEyes, err = f.FourEyes.read(filepath.Dir(path)); err != nil {
+		return Config{}, err
 	}
 	return c, nil
 }

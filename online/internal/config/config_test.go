@@ -170,8 +170,6 @@ func TestRefusals(t *testing.T) {
 		{"unknown table", "[sever]\nlisten = \"x\"\n", "p", 0o600, "config.key", "sever"},
 		{"case of a key", "[Server]\nLISTEN_ = \"x\"\n", "p", 0o600, "config.key", "LISTEN_"},
 		{"unknown key upstream", "[upstream]\nuri = \"x\"\n", "p", 0o600, "config.key", "upstream.uri"},
-		{"upstream", "[upstream]\nurl = \"x\"\n", "p", 0o600, "config.unsupported", ""},
-		{"four eyes", "[four_eyes]\nurl = \"x\"\n", "p", 0o600, "config.unsupported", ""},
 		{"chain", strings.Replace(btc, "BTC", "XYZ", 1), "p", 0o600, "config.network", `chain "XYZ"`},
 		{"network", strings.Replace(btc, "regtest", "mainnet", 1), "p", 0o600, "config.network", "BTC regtest"},
 		{"twice", btc + btc, "p", 0o600, "config.network", "twice"},

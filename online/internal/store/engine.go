@@ -80,6 +80,7 @@ type tx struct {
 	sql    transaction
 	at     time.Time
 	cached map[string]*sql.Stmt // nil: not needed
+	gated  bool                 // nothing is exported without an approval
 }
 
 // write runs do in one transaction, alone. Whatever do returns an error for has
@@ -124,7 +125,7 @@ func (s *Store) once(ctx context.Context, how mode, do func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	t := &tx{ctx: ctx, sql: transaction{begun, s.db.text}, at: s.now()}
+	t := &tx{ctx: ctx, sql: transaction{begun, s.db.text}, at: s.now(), gated: s.asker != nil}
 	if s.path != "" {
 		t.cached = map[string]*sql.Stmt{}
 	}

@@ -36,10 +36,14 @@ const (
 // Without a paired offline half it is pair.missing, and pair.stopped when that
 // half's journal went back. Rows whose deadline has
 // passed are not exported: they are cancelled, since nothing of them ever left.
-// Those that end soonest come first. Rows that another wallet signs are
-// ExportForeign's.
+// Those that end soonest come first. Where approvals are required, those that lack
+// one are asked for first, and rows without one stay. Rows that another wallet signs
+// are ExportForeign's.
 func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw []byte, seq uint64, repeat bool, err error) {
 	if err := s.writeBeside(ctx, (*tx).lapse); err != nil {
+		return nil, 0, false, err
+	}
+	if err := s.ask(ctx, sel, ""); err != nil {
 		return nil, 0, false, err
 	}
 	err = s.writeBeside(ctx, func(t *tx) error {
@@ -113,6 +117,9 @@ func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, 
 		query, args = query+" AND chain = ?", append(args, sel.Chain)
 		again, againArgs = again+" AND chain = ?", append(againArgs, sel.Chain)
 	}
+	if t.gated {
+		query += " AND NOT " + unapproved
+	}
 	found, err := t.sql.QueryContext(t.ctx, query+" ORDER BY CASE WHEN deadline = 0 THEN 1 ELSE 0 END, deadline, n LIMIT ? /* FOR NO KEY UPDATE SKIP LOCKED */", append(args, limit)...)
 	if err != nil {
 		return nil, 0, err
@@ -135,6 +142,9 @@ func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, 
 		return nil, 0, err
 	}
 	if earlier == 0 {
+		if err := t.held(sel.Chain); err != nil {
+			return nil, 0, err
+		}
 		return nil, 0, fault.New("export.empty", "", "there is nothing to export")
 	}
 	return nil, earlier, nil

@@ -28,6 +28,9 @@ func (s *Store) ExportForeignBatch(ctx context.Context, ids []bundle.ID) (rows [
 	if err := s.writeBeside(ctx, (*tx).lapse); err != nil {
 		return nil, err
 	}
+	if err := s.ask(ctx, Selection{IDs: ids}, pending.Foreign); err != nil {
+		return nil, err
+	}
 	err = s.write(ctx, func(t *tx) error {
 		rows = nil
 		for _, id := range ids {

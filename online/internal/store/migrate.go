@@ -44,12 +44,15 @@ var next string
 //go:embed migrations/0007_withdrawals.sql
 var withdrawals string
 
+//go:embed migrations/0008_services.sql
+var services string
+
 // settledSchema is the first that knows which installation it is of.
 const settledSchema = 5
 
 // migrations are the steps from an empty database to the present schema. Step i
 // leads to version i+1 (PRAGMA user_version). A released step never changes.
-var migrations = []string{initial, signer, heads, conflicts, installation, next, withdrawals}
+var migrations = []string{initial, signer, heads, conflicts, installation, next, withdrawals, services}
 
 // create makes an empty file that only its owner reads, before SQLite would make
 // one by the umask. SQLite gives its log files the same mode.

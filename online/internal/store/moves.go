@@ -57,6 +57,11 @@ func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending
 	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Left() || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && row.Code != pending.Replaced {
 		return pending.Transaction{}, conflict(row, e)
 	}
+	if e == pending.Export {
+		if err := t.approved(&row); err != nil {
+			return pending.Transaction{}, err
+		}
+	}
 	next := row
 	next.State = to
 	if e == pending.Accept || e == pending.Confirm {

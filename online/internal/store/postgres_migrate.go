@@ -24,10 +24,13 @@ var postgresNext string
 //go:embed migrations/postgres/0007_withdrawals.sql
 var postgresWithdrawals string
 
+//go:embed migrations/postgres/0008_services.sql
+var postgresServices string
+
 // postgresSteps are those of migrations, for PostgreSQL: step i leads to version
 // i+1. It was first supported with version 3. A released step never changes.
 func postgresSteps() []string {
-	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals}
+	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals, postgresServices}
 }
 
 // prepareTables makes the tables, or brings them up to date, while nobody else

@@ -37,6 +37,7 @@ type Store struct {
 	writers chan struct{} // holds a token for each change that this process makes
 	bar     error         // why nothing is changed here, or nil
 	settled bool          // the schema is there
+	asker   Asker         // is asked before any export; nil: nobody is
 	broken  atomic.Bool   // a flush to disk failed: what is on disk is unknown until it is opened again
 }
 

@@ -52,35 +52,40 @@ func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempot
 				return err
 			}
 		}
-		p.State, p.Digest = pending.Pending, sha256.Sum256(p.Request)
-		p.Created = fromMillis(t.at.UnixMilli())
-		p.Updated = p.Created
-		if err := t.insert(p); err != nil {
-			return err
-		}
-		if idem.Key != "" {
-			if _, err := t.exec("INSERT INTO idempotency (tenant, key, body, id) VALUES (?, ?, ?, ?)", p.Tenant, idem.Key, idem.Body[:], p.ID[:]); err != nil {
-				return err
-			}
-		}
-		if err := t.withdraw(p); err != nil {
-			return err
-		}
-		rivals, err := t.compete(p)
-		if err != nil {
-			return err
-		}
-		for _, key := range p.Reserve {
-			if err := t.reserve(p, key, rivals); err != nil {
-				return err
-			}
-		}
-		return t.audit("create", p.ID, "", p.State, "")
+		return t.create(p, idem)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return existing, nil
+}
+
+// create writes a new row with all that belongs to it.
+func (t *tx) create(p *pending.Transaction, idem Idempotency) error {
+	p.State, p.Digest = pending.Pending, sha256.Sum256(p.Request)
+	p.Created = fromMillis(t.at.UnixMilli())
+	p.Updated = p.Created
+	if err := t.insert(p); err != nil {
+		return err
+	}
+	if idem.Key != "" {
+		if _, err := t.exec("INSERT INTO idempotency (tenant, key, body, id) VALUES (?, ?, ?, ?)", p.Tenant, idem.Key, idem.Body[:], p.ID[:]); err != nil {
+			return err
+		}
+	}
+	if err := t.withdraw(p); err != nil {
+		return err
+	}
+	rivals, err := t.compete(p)
+	if err != nil {
+		return err
+	}
+	for _, key := range p.Reserve {
+		if err := t.reserve(p, key, rivals); err != nil {
+			return err
+		}
+	}
+	return t.audit("create", p.ID, "", p.State, "")
 }
 
 // creatable refuses what no new row may be.

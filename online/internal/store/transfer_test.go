@@ -52,6 +52,10 @@ func busy(t *testing.T, s *Store) {
 		_, err := x.Quarantine(Outcome{ID: number(5).ID, Code: "c"}, []byte("answer"))
 		return err
 	}))
+	listed := number(45)
+	_, err = s.Take(ctx, listing(listed), listed)
+	ok(t, err)
+	ok(t, s.answered(ctx, listed, Approval{Kind: "compat"}, nil))
 	rival := reserving(30, "nonce:c", "Äc")
 	rival.Replaces, rival.WithdrawalID = number(3).ID, withdrawalID
 	put(t, s, rival)

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+	"coldsign/shared/fault"
+)
+
+// service answers as the test has it: a code of "" is a yes.
+type service struct {
+	mu    sync.Mutex
+	says  map[bundle.ID]string
+	asked map[bundle.ID]int
+}
+
+func (v *service) Ask(_ context.Context, t *pending.Transaction) (Approval, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.asked == nil {
+		v.asked = map[bundle.ID]int{}
+	}
+	v.asked[t.ID]++
+	if c := v.says[t.ID]; c != "" {
+		return Approval{}, fault.New(c, "", "it says no")
+	}
+	return Approval{Kind: "verdict", Verdict: []byte("yes")}, nil
+}
+
+// Nothing leaves by any export that was not approved, and each row is asked for once.
+func TestApprovals(t *testing.T) {
+	if onBoth(t, TestApprovals) {
+		return
+	}
+	s := fresh(t)
+	yes, no, abroad := number(1), number(2), number(3, func(p *pending.Transaction) { p.Signer = pending.Foreign })
+	for _, p := range []*pending.Transaction{yes, no, abroad} {
+		put(t, s, p)
+	}
+	v := &service{says: map[bundle.ID]string{no.ID: "four-eyes.refused", abroad.ID: "four-eyes.refused"}}
+	s.Require(v)
+	raw, _, _ := export(t, s, Selection{})
+	if string(raw[len(raw)-len(yes.Request):]) != string(yes.Request) || get(t, s, yes.ID).State != pending.Exported {
+		t.Errorf("exported %q", raw)
+	}
+	if row := get(t, s, no.ID); row.State != pending.Pending || row.Code != "four-eyes.refused" || row.Reason != "it says no" {
+		t.Errorf("%+v", row)
+	}
+	if a, found, err := s.ApprovalOf(t.Context(), yes); err != nil || !found || a.Kind != "verdict" || string(a.Verdict) != "yes" {
+		t.Errorf("%+v, %v, %v", a, found, err)
+	}
+	_, _, _, err := s.Export(t.Context(), Selection{IDs: []bundle.ID{no.ID}}, seal)
+	code(t, err, "four-eyes.refused")
+	_, err = s.ExportForeign(t.Context(), abroad.ID)
+	code(t, err, "four-eyes.refused")
+	// Any other way to the event.
+	_, err = s.Move(t.Context(), no.ID, pending.Export, fill(pending.Export))
+	code(t, err, "four-eyes.refused")
+	// The service changes its mind, and is asked again.
+	delete(v.says, no.ID)
+	delete(v.says, abroad.ID)
+	_, _, repeat := export(t, s, Selection{})
+	if repeat || get(t, s, no.ID).State != pending.Exported || get(t, s, no.ID).Code != "" {
+		t.Errorf("after a yes: %+v", get(t, s, no.ID))
+	}
+	if _, err := s.ExportForeign(t.Context(), abroad.ID); err != nil {
+		t.Error(err)
+	}
+	// What was approved and comes back is not asked about again.
+	move(t, s, yes.ID, pending.Defer)
+	export(t, s, Selection{})
+	if v.asked[yes.ID] != 1 || v.asked[no.ID] != 3 || v.asked[abroad.ID] != 2 {
+		t.Errorf("asked %v", v.asked)
+	}
+}
+
+// An approval holds for the bytes that it was given for.
+func TestApprovalOfOtherBytes(t *testing.T) {
+	if onBoth(t, TestApprovalOfOtherBytes) {
+		return
+	}
+	s := fresh(t)
+	row := put(t, s, number(1))
+	_, err := s.db.ExecContext(t.Context(), "INSERT INTO approvals (id, digest, kind, verdict, at) VALUES (?, ?, 'verdict', ?, 1)", row.ID[:], bytes32("other"), []byte("yes"))
+	ok(t, err)
+	v := &service{says: map[bundle.ID]string{row.ID: "four-eyes.digest"}}
+	s.Require(v)
+	_, _, _, err = s.Export(t.Context(), Selection{}, seal)
+	code(t, err, "four-eyes.digest")
+	delete(v.says, row.ID)
+	export(t, s, Selection{})
+}
+
+// A service that is gone is not waited for once a row.
+func TestApprovalsGiveUp(t *testing.T) {
+	s := fresh(t)
+	v := &service{says: map[bundle.ID]string{}}
+	for n := range 100 {
+		p := put(t, s, number(n+1))
+		v.says[p.ID] = noAnswer
+	}
+	s.Require(v)
+	_, _, _, err := s.Export(t.Context(), Selection{}, seal)
+	code(t, err, noAnswer)
+	if len(v.asked) >= giveUp+askers || len(v.asked) < giveUp {
+		t.Errorf("asked about %d rows", len(v.asked))
+	}
+}
+
+func bytes32(text string) []byte { d := sum([]byte(text)); return d[:] }
