@@ -180,6 +180,9 @@ func (a *app) open(f func(*home) error, reads bool) (err error) {
 	if h.config, err = a.configuration(); err != nil {
 		return err
 	}
+	if h.config.Upstream != nil || h.config.FourEyes != nil {
+		return fault.New("config.unsupported", "remove the table", "[upstream] and [four_eyes] are not supported by this version")
+	}
 	if h.device, err = a.openDevice(h.config); err != nil {
 		return err
 	}
