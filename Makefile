@@ -17,8 +17,9 @@ nodes: ## install the real nodes and the PostgreSQL that demo and tests run agai
 	bash scripts/nodes/install.sh
 	bash scripts/postgres/install.sh
 
-peers: ## install other people's readers and encoders, which tests and bench compare with
+peers: ## install other people's readers and encoders, which tests and bench compare with, and a browser
 	bash scripts/interop/install.sh
+	bash scripts/desk/install.sh
 
 demo: build nodes ## one payment across the gap on three real chains
 	$(GO) run ./scripts/demo -bin bin

@@ -1,0 +1,84 @@
+// Drives Debian's Chromium for browser.go: one JSON document a line comes in, {do, ...},
+// and one goes out, {value} or {error}.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+const require = createRequire(process.env.MODULES + "/");
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const slow = 20_000; // milliseconds for what should be there at once
+
+let browser, context, page, errors = [], bytes = 0, requests = 0, cdp;
+
+const does = {
+  // open starts a browser that nothing was done with. film is what its camera sees.
+  async open({ film, width = 1280, height = 720, dark = false, phone = false }) {
+    await browser?.close();
+    const camera = film ? ["--use-fake-device-for-media-stream", `--use-file-for-fake-video-capture=${film}`] : [];
+    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", headless: true, args: [...flags, ...camera] });
+    context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", isMobile: phone, hasTouch: phone, acceptDownloads: true });
+    context.setDefaultTimeout(slow);
+    page = await context.newPage();
+    page.on("pageerror", (e) => errors.push(String(e)));
+    page.on("console", (m) => m.type() === "error" && errors.push(m.text()));
+    page.on("requestfinished", () => requests++);
+    cdp = await context.newCDPSession(page);
+    await cdp.send("Network.enable");
+    cdp.on("Network.loadingFinished", (e) => (bytes += e.encodedDataLength));
+  },
+  async grant({ what, origin }) { await context.grantPermissions(what, { origin }); },
+  // deny says no to the camera, as a person does who clicks "block".
+  async deny({ origin }) {
+    const c = await browser.newBrowserCDPSession();
+    const ids = (await c.send("Target.getBrowserContexts")).browserContextIds;
+    for (const browserContextId of ids) await c.send("Browser.setPermission", { permission: { name: "camera" }, setting: "denied", origin, browserContextId });
+  },
+  async goto({ url }) { const r = await page.goto(url); return r?.status() ?? 0; },
+  async reload() { await page.reload(); },
+  async url() { return page.url(); },
+  async click({ at, most = slow }) { await page.click(at, { timeout: most }); },
+  async press({ key }) { await page.keyboard.press(key); },
+  async fill({ at, text }) { await page.fill(at, text); },
+  async choose({ at, value }) { await page.selectOption(at, value); },
+  async files({ at, paths }) { await page.setInputFiles(at, paths); },
+  async text({ at }) { return (await page.locator(at).allInnerTexts()).join("\n"); },
+  async wait({ at, state = "visible", most = slow }) { await page.waitForSelector(at, { state, timeout: most }); },
+  async until({ code, most = slow }) { return (await page.waitForFunction(code, undefined, { timeout: most, polling: 50 })).jsonValue(); },
+  async eval({ code }) { return (await page.evaluate(code)) ?? null; },
+  async download({ at, path }) {
+    const [d] = await Promise.all([page.waitForEvent("download"), page.click(at)]);
+    await d.saveAs(path);
+    return d.suggestedFilename();
+  },
+  async shot({ path, full = false, at }) { await (at ? page.locator(at) : page).screenshot({ path, ...(at ? {} : { fullPage: full }) }); },
+  // axe gives what the accessibility rules of WCAG 2.1 A and AA find.
+  async axe() {
+    // Over the debugger, which no Content-Security-Policy and no Trusted Types hold up.
+    const send = (expression, awaitPromise = false) => cdp.send("Runtime.evaluate", { expression, awaitPromise, returnByValue: true });
+    await send(axe);
+    const r = await send(`axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }).then((r) =>
+      r.violations.map((v) => v.id + ": " + v.help + ": " + v.nodes.map((n) => n.html.slice(0, 160) + " (" + n.any.concat(n.all, n.none).map((c) => c.message).join("; ") + ")").join(" | ")))`, true);
+    if (r.exceptionDetails) throw new Error(JSON.stringify(r.exceptionDetails));
+    return r.result.value;
+  },
+  // errors gives what pages complained about since the last time.
+  async errors() { return errors.splice(0); },
+  // traffic gives requests and bytes since the last time.
+  async traffic() { const t = { requests, bytes }; requests = bytes = 0; return t; },
+  async close() { await browser?.close(); browser = undefined; },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const q = JSON.parse(line);
+  let answer;
+  try {
+    answer = { value: (await does[q.do](q)) ?? null };
+  } catch (e) {
+    answer = { error: String(e.message || e).slice(0, 2000) };
+  }
+  process.stdout.write(JSON.stringify(answer) + "\n");
+}
+await browser?.close();
