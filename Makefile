@@ -40,6 +40,7 @@ bench: build peers ## ratios, measured side by side in one run
 	$(GO) run ./scripts/optics/bench
 	bash scripts/postgres/install.sh
 	$(GO) run ./online/internal/store/storebench
+	$(GO) run ./online/internal/create/createbench
 
 soak: build ## payments under faults (SOAK, ten minutes), long fuzzing, the second-opinion node; prints figures
 	$(GO) run ./scripts/soak -time $(SOAK)
