@@ -211,6 +211,17 @@ func (h *Halves) Submit(ctx context.Context, key string, s Submission) (r Row, e
 	return r, err
 }
 
+// Create makes a creation call of the KMS API, and gives the pending transaction's id.
+func (h *Halves) Create(ctx context.Context, path, key string, body any) (id string, err error) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return "", err
+	}
+	var answer struct{ SignatureID string }
+	err = h.call(ctx, "POST", path, key, b, &answer)
+	return answer.SignatureID, err
+}
+
 // Get asks for a row.
 func (h *Halves) Get(ctx context.Context, id string) (r Row, err error) {
 	err = h.call(ctx, "GET", "/v1/transactions/"+id, "", nil, &r)
