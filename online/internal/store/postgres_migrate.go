@@ -27,10 +27,13 @@ var postgresWithdrawals string
 //go:embed migrations/postgres/0008_services.sql
 var postgresServices string
 
+//go:embed migrations/postgres/0009_desk.sql
+var postgresDesk string
+
 // postgresSteps are those of migrations, for PostgreSQL: step i leads to version
 // i+1. It was first supported with version 3. A released step never changes.
 func postgresSteps() []string {
-	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals, postgresServices}
+	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals, postgresServices, postgresDesk}
 }
 
 // prepareTables makes the tables, or brings them up to date, while nobody else

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
@@ -59,6 +60,10 @@ func busy(t *testing.T, s *Store) {
 	rival := reserving(30, "nonce:c", "Äc")
 	rival.Replaces, rival.WithdrawalID = number(3).ID, withdrawalID
 	put(t, s, rival)
+	u := person(t, s, "anna", "admin")
+	ok(t, s.LogIn(ctx, u.ID, 0, [32]byte{1}, "password"))
+	ok(t, s.AddPasskey(ctx, Passkey{ID: []byte{1}, User: u.ID, Name: "key", Host: "localhost", Credential: "{}"}))
+	ok(t, s.PutTicket(ctx, [32]byte{2}, "kind", "data", s.Now().Add(time.Hour)))
 }
 
 // target is an empty PostgreSQL, whichever database the test's name asks for.
