@@ -4,6 +4,12 @@
 //	listen = "127.0.0.1:8190"
 //	database = "postgres://coldsign@db.internal/coldsign" # or a file; coldsign.db in the home by default
 //	database_password_file = "database-password"          # beside config.toml, mode 0600
+//	tls_cert = "desk.pem"                                 # beside config.toml; without both it is plain HTTP,
+//	tls_key = "desk-key.pem"                              # and there is a desk on loopback only
+//
+//	[desk]
+//	url = "https://desk.example" # where people open the desk, if not at the listener itself
+//	off = false                  # true: no desk
 //
 //	[[network]]
 //	chain = "BTC"
@@ -40,9 +46,11 @@ package config
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +73,10 @@ type Config struct {
 	Networks         []Network
 	Upstream         *Upstream // nil: the list is our own
 	FourEyes         *FourEyes // nil: nobody is asked before export
+
+	Certificate *tls.Certificate // of the listener; nil: plain HTTP
+	DeskURL     *url.URL         // scheme and host that people open the desk at; nil: the listener's own
+	DeskOff     bool
 }
 
 // Network is one network and the nodes that serve it.
@@ -99,7 +111,11 @@ type file struct {
 		Database string `toml:"database"`
 
 		DatabasePasswordFile string `toml:"database_password_file"`
+
+		Certificate string `toml:"tls_cert"`
+		Key         string `toml:"tls_key"`
 	} `toml:"server"`
+	Desk    desk `toml:"desk"`
 	Network []struct {
 		Chain         string `toml:"chain"`
 		Network       string `toml:"network"`
@@ -119,7 +135,7 @@ type file struct {
 // Load reads the file at path; chains are the ones we know. Faults have codes
 // config.read, config.syntax, config.key, config.network, config.rpc,
 // config.password, config.confirmations, config.views, config.watch,
-// config.upstream and config.four-eyes.
+// config.upstream, config.four-eyes, config.tls and config.desk.
 func Load(path string, chains []chain.Chain) (Config, error) {
 	raw, _, err := read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -140,7 +156,13 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Config{}, fault.New("config.key", "correct or remove it", "unknown key %s in %s", quote.Line(unknown[0].String()), quote.Line(path))
 	}
-	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database}
+	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database, DeskOff: f.Desk.Off}
+	if c.DeskURL, err = f.Desk.page(); err != nil {
+		return Config{}, err
+	}
+	if c.Certificate, err = certificate(filepath.Dir(path), f.Server.Certificate, f.Server.Key); err != nil {
+		return Config{}, err
+	}
 	if name := f.Server.DatabasePasswordFile; name != "" {
 		if c.DatabasePassword, err = password(filepath.Dir(path), "the database", name); err != nil {
 			return Config{}, err
