@@ -15,24 +15,13 @@ import (
 // doctor says what would stop payments, now or soon.
 func (a *app) doctor() error {
 	return a.look(func(h *home) error {
-		p := doctor.Patient{Home: h.opt.home, Disk: h.disk(), Rows: h.store, Now: h.now}
-		for _, n := range h.config.Networks {
-			list, err := members(n)
-			if err != nil {
-				return err
-			}
-			for _, m := range list {
-				one := doctor.Node{Network: n.ID, Checker: m.Node}
-				if len(list) > 1 {
-					one.Name = m.Name
-				}
-				p.Nodes = append(p.Nodes, one)
-			}
+		p, err := h.patient()
+		if err != nil {
+			return err
 		}
-		slices.SortStableFunc(p.Nodes, func(a, b doctor.Node) int { return cmp.Compare(a.Network, b.Network) })
 		list := doctor.Examine(h.ctx, p)
 		worst := doctor.Worst(list)
-		err := h.print(map[string]any{"level": worst, "findings": list}, func(w io.Writer) error {
+		err = h.print(map[string]any{"level": worst, "findings": list}, func(w io.Writer) error {
 			for _, f := range list {
 				fmt.Fprintf(w, "%-8s %s: %s\n", f.Level, f.Check, f.Text)
 				if f.Cure != "" {
@@ -46,6 +35,26 @@ func (a *app) doctor() error {
 		}
 		return err
 	})
+}
+
+// patient is what the doctor examines.
+func (h *home) patient() (doctor.Patient, error) {
+	p := doctor.Patient{Home: h.opt.home, Disk: h.disk(), Rows: h.store, Now: h.now}
+	for _, n := range h.config.Networks {
+		list, err := members(n)
+		if err != nil {
+			return p, err
+		}
+		for _, m := range list {
+			one := doctor.Node{Network: n.ID, Checker: m.Node}
+			if len(list) > 1 {
+				one.Name = m.Name
+			}
+			p.Nodes = append(p.Nodes, one)
+		}
+	}
+	slices.SortStableFunc(p.Nodes, func(a, b doctor.Node) int { return cmp.Compare(a.Network, b.Network) })
+	return p, nil
 }
 
 // disk is the folder that the database fills, or "" where a server keeps it.

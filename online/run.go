@@ -28,6 +28,8 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   keys import FILE                              public keys from the offline half
   apikey create --name N --scope submit,read,complete,admin [--tenant T]
   apikey list | apikey revoke ID
+  desk user add NAME --role viewer|submitter|operator|admin    somebody who may log in at http://localhost:8190/desk/
+  desk user list | desk user reset NAME | desk user remove NAME
   pending [--chain BTC] [--state S]
   export --out FILE [--chain BTC] [--id ID]... [--limit N] [--expires 72h] | export --bundle N --out FILE
   import FILE                                   the offline half's answers
@@ -67,12 +69,12 @@ type app struct {
 
 type options struct {
 	link.Ends
-	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant, from, to string
-	json, replace, testnet, rehearsal, moved, force                                                        bool
-	limit                                                                                                  int
-	bundle                                                                                                 int64
-	expires                                                                                                time.Duration
-	ids                                                                                                    cli.List
+	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant, from, to, role string
+	json, replace, testnet, rehearsal, moved, force                                                              bool
+	limit                                                                                                        int
+	bundle                                                                                                       int64
+	expires                                                                                                      time.Duration
+	ids                                                                                                          cli.List
 }
 
 func everywhere(more ...string) []string {
@@ -87,6 +89,10 @@ func commands() []cli.Command[*app] {
 		{Name: "apikey create", Flags: everywhere("name", "scope", "tenant"), Do: (*app).apikeyCreate},
 		{Name: "apikey list", Flags: everywhere(), Do: (*app).apikeyList},
 		{Name: "apikey revoke", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).apikeyRevoke},
+		{Name: "desk user add", Flags: everywhere("role"), Min: 1, Max: 1, Do: (*app).userAdd},
+		{Name: "desk user list", Flags: everywhere(), Do: (*app).userList},
+		{Name: "desk user reset", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).userReset},
+		{Name: "desk user remove", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).userRemove},
 		{Name: "pending", Flags: everywhere("chain", "state", "limit"), Do: (*app).pending},
 		{Name: "export", Flags: everywhere(link.OutFlags("chain", "id", "limit", "bundle", "expires")...), Do: (*app).export},
 		{Name: "import", Flags: everywhere(link.InFlags()...), Max: 1, Do: (*app).importAnswers},
@@ -134,7 +140,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 	text := map[string]*string{
 		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "metrics": &o.metrics, "fee": &o.fee, "chain": &o.chain, "state": &o.state,
 		"in": &o.in, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
-		"from": &o.from, "to": &o.to,
+		"from": &o.from, "to": &o.to, "role": &o.role,
 	}
 	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet, "force": &o.force, "moved": &o.moved}
 	switch {

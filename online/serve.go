@@ -67,12 +67,16 @@ func (a *app) serve() error {
 			}
 			defer release()
 		}
-		server := api.Server(listen, api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Now: h.now, Log: log, Version: version(),
-			Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }}))
-		if err := h.say(watched.said(map[string]any{"listening": "http://" + l.Addr().String()}), "listening on http://%s\n", l.Addr()); err != nil {
+		calls := api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Now: h.now, Log: log, Version: version(),
+			Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
+		pages, said, err := h.desk(l.Addr(), calls, log)
+		if err != nil {
 			return err
 		}
-		return h.until(server, api.Limit(l, api.Connections), loop)
+		if err := h.say(watched.said(said), "listening on %s\n", said["listening"]); err != nil {
+			return err
+		}
+		return h.until(api.Server(listen, pages), h.sealed(api.Limit(l, api.Connections)), loop)
 	})
 }
 

@@ -1,0 +1,20 @@
+package desk
+
+import "time"
+
+const (
+	maxForm   = 64 << 10 // bytes of a form
+	maxCookie = 64       // characters of our cookie
+	maxSearch = 128      // characters of a search
+
+	idle    = 30 * time.Minute // without a request, a session ends
+	whole   = 12 * time.Hour   // and after that time in any case
+	enrol   = 24 * time.Hour   // for which an enrolment code is taken
+	ticket  = 5 * time.Minute  // for the authenticator's answer
+	work    = 30 * time.Second // for one request
+	wait    = 2 * time.Second  // for a place among the passwords being looked at
+	atOnce  = 2                // of them: each takes 64 MiB
+	tries   = 10               // of logging in, from one address, at once
+	refill  = 6 * time.Second  // after which one more
+	sources = 10_000           // addresses that are remembered
+)

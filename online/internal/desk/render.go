@@ -1,0 +1,135 @@
+package desk
+
+import (
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/skip2/go-qrcode"
+
+	"coldsign/online/internal/account"
+	"coldsign/shared/chain"
+	"coldsign/shared/quote"
+)
+
+// functions are what templates call.
+func (d *Desk) functions() template.FuncMap {
+	return template.FuncMap{
+		"t":         text,
+		"rehearsal": func() bool { return d.Rehearsal },
+		"line":      quote.Line,
+		"asset":     d.address,
+		"csrf":      func(v view) template.HTML { return v.CSRFField() },
+		"may": func(v view, role string) bool {
+			need, err := account.ParseRole(role)
+			return err == nil && v.Role.May(need)
+		},
+		"stamp": stamp,
+		"ago":   func(at time.Time) string { return ago(d.Now().Sub(at)) },
+		"unix":  func(n int64) time.Time { return time.Unix(n, 0) },
+		"short": short,
+		"state": func(s string) string { return text("state." + s) },
+		"units": chain.Units,
+		"nav":   d.nav,
+		"dict":  dict,
+		"hex":   func(b []byte) string { return fmt.Sprintf("%x", b) },
+	}
+}
+
+// CSRFField is the hidden field of a form that changes something.
+func (v view) CSRFField() template.HTML {
+	return template.HTML(`<input type="hidden" name="csrf" value="` + template.HTMLEscapeString(v.CSRF) + `">`)
+}
+
+// stamp writes a time for people: UTC, to the second.
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.UTC().Format("2006-01-02 15:04:05")
+}
+
+// ago writes how long something is past, or ahead, in its largest unit.
+func ago(d time.Duration) string {
+	form := "%s ago"
+	if d < 0 {
+		d, form = -d, "in %s"
+	}
+	var n string
+	switch {
+	case d < time.Minute:
+		n = fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		n = fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		n = fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		n = fmt.Sprintf("%d d", int(d.Hours()/24))
+	}
+	return fmt.Sprintf(form, n)
+}
+
+// short leaves the middle of a long word out. The whole one stands in a title.
+func short(s string) string {
+	s = quote.Line(s)
+	if len(s) <= 20 {
+		return s
+	}
+	return s[:10] + "…" + s[len(s)-8:]
+}
+
+// dict makes a map of names and values, for a part that takes several.
+func dict(list ...any) (map[string]any, error) {
+	m := map[string]any{}
+	for i := 0; i+1 < len(list); i += 2 {
+		name, ok := list[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is no name", list[i])
+		}
+		m[name] = list[i+1]
+	}
+	return m, nil
+}
+
+// link is a place in the navigation.
+type link struct {
+	Path, Text string
+	Here       bool
+}
+
+// nav is what the user may go to.
+func (d *Desk) nav(v view) (list []link) {
+	for _, x := range []struct {
+		path, text string
+		need       account.Role
+	}{
+		{"/desk/", "nav.queue", account.Viewer},
+		{"/desk/create", "nav.create", account.Submitter},
+		{"/desk/send", "nav.send", account.Operator},
+		{"/desk/take", "nav.take", account.Operator},
+		{"/desk/wallets", "nav.wallets", account.Viewer},
+		{"/desk/nodes", "nav.nodes", account.Viewer},
+		{"/desk/audit", "nav.audit", account.Viewer},
+		{"/desk/users", "nav.users", account.Admin},
+	} {
+		if _, pattern := d.mux.Handler(probe(x.path)); v.Role.May(x.need) && pattern != "/desk/" {
+			list = append(list, link{x.path, text(x.text), v.Path == x.path || x.path != "/desk/" && strings.HasPrefix(v.Path, x.path)})
+		}
+	}
+	return list
+}
+
+// qrImage is a QR code as the address of an image.
+func qrImage(content string) (template.URL, error) {
+	code, err := qrcode.New(content, qrcode.Medium)
+	if err != nil {
+		return "", err
+	}
+	png, err := code.PNG(-6) // six pixels for each module
+	if err != nil {
+		return "", err
+	}
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)), nil
+}
