@@ -7,6 +7,7 @@ const (
 	maxPoll    = 2 << 20  // bytes of a poll's body: 25,000 ids are about 1 MB
 	maxSubmit  = 8 << 20  // bytes of a submission's body
 	maxReplace = 4 << 10  // bytes of the body of a replacement
+	maxCreate  = 1 << 20  // bytes of the body of a creation call
 	maxTestnet = 64       // bytes of x-testnet-type
 	maxIDs     = 25_000   // signature ids of one poll, the documented limit
 	maxKeyText = 128      // characters of an API key; ours have fewer
