@@ -40,6 +40,15 @@
 //	public_key = "9d61b19d..."         # the Ed25519 key of the service, 64 hex digits
 //	compat = false                     # the original's GET and its weakness
 //
+//	[[network]]                        # any other EIP-155 network; the offline half has it in its list too
+//	chain = "ETH"                      # whose keys are used there
+//	network = "linea"                  # the name that both halves know it by
+//	chain_id = 59144
+//	symbol = "ETH"
+//	testnet = false                    # true: wallets of test networks sign there
+//	explorer = "https://lineascan.build/tx/"
+//	rpc = "https://linea.example"
+//
 // What the file says and we do not know is an error: a misspelt key must not
 // silently leave a setting at its default.
 package config
@@ -53,6 +62,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -77,6 +87,7 @@ type Config struct {
 	Certificate *tls.Certificate // of the listener; nil: plain HTTP
 	DeskURL     *url.URL         // scheme and host that people open the desk at; nil: the listener's own
 	DeskOff     bool
+	Added       []chain.Network // those of Networks that nobody knew before
 }
 
 // Network is one network and the nodes that serve it.
@@ -127,6 +138,7 @@ type file struct {
 		Views         *int64 `toml:"views"`
 		Watch         *int64 `toml:"watch"`
 		Node          []node `toml:"node"`
+		added
 	} `toml:"network"`
 	Upstream *upstream `toml:"upstream"`
 	FourEyes *fourEyes `toml:"four_eyes"`
@@ -171,13 +183,22 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 	seen := make(map[chain.ID]bool)
 	for _, in := range f.Network {
 		n := Network{}
-		if n.Network, err = find(chains, in.Chain, in.Network); err != nil {
+		if in.ChainID != nil {
+			n.Network, err = in.added.network(in.Chain, in.Network)
+			c.Added = append(c.Added, n.Network)
+		} else {
+			n.Network, err = find(chains, in.Chain, in.Network)
+		}
+		if err != nil {
 			return Config{}, err
 		}
 		if seen[n.ID] {
 			return Config{}, fault.New("config.network", "keep one table for each network", "%s %s is configured twice", n.Chain, n.Name)
 		}
 		seen[n.ID] = true
+		if slices.ContainsFunc(c.Networks, func(o Network) bool { return o.Chain == n.Chain && o.Name == n.Name }) {
+			return Config{}, fault.New("config.network", "give each a name of its own", "two networks are named %s %s", n.Chain, n.Name)
+		}
 		first := node{Name: in.Name, RPC: in.RPC, User: in.User, PasswordFile: in.PasswordFile}
 		if err := n.nodes(filepath.Dir(path), append([]node{first}, in.Node...)); err != nil {
 			return Config{}, err
