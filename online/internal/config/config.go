@@ -62,7 +62,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -126,20 +125,8 @@ type file struct {
 		Certificate string `toml:"tls_cert"`
 		Key         string `toml:"tls_key"`
 	} `toml:"server"`
-	Desk    desk `toml:"desk"`
-	Network []struct {
-		Chain         string `toml:"chain"`
-		Network       string `toml:"network"`
-		Name          string `toml:"name"`
-		RPC           string `toml:"rpc"`
-		User          string `toml:"user"`
-		PasswordFile  string `toml:"password_file"`
-		Confirmations *int64 `toml:"confirmations"`
-		Views         *int64 `toml:"views"`
-		Watch         *int64 `toml:"watch"`
-		Node          []node `toml:"node"`
-		added
-	} `toml:"network"`
+	Desk     desk      `toml:"desk"`
+	Network  []table   `toml:"network"`
 	Upstream *upstream `toml:"upstream"`
 	FourEyes *fourEyes `toml:"four_eyes"`
 }
@@ -180,39 +167,10 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 			return Config{}, err
 		}
 	}
-	seen := make(map[chain.ID]bool)
 	for _, in := range f.Network {
-		n := Network{}
-		if in.ChainID != nil {
-			n.Network, err = in.added.network(in.Chain, in.Network)
-			c.Added = append(c.Added, n.Network)
-		} else {
-			n.Network, err = find(chains, in.Chain, in.Network)
-		}
-		if err != nil {
+		if err := c.add(in, filepath.Dir(path), chains); err != nil {
 			return Config{}, err
 		}
-		if seen[n.ID] {
-			return Config{}, fault.New("config.network", "keep one table for each network", "%s %s is configured twice", n.Chain, n.Name)
-		}
-		seen[n.ID] = true
-		if slices.ContainsFunc(c.Networks, func(o Network) bool { return o.Chain == n.Chain && o.Name == n.Name }) {
-			return Config{}, fault.New("config.network", "give each a name of its own", "two networks are named %s %s", n.Chain, n.Name)
-		}
-		first := node{Name: in.Name, RPC: in.RPC, User: in.User, PasswordFile: in.PasswordFile}
-		if err := n.nodes(filepath.Dir(path), append([]node{first}, in.Node...)); err != nil {
-			return Config{}, err
-		}
-		if n.Confirmations = n.Depth; in.Confirmations != nil {
-			if *in.Confirmations < 1 || *in.Confirmations > maxDepth {
-				return Config{}, fault.New("config.confirmations", "", "confirmations of %s %s must be from 1 to %d", n.Chain, n.Name, maxDepth)
-			}
-			n.Confirmations = uint64(*in.Confirmations)
-		}
-		if err := n.agree(in.Views, in.Watch); err != nil {
-			return Config{}, err
-		}
-		c.Networks = append(c.Networks, n)
 	}
 	if c.Upstream, err = f.Upstream.read(filepath.Dir(path), c.Networks); err != nil {
 		return Config{}, err
