@@ -41,6 +41,7 @@ type Event string
 const (
 	Export  Event = "export"
 	Seal    Event = "seal"    // a verified receipt with signatures
+	Take    Event = "take"    // a hot signer's transaction, verified and sealed: the row never left
 	Refuse  Event = "refuse"  // a verified receipt with a refusal
 	Defer   Event = "defer"   // a verified receipt that decides nothing: may be exported again
 	Intend  Event = "intend"  // before the first byte goes to a node
@@ -63,7 +64,7 @@ const (
 
 // Events lists every event.
 func Events() []Event {
-	return []Event{Export, Seal, Refuse, Defer, Intend, Accept, Confirm, Reorg, Cancel, Assert, Expire, Fail, Supersede, Revive}
+	return []Event{Export, Seal, Refuse, Defer, Intend, Accept, Confirm, Reorg, Cancel, Assert, Expire, Fail, Supersede, Revive, Take}
 }
 
 // next is the one transition table. What it does not hold is refused.
@@ -76,6 +77,7 @@ func next(s State, e Event) (State, bool) {
 		{Pending, Export}:       Exported,
 		{Pending, Cancel}:       Cancelled,
 		{Pending, Assert}:       Complete,
+		{Pending, Take}:         Signed,
 		{Exported, Seal}:        Signed,
 		{Exported, Refuse}:      Refused,
 		{Exported, Defer}:       Pending,
@@ -117,7 +119,7 @@ func (t *Transaction) Late(now time.Time) bool { return t.Deadline != 0 && now.U
 // Left reports whether the row has ever left this half, so that a signature of it
 // may exist. What another wallet had never becomes pending again.
 func (t *Transaction) Left() bool {
-	return t.Bundle != 0 || t.Signer == Foreign && (t.State == Exported || len(t.Raw) != 0)
+	return t.Bundle != 0 || t.Hot || t.Signer == Foreign && (t.State == Exported || len(t.Raw) != 0)
 }
 
 // Replaced is the code of a row that ended because one that conflicts with it on
@@ -174,6 +176,7 @@ type Transaction struct {
 
 	State           State
 	CancelRequested bool // withdrawn after export: a signature may exist, its receipt is quarantined
+	Hot             bool // signed by a hot signer, through the API: it was never in a bundle
 	MaybeSigned     bool // a former offline half had it and never answered: only chain evidence frees what it reserved
 	Asserted        bool // completed on a caller's word (KMS PUT), not by chain evidence
 
@@ -182,6 +185,8 @@ type Transaction struct {
 	Confirmations uint64
 	Code, Reason  string    // of a refusal or failure, or what keeps it from landing: stable code, printable line
 	Noted         time.Time // since when a row on its way has this Code; zero none
+	Report        string    // the last error that a hot signer reported: its words, a printable line, believed by nobody
+	Reported      time.Time // when; zero never
 
 	Bundle  uint64 // sequence of the bundle that carries it; 0 before export, and always of a Foreign row
 	Created time.Time

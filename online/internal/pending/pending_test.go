@@ -9,23 +9,23 @@ import (
 // matrix is the whole table, written out from the design and not asked of the
 // code: for each state, what each event makes of it. A dash is refused.
 //
-//	export seal refuse defer intend accept confirm reorg cancel assert expire fail supersede revive
-var matrix = map[State][14]State{
-	Pending:      {Exported, "", "", "", "", "", "", "", Cancelled, Complete, "", "", Cancelled, ""},
-	Exported:     {"", Signed, Refused, Pending, "", "", "", "", "", "", "", "", Cancelled, ""},
-	Signed:       {"", "", "", "", Broadcasting, "", "", "", "", "", "", "", Cancelled, ""},
-	Broadcasting: {"", "", "", "", "", Broadcast, Complete, "", "", "", Expired, Failed, "", ""},
-	Broadcast:    {"", "", "", "", "", "", Complete, "", "", "", Expired, Failed, "", ""},
-	Complete:     {"", "", "", "", "", "", "", Broadcast, "", "", "", "", "", ""},
+//	export seal refuse defer intend accept confirm reorg cancel assert expire fail supersede revive take
+var matrix = map[State][15]State{
+	Pending:      {Exported, "", "", "", "", "", "", "", Cancelled, Complete, "", "", Cancelled, "", Signed},
+	Exported:     {"", Signed, Refused, Pending, "", "", "", "", "", "", "", "", Cancelled, "", ""},
+	Signed:       {"", "", "", "", Broadcasting, "", "", "", "", "", "", "", Cancelled, "", ""},
+	Broadcasting: {"", "", "", "", "", Broadcast, Complete, "", "", "", Expired, Failed, "", "", ""},
+	Broadcast:    {"", "", "", "", "", "", Complete, "", "", "", Expired, Failed, "", "", ""},
+	Complete:     {"", "", "", "", "", "", "", Broadcast, "", "", "", "", "", "", ""},
 	Cancelled:    {},
 	Refused:      {},
 	Expired:      {},
-	Failed:       {"", "", "", "", "", "", "", "", "", "", "", "", "", Broadcast},
+	Failed:       {"", "", "", "", "", "", "", "", "", "", "", "", "", Broadcast, ""},
 }
 
 func TestEveryStateAndEvent(t *testing.T) {
-	if len(matrix) != len(States()) || len(Events()) != 14 {
-		t.Fatalf("%d states and %d events: the test knows %d and 14", len(States()), len(Events()), len(matrix))
+	if len(matrix) != len(States()) || len(Events()) != 15 {
+		t.Fatalf("%d states and %d events: the test knows %d and 15", len(States()), len(Events()), len(matrix))
 	}
 	pairs := 0
 	for _, from := range States() {
@@ -40,7 +40,7 @@ func TestEveryStateAndEvent(t *testing.T) {
 			}
 		}
 	}
-	if pairs != 140 {
+	if pairs != 150 {
 		t.Errorf("%d pairs were tried", pairs)
 	}
 	for _, s := range []State{"", "paid", "PENDING"} {
@@ -79,12 +79,19 @@ func TestLives(t *testing.T) {
 	if got := reach(Failed, Revive); len(got) != 1 {
 		t.Errorf("what has failed leads to %v", got)
 	}
-	// Nothing reaches a node but by a seal and an intent on disk.
-	for _, missing := range []Event{Export, Seal, Intend} {
-		for _, s := range reach(Pending, missing, Assert) {
+	// Nothing reaches a node but by a seal and an intent on disk: the seal of what was
+	// exported, or that of what a hot signer took instead.
+	for _, missing := range [][]Event{{Export, Take}, {Seal, Take}, {Intend}} {
+		for _, s := range reach(Pending, append(missing, Assert)...) {
 			if s == Broadcasting || s == Broadcast || s == Complete || s == Expired || s == Failed {
 				t.Errorf("without %s a row becomes %s", missing, s)
 			}
+		}
+	}
+	// Of the two ways to a signature a row goes one: what has left is not taken.
+	for _, s := range States() {
+		if to, ok := Transition(s, Take); ok != (s == Pending) {
+			t.Errorf("a hot signer takes what is %s: %s", s, to)
 		}
 	}
 	// Once bytes may have left, no word of a person takes them back.
@@ -125,6 +132,7 @@ func TestParkedLateLeft(t *testing.T) {
 	}{
 		{Transaction{State: Pending}, false},
 		{Transaction{State: Pending, Bundle: 1}, true},
+		{Transaction{State: Signed, Hot: true}, true},
 		{Transaction{State: Pending, Signer: Foreign}, false},
 		{Transaction{State: Exported, Signer: Foreign}, true},
 		{Transaction{State: Failed, Signer: Foreign, Raw: []byte{1}}, true},

@@ -115,6 +115,8 @@ func fill(e pending.Event) func(*pending.Transaction) error {
 			}
 		case pending.Seal:
 			p.TxID, p.Raw = "txid of "+p.ID.String(), []byte("raw of "+p.ID.String())
+		case pending.Take:
+			p.TxID, p.Raw, p.Hot = "txid of "+p.ID.String(), []byte("raw of "+p.ID.String()), true
 		case pending.Refuse, pending.Fail, pending.Expire:
 			p.Code, p.Reason = "some.code", "some reason"
 		case pending.Supersede:

@@ -54,7 +54,7 @@ func (t *tx) park(row pending.Transaction, detail string) error {
 // move takes a loaded row through one event.
 func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
 	to, ok := pending.Transition(row.State, e)
-	if !ok || row.CancelRequested && withdrawn(e) || e == pending.Assert && row.Left() || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && row.Code != pending.Replaced {
+	if !ok || row.CancelRequested && withdrawn(e) || (e == pending.Assert || e == pending.Take) && row.Left() || e == pending.Take && (row.MaybeSigned || row.Signer != "") || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && row.Code != pending.Replaced {
 		return pending.Transaction{}, conflict(row, e)
 	}
 	if e == pending.Export {
@@ -72,11 +72,11 @@ func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending
 			return pending.Transaction{}, err
 		}
 	}
-	if next.State != to || !sound(&next) || row.TxID != "" && (next.TxID != row.TxID || string(next.Raw) != string(row.Raw)) {
+	if next.State != to || !sound(&next) || next.Hot != (row.Hot || e == pending.Take) || row.TxID != "" && (next.TxID != row.TxID || string(next.Raw) != string(row.Raw)) {
 		return pending.Transaction{}, fault.New("state.invariant", "report this as a defect; nothing was changed",
 			"%s would leave transaction %s in an impossible state", e, row.ID)
 	}
-	if e == pending.Seal {
+	if e == pending.Seal || e == pending.Take {
 		if err := t.alone(&next); err != nil {
 			return pending.Transaction{}, err
 		}
@@ -104,7 +104,7 @@ func (t *tx) alone(p *pending.Transaction) error {
 // withdrawn reports whether the event carries a payment towards the network, as
 // none may once its cancelling was requested.
 func withdrawn(e pending.Event) bool {
-	return e == pending.Export || e == pending.Seal || e == pending.Intend
+	return e == pending.Export || e == pending.Seal || e == pending.Take || e == pending.Intend
 }
 
 // receipted reports whether the event rests on a receipt of the paired half, which
@@ -129,7 +129,10 @@ func sound(p *pending.Transaction) bool {
 	if foreign && (p.Bundle != 0 || p.MaybeSigned || p.State == pending.Refused) {
 		return false
 	}
-	carried := p.Bundle != 0 || foreign
+	if p.Hot && (p.Bundle != 0 || p.Signer != "" || p.MaybeSigned || len(p.Raw) == 0) {
+		return false
+	}
+	carried := p.Bundle != 0 || foreign || p.Hot
 	sealed := p.TxID != "" && len(p.TxID) <= maxText && len(p.Raw) != 0 && carried
 	switch p.State {
 	case pending.Cancelled:

@@ -15,7 +15,7 @@ import (
 
 // columns are what scan reads, in order.
 const columns = `id, tenant, chain, network, hashes, child, signatures, serialized, withdrawal_id, withdrawal_responses,
- request, digest, state, cancel_requested, maybe_signed, asserted, txid, raw, confirmations, code, reason, noted, bundle, deadline, created, updated, signer`
+ request, digest, state, cancel_requested, maybe_signed, asserted, txid, raw, confirmations, code, reason, noted, bundle, deadline, created, updated, signer, hot, report, reported`
 
 // isOpen is the condition of the partial index transactions_open, word for word.
 const isOpen = `state IN ('pending', 'exported', 'signed', 'broadcasting')`
@@ -32,10 +32,11 @@ func scan(from scanner) (pending.Transaction, error) {
 	var id, digest []byte
 	var hashes, signatures, state, network string
 	var child sql.NullInt64
-	var noted, created, updated int64
+	var noted, created, updated, reported int64
 	err := from.Scan(&id, &t.Tenant, &t.Chain, &network, &hashes, &child, &signatures, &t.Serialized, &t.WithdrawalID, &t.WithdrawalResponses,
 		&t.Request, &digest, &state, &t.CancelRequested, &t.MaybeSigned, &t.Asserted, &t.TxID, &t.Raw, &t.Confirmations,
-		&t.Code, &t.Reason, &noted, &t.Bundle, &t.Deadline, &created, &updated, &t.Signer)
+		&t.Code, &t.Reason, &noted, &t.Bundle, &t.Deadline, &created, &updated, &t.Signer,
+		&t.Hot, &t.Report, &reported)
 	if err != nil {
 		return pending.Transaction{}, err
 	}
@@ -55,7 +56,7 @@ func scan(from scanner) (pending.Transaction, error) {
 		t.Raw = nil
 	}
 	t.State, t.Network = pending.State(state), chain.ID(network)
-	t.Noted, t.Created, t.Updated = fromMillis(noted), fromMillis(created), fromMillis(updated)
+	t.Noted, t.Created, t.Updated, t.Reported = fromMillis(noted), fromMillis(created), fromMillis(updated), fromMillis(reported)
 	return t, nil
 }
 
@@ -127,10 +128,11 @@ func (t *tx) insert(p *pending.Transaction) error {
 	if p.Index != nil {
 		child = sql.NullInt64{Int64: int64(*p.Index), Valid: true}
 	}
-	_, err = t.exec("INSERT INTO transactions ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	_, err = t.exec("INSERT INTO transactions ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		p.ID[:], p.Tenant, p.Chain, string(p.Network), string(hashes), child, string(signatures), p.Serialized, p.WithdrawalID, p.WithdrawalResponses,
 		p.Request, p.Digest[:], string(p.State), flag(p.CancelRequested), flag(p.MaybeSigned), flag(p.Asserted), p.TxID, blob(p.Raw), int64(p.Confirmations),
-		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Deadline, p.Created.UnixMilli(), p.Updated.UnixMilli(), p.Signer)
+		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Deadline, p.Created.UnixMilli(), p.Updated.UnixMilli(), p.Signer,
+		flag(p.Hot), p.Report, toMillis(p.Reported))
 	return err
 }
 
@@ -138,9 +140,9 @@ func (t *tx) insert(p *pending.Transaction) error {
 func (t *tx) update(p *pending.Transaction) error {
 	p.Updated = fromMillis(t.at.UnixMilli())
 	n, err := t.exec(`UPDATE transactions SET state = ?, cancel_requested = ?, maybe_signed = ?, asserted = ?, txid = ?, raw = ?, confirmations = ?,
- code = ?, reason = ?, noted = ?, bundle = ?, updated = ? WHERE id = ?`,
+ code = ?, reason = ?, noted = ?, bundle = ?, updated = ?, hot = ? WHERE id = ?`,
 		string(p.State), flag(p.CancelRequested), flag(p.MaybeSigned), flag(p.Asserted), p.TxID, blob(p.Raw), int64(p.Confirmations),
-		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Updated.UnixMilli(), p.ID[:])
+		p.Code, p.Reason, toMillis(p.Noted), int64(p.Bundle), p.Updated.UnixMilli(), flag(p.Hot), p.ID[:])
 	if err == nil && n != 1 {
 		err = fault.New("kms.missing", "", "there is no pending transaction %s", p.ID)
 	}

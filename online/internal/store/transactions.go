@@ -104,7 +104,7 @@ func creatable(p *pending.Transaction, idem Idempotency) error {
 		return bad("it has no request")
 	case p.Digest != [32]byte{} && p.Digest != sha256.Sum256(p.Request):
 		return bad("its digest is not that of its request")
-	case p.State != "" && p.State != pending.Pending, p.TxID != "", len(p.Raw) != 0, p.Bundle != 0, p.CancelRequested, p.MaybeSigned, p.Asserted, p.Deadline < 0:
+	case p.State != "" && p.State != pending.Pending, p.TxID != "", len(p.Raw) != 0, p.Bundle != 0, p.CancelRequested, p.MaybeSigned, p.Asserted, p.Hot, p.Deadline < 0:
 		return bad("it is not new")
 	case p.Signer != "" && p.Signer != pending.Foreign:
 		return bad("nobody signs as " + quote.String(p.Signer))
