@@ -5,6 +5,7 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"math/big"
 	"time"
 
@@ -58,6 +59,12 @@ type Historian interface {
 type Counter interface {
 	// Next gives the nonce that the account's next transaction has.
 	Next(ctx context.Context, address string) (uint64, error)
+}
+
+// Asker is a Node that answers a question in its own words: JSON that nobody here
+// has read. The caller decides what may be asked.
+type Asker interface {
+	Ask(ctx context.Context, method string, params []json.RawMessage) (json.RawMessage, error)
 }
 
 // Group is several nodes that are asked as one.

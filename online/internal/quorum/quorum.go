@@ -11,6 +11,7 @@ package quorum
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -278,4 +279,22 @@ func (q *Quorum) Next(ctx context.Context, address string) (uint64, error) {
 		return 0, q.first(errs)
 	}
 	return slices.Max(next), nil
+}
+
+// Ask gives the answer of the first node that has one: what is asked so is nobody's
+// proof.
+func (q *Quorum) Ask(ctx context.Context, method string, params []json.RawMessage) (answer json.RawMessage, err error) {
+	errs := slices.Clone(q.asked())
+	for i, m := range q.members {
+		a, ok := m.Node.(node.Asker)
+		if errs[i] == nil && !ok {
+			errs[i] = errors.New("its chain answers no such questions")
+		}
+		if errs[i] == nil {
+			if answer, errs[i] = a.Ask(ctx, method, params); errs[i] == nil {
+				return answer, nil
+			}
+		}
+	}
+	return nil, q.first(errs)
 }

@@ -3,6 +3,7 @@ package evm
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -202,4 +203,16 @@ func (c *client) plain(err error) error {
 		return c.Says(e.ErrorCode(), e.Error())
 	}
 	return c.Unusable(err)
+}
+
+// Ask passes a question on.
+func (c *client) Ask(ctx context.Context, method string, params []json.RawMessage) (answer json.RawMessage, err error) {
+	args := make([]any, len(params))
+	for i := range params {
+		args[i] = params[i]
+	}
+	if err := c.rpc.CallContext(ctx, &answer, method, args...); err != nil {
+		return nil, c.plain(err)
+	}
+	return answer, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -184,4 +185,16 @@ func (c *client) plain(err error) error {
 		return c.Says(e.Code, fmt.Sprint(e.Message, " ", e.Data))
 	}
 	return c.Unusable(err)
+}
+
+// Ask passes a question on.
+func (c *client) Ask(ctx context.Context, method string, params []json.RawMessage) (answer json.RawMessage, err error) {
+	args := make([]any, len(params))
+	for i := range params {
+		args[i] = params[i]
+	}
+	if err := c.rpc.RPCCallForInto(ctx, &answer, method, args); err != nil {
+		return nil, c.plain(err)
+	}
+	return answer, nil
 }
