@@ -122,6 +122,8 @@ type Summary struct {
 	Watched   int      `json:"watched,omitempty"` // complete, and looked at all the same
 	Reorged   int      `json:"reorged,omitempty"` // complete, and on their way again
 	Problems  []string `json:"problems,omitempty"`
+
+	taken bool // a node has taken a transaction of it, or shows one
 }
 
 func (s *Summary) count(to pending.State) {
@@ -234,6 +236,15 @@ func (l *Loop) Once(ctx context.Context) (Summary, error) {
 			return total, failed
 		}
 	}
+}
+
+// Send gives one sealed row its turn at once, beside Run and other replicas: all
+// send the same bytes. It reports whether a node has taken the transaction or shows
+// it, also where the database could not be told, which is the error. What the node
+// had to say is in the row then.
+func (l *Loop) Send(ctx context.Context, row pending.Transaction) (taken bool, err error) {
+	sum, err := l.network(ctx, row.Network, []pending.Transaction{row}, true)
+	return sum.taken, err
 }
 
 // due gives rows to look at: those on their way, and complete ones that were last

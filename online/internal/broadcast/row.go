@@ -78,6 +78,7 @@ func (w *work) step(ctx context.Context) error {
 		}
 		return nil
 	}
+	w.sum.taken = true
 	w.loop.soon(w.t.ID)
 	if err := w.seen(ctx, saw); err != nil {
 		return err
@@ -103,6 +104,7 @@ func (w *work) send(ctx context.Context, sealed chain.Sealed) (saw node.Sighting
 	}
 	outcome, said := w.node.Send(ctx, sealed)
 	failpoint.At(failpoint.Answered)
+	w.sum.taken = w.sum.taken || outcome == node.Accepted
 	if competes && fault.Is(said, string(node.Rival)) {
 		said = fault.New(string(node.Fee), "replace it with a higher fee", "its fee is too low to take the place of the transaction that it replaces: %w", said)
 	}
