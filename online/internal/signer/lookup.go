@@ -1,0 +1,182 @@
+package signer
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"coldsign/online/internal/node"
+	"coldsign/online/internal/pending"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
+)
+
+// methods are what a hot signer may ask the nodes of a family, and under what name
+// the node is asked: Kaia's own names mean the same as Ethereum's. Nothing of it
+// sends anything; sendTransaction is the desk's own.
+func methods(namespace string) map[string]string {
+	switch namespace {
+	case "eip155":
+		return map[string]string{
+			"eth_chainId": "eth_chainId", "eth_gasPrice": "eth_gasPrice", "eth_getTransactionCount": "eth_getTransactionCount", "eth_estimateGas": "eth_estimateGas", "net_version": "net_version",
+			"klay_chainID": "eth_chainId", "klay_gasPrice": "eth_gasPrice", "klay_getTransactionCount": "eth_getTransactionCount", "klay_estimateGas": "eth_estimateGas",
+		}
+	case "solana":
+		return map[string]string{
+			"getLatestBlockhash": "getLatestBlockhash", "getTransaction": "getTransaction", "getSignatureStatuses": "getSignatureStatuses",
+			"getBlockHeight": "getBlockHeight", "isBlockhashValid": "isBlockhashValid",
+		}
+	}
+	return nil
+}
+
+// network is the one that is configured of a chain; the signer names none.
+func (d *Desk) network(name string) (chain.ID, error) {
+	var found []chain.ID
+	for id := range d.Nodes {
+		if c, _, ok := d.Codecs.ByNetwork(id); ok && c.Name == name {
+			found = append(found, id)
+		}
+	}
+	if len(found) != 1 {
+		return "", fault.New("node.network", "serve each network from a home of its own", "%d networks of %s are configured, and a look-up needs one", len(found), quote.Line(name))
+	}
+	return found[0], nil
+}
+
+// asker is the node of a network that answers questions.
+func (d *Desk) asker(network chain.ID) (node.Asker, error) {
+	if n, ok := d.Nodes[network].(node.Asker); ok {
+		return n, nil
+	}
+	return nil, fault.New("node.missing", "add a [[network]] table to config.toml", "no node is configured for %s", network)
+}
+
+// Ask asks a node of the chain. What is not on the list is node.method; an answer
+// is JSON of at most MaxAnswer bytes.
+func (d *Desk) Ask(ctx context.Context, tenant, name, method string, params []json.RawMessage) (json.RawMessage, error) {
+	network, err := d.network(name)
+	if err != nil {
+		return nil, err
+	}
+	if network.Namespace() == "solana" && method == "sendTransaction" {
+		return d.sendSolana(ctx, tenant, name, network, params)
+	}
+	as, ok := methods(network.Namespace())[method]
+	if !ok {
+		return nil, fault.New("node.method", "", "this method is not one that a signer needs")
+	}
+	n, err := d.asker(network)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := n.Ask(ctx, as, params)
+	if err == nil && len(answer) > MaxAnswer {
+		err = fault.New("node.unusable", "", "the node's answer has more than %d bytes", MaxAnswer)
+	}
+	return answer, err
+}
+
+// Count gives the next nonce of an account.
+func (d *Desk) Count(ctx context.Context, name, address string) (uint64, error) {
+	network, err := d.network(name)
+	if err != nil {
+		return 0, err
+	}
+	c, _, _ := d.Codecs.ByNetwork(network)
+	plain, err := c.Wallet.ParseAddress(network, address)
+	n, ok := d.Nodes[network].(node.Counter)
+	if err != nil || !ok || network.Namespace() != "eip155" {
+		return 0, fault.New("transaction.address", "", "it is no address of an account that counts its transactions")
+	}
+	return n.Next(ctx, plain)
+}
+
+// GasPrice is what the chain's node asks for a unit of gas, in wei.
+func (d *Desk) GasPrice(ctx context.Context, tenant, name string) (json.RawMessage, error) {
+	return d.Ask(ctx, tenant, name, "eth_gasPrice", nil)
+}
+
+// sendSolana takes sendTransaction of a signer that sends by itself: the bytes must
+// be the payment of a pending row, which is sealed to them first.
+func (d *Desk) sendSolana(ctx context.Context, tenant, name string, network chain.ID, params []json.RawMessage) (json.RawMessage, error) {
+	var text string
+	var options struct {
+		Encoding string `json:"encoding"`
+	}
+	bad := fault.New("node.params", "", "sendTransaction takes a transaction in base64 and the encoding base64")
+	if len(params) != 2 || json.Unmarshal(params[0], &text) != nil || json.Unmarshal(params[1], &options) != nil || options.Encoding != "base64" {
+		return nil, bad
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) == 0 || strings.ContainsAny(text, "\r\n") {
+		return nil, bad
+	}
+	row, err := d.whose(ctx, tenant, name, network, raw)
+	if err == nil {
+		row, err = d.take(ctx, tenant, &row, raw)
+	}
+	if err != nil {
+		return nil, err
+	}
+	done, err := d.send(ctx, tenant, row)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(done.TxID)
+}
+
+// whose finds the row that a signed message is of: the one that is sealed to it, or
+// else the oldest that waits. Two rows of the same payment are sealed one after the
+// other, and each is paid once.
+func (d *Desk) whose(ctx context.Context, tenant, name string, network chain.ID, raw []byte) (pending.Transaction, error) {
+	rows, err := d.Store.Twins(ctx, tenant, name, maxTwins)
+	if err != nil {
+		return pending.Transaction{}, err
+	}
+	i := slices.IndexFunc(rows, func(t pending.Transaction) bool { return string(t.Raw) == string(raw) })
+	if i >= 0 {
+		return rows[i], nil
+	}
+	refused := fault.New("broadcast.foreign", "", "the transaction is that of no pending row, and nothing else is sent")
+	for _, row := range rows {
+		if row.Network != network || row.TxID != "" || row.CancelRequested {
+			continue
+		}
+		switch _, err := Verify(d.Codecs, &row, raw); {
+		case err == nil && row.State == pending.Pending:
+			return row, nil
+		case err == nil:
+			refused = fault.New("kms.exported", "stop the hot signer, or cancel the payment and submit it anew", "transaction %s went to a signer of its own, and nobody else's signature is taken", row.ID)
+		}
+	}
+	return pending.Transaction{}, refused
+}
+
+// shown gives the bytes of a Solana transaction that the signer says it has sent,
+// from a node that has it.
+func (d *Desk) shown(ctx context.Context, row *pending.Transaction, sig string) ([]byte, error) {
+	n, err := d.asker(row.Network)
+	if err != nil {
+		return nil, err
+	}
+	name, _ := json.Marshal(sig) // checked base58
+	answer, err := n.Ask(ctx, "getTransaction", []json.RawMessage{name, json.RawMessage(`{"encoding":"base64","commitment":"confirmed","maxSupportedTransactionVersion":0}`)})
+	if err != nil {
+		return nil, err
+	}
+	var found *struct {
+		Transaction []string `json:"transaction"`
+	}
+	if err := json.Unmarshal(answer, &found); err != nil || found == nil || len(found.Transaction) != 2 {
+		return nil, fault.New("broadcast.failed", "send the same again", "no node shows that transaction yet")
+	}
+	raw, err := base64.StdEncoding.DecodeString(found.Transaction[0])
+	if err != nil || len(raw) == 0 {
+		return nil, fault.New("node.unusable", "", "the node's transaction cannot be read")
+	}
+	return raw, nil
+}
