@@ -21,6 +21,7 @@ import (
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/quorum"
 	"coldsign/online/internal/replace"
+	"coldsign/online/internal/signer"
 	"coldsign/shared/chain"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
@@ -57,6 +58,7 @@ func (a *app) serve() error {
 			return err
 		}
 		defer watched.close()
+		hot := &signer.Desk{Store: h.store, Codecs: h.chain, Nodes: loop.Nodes, Sender: loop}
 		if damage := h.store.Damaged(); damage != nil {
 			log.Error("the database is damaged: it is read, and nothing is changed or broadcast", "code", fault.Code(damage), "error", damage.Error())
 			loop = nil
@@ -68,7 +70,7 @@ func (a *app) serve() error {
 			defer release()
 		}
 		calls := api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Now: h.now, Log: log, Version: version(),
-			Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
+			Signer: hot, Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
 		pages, said, err := h.desk(l.Addr(), calls, log)
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,8 @@ type Changer interface {
 	Assert(ctx context.Context, tenant string, id bundle.ID, txID string) (pending.Transaction, error)
 	// Revoke cancels a row, and takes its withdrawal back if revert says so.
 	Revoke(ctx context.Context, tenant string, id bundle.ID, revert bool) (pending.Transaction, error)
+	// KeepReports notes what signers say went wrong; no state comes of it.
+	KeepReports(ctx context.Context, tenant string, list []store.SignerReport) (fresh []store.SignerReport, unknown int, err error)
 }
 
 // Store is what the API needs of the database.
@@ -64,7 +67,7 @@ type Intake interface {
 	Review(t *pending.Transaction) (chain.Review, error)
 }
 
-// Config is what the handler works with. Only Observe and Ready may be nil.
+// Config is what the handler works with. Only Observe, Reported and Ready may be nil.
 type Config struct {
 	Store  Store
 	Intake Intake
@@ -72,12 +75,16 @@ type Config struct {
 	Replacer Replacer
 	// Creator makes transactions of what the KMS API's creation calls ask for.
 	Creator Creator
+	// Signer takes what hot signers hand in.
+	Signer  Signer
 	Now     func() time.Time
 	Log     *slog.Logger // one line for each request
 	Version string
 
 	// Observe is told of every answer: the pattern of its route, "" when none fits.
 	Observe func(route string, status int, took time.Duration)
+	// Reported is told of errors that hot signers report and that are new; it may be nil.
+	Reported func(ctx context.Context, tenant string, list []store.SignerReport)
 	// Ready says whether this process wants more requests: not while it stops.
 	Ready func() bool
 }
@@ -106,7 +113,7 @@ type route struct {
 }
 
 func routes() []route {
-	return append(createRoutes(), []route{
+	return slices.Concat(createRoutes(), signerRoutes(), []route{
 		{"GET /v3/kms/pending/{chain}", "read", pendingByQuery},
 		{"POST /v3/kms/pending/{chain}", "read", pendingByBody},
 		{"GET /v3/kms/{id}", "read", getRecord},
@@ -123,7 +130,7 @@ func routes() []route {
 		{"GET /readyz", "", ready},
 		{"GET /openapi.yaml", "", openAPI},
 		{"GET /docs", "", docs},
-	}...)
+	})
 }
 
 // New gives the handler of every route.

@@ -9,11 +9,15 @@ import (
 	"coldsign/shared/quote"
 )
 
-// authenticate finds the caller and asks for the scope. Whatever is wrong with
+// authenticate finds the caller and asks for the scope. The key is in the header, or
+// in the path of those calls that are documented so. Whatever is wrong with
 // a key, the answer is one and the same, and never holds the key.
 func (k *call) authenticate(scope string) error {
 	unknown := &problem{http.StatusUnauthorized, "subscription.invalid", "Unable to find valid subscription for the given API key.", nil}
 	keys := k.Header.Values("X-Api-Key")
+	if key := k.PathValue("key"); key != "" {
+		keys = []string{key}
+	}
 	if len(keys) != 1 || keys[0] == "" || len(keys[0]) > maxKeyText || !quote.Plain(keys[0]) {
 		return unknown
 	}

@@ -93,6 +93,7 @@ func pendingByBody(k *call) (reply, error) {
 }
 
 func (k *call) pending(ids []string) (reply, error) {
+	k.greet()
 	name := k.PathValue("chain")
 	if !slices.Contains(chainNames(), name) {
 		return reply{}, bad("chain", "isEnum", "chain must be one of "+strings.Join(chainNames(), ", "), name)

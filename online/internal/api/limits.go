@@ -9,6 +9,9 @@ const (
 	maxReplace = 4 << 10  // bytes of the body of a replacement
 	maxCreate  = 1 << 20  // bytes of the body of a creation call
 	maxTestnet = 64       // bytes of x-testnet-type
+	maxAsk     = 16 << 10 // bytes of the body of a look-up; a Solana transaction has 1,232
+	maxReports = 1_000    // errors of one report
+	maxReport  = 1_000    // bytes that are kept of an error
 	maxIDs     = 25_000   // signature ids of one poll, the documented limit
 	maxKeyText = 128      // characters of an API key; ours have fewer
 	maxPage    = 1_000    // rows of one page of GET /v1/transactions

@@ -31,10 +31,12 @@ type transaction struct {
 	Confirmations   uint64   `json:"confirmations"`
 	Code            string   `json:"code,omitempty"`
 	Reason          string   `json:"reason,omitempty"`
-	Deadline        int64    `json:"deadline,omitempty"` // Unix seconds from which on broadcasting does not begin
-	Replaces        string   `json:"replaces,omitempty"` // the id of the first of those that it conflicts with on chain
-	Cancels         bool     `json:"cancels,omitempty"`  // it pays nobody
-	Created         string   `json:"created"`            // RFC 3339, UTC
+	Hot             bool     `json:"hot,omitempty"`         // signed by a hot signer, through the API
+	Report          string   `json:"signerError,omitempty"` // the last error that a hot signer reported
+	Deadline        int64    `json:"deadline,omitempty"`    // Unix seconds from which on broadcasting does not begin
+	Replaces        string   `json:"replaces,omitempty"`    // the id of the first of those that it conflicts with on chain
+	Cancels         bool     `json:"cancels,omitempty"`     // it pays nobody
+	Created         string   `json:"created"`               // RFC 3339, UTC
 	Updated         string   `json:"updated"`
 	*explained               // of one transaction, not in lists
 }
@@ -80,7 +82,7 @@ func transactionOf(t *pending.Transaction) transaction {
 	return transaction{
 		record: recordOf(t), SignatureID: t.ID.String(), Network: t.Network, State: string(t.State),
 		CancelRequested: t.CancelRequested, Asserted: t.Asserted, Digest: hex.EncodeToString(t.Digest[:]), Bundle: t.Bundle,
-		Confirmations: t.Confirmations, Code: t.Code, Reason: t.Reason, Deadline: t.Deadline, Created: stamp(t.Created), Updated: stamp(t.Updated),
+		Confirmations: t.Confirmations, Code: t.Code, Reason: t.Reason, Hot: t.Hot, Report: t.Report, Deadline: t.Deadline, Created: stamp(t.Created), Updated: stamp(t.Updated),
 	}
 }
 

@@ -27,8 +27,8 @@ import (
 // Store is what a desk needs of the database.
 type Store interface {
 	Get(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
-	// Take seals a row that never left, or tells who has it: see store.Take.
-	Take(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (pending.Transaction, error)
+	// HandIn seals a row that never left, or tells who has it: see store.HandIn.
+	HandIn(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (pending.Transaction, error)
 	// Twins lists open rows of a chain, oldest first.
 	Twins(ctx context.Context, tenant, chain string, limit int) ([]pending.Transaction, error)
 }
@@ -93,7 +93,7 @@ func (d *Desk) take(ctx context.Context, tenant string, row *pending.Transaction
 	if err != nil {
 		return *row, err
 	}
-	return d.Store.Take(ctx, tenant, row.ID, sealed)
+	return d.Store.HandIn(ctx, tenant, row.ID, sealed)
 }
 
 // send gives a sealed row to the network, unless that has been done.
