@@ -3,13 +3,14 @@ package main
 import (
 	"coldsign/online/internal/broadcast"
 	"coldsign/online/internal/create"
+	"coldsign/online/internal/create/bitcoin"
 	"coldsign/online/internal/create/evm"
 )
 
 // creator makes the transactions that the KMS API's creation calls ask for. It asks the
 // nodes that the loop broadcasts to; without a loop, of a damaged database, none.
 func (h *home) creator(loop *broadcast.Loop) *create.Creator {
-	c := &create.Creator{Store: h.store, Intake: h.intake(), Builders: map[string]create.Builder{"eip155": evm.New(h.now)}}
+	c := &create.Creator{Store: h.store, Intake: h.intake(), Builders: map[string]create.Builder{"eip155": evm.New(h.now), "bip122": bitcoin.Builder{}}}
 	if loop != nil {
 		c.Nodes = loop.Nodes
 	}

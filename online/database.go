@@ -14,7 +14,6 @@ import (
 	"coldsign/online/internal/config"
 	"coldsign/online/internal/courier"
 	"coldsign/online/internal/store"
-	"coldsign/shared/chain/registry"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
 	"coldsign/shared/quote"
@@ -62,11 +61,7 @@ func (a *app) configuration() (config.Config, error) {
 	} else if _, err := os.Stat(path); err != nil {
 		return config.Config{}, fault.New("config.read", "check the name", "no configuration file %q", path)
 	}
-	c, err := config.Load(path, a.chain.All())
-	if err == nil {
-		a.chain = registry.New(c.Added...)
-	}
-	return c, err
+	return config.Load(path, a.chain.All())
 }
 
 // migrate moves an installation to PostgreSQL. It needs neither the device key nor

@@ -153,7 +153,7 @@ func (h *home) loop(log *slog.Logger) (*broadcast.Loop, error) {
 // members are the nodes of a network.
 func members(n config.Network) (list []quorum.Member, err error) {
 	for _, m := range n.Nodes() {
-		c, err := clients.New(transport.Config{Network: n.ID, URL: m.RPC, User: m.User, Password: m.Password.Reveal(), Depth: n.Confirmations})
+		c, err := clients.New(transport.Config{Network: n.ID, URL: m.RPC, User: m.User, Password: m.Password.Reveal(), Depth: n.Confirmations, Coins: m.Coins})
 		if err != nil {
 			return nil, err
 		}

@@ -23,6 +23,10 @@ func createRoutes() []route {
 	} {
 		list = append(list, route{"POST /v3/" + c.path + "/transaction", "submit", creates(c.chain, create.Transaction)})
 	}
+	for _, c := range []struct{ path, chain string }{{"bitcoin", "BTC"}, {"litecoin", "LTC"}, {"dogecoin", "DOGE"}, {"bcash", "BCH"}} {
+		list = append(list, route{"POST /v3/" + c.path + "/transaction", "submit", creates(c.chain, create.Transaction)},
+			route{"POST /v3/offchain/" + c.path + "/transfer", "submit", creates(c.chain, create.Withdrawal)})
+	}
 	return append(list, route{"POST /v3/offchain/ethereum/transfer", "submit", creates("ETH", create.Withdrawal)})
 }
 
@@ -38,7 +42,7 @@ func creates(chain string, kind create.Kind) handler {
 		if len(testnet) > 1 || len(testnet) == 1 && len(testnet[0]) > maxTestnet {
 			return reply{}, bad("x-testnet-type", "length", "x-testnet-type must be one header with the name of a network", "")
 		}
-		idem, b, err := k.idempotent(maxCreate)
+		idem, b, err := k.idempotent(maxSubmit)
 		if err != nil {
 			return reply{}, err
 		}

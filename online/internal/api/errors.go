@@ -52,6 +52,8 @@ func statuses() map[string]int {
 		"create.busy":          http.StatusServiceUnavailable,
 		"create.fee":           http.StatusConflict,
 		"create.lane":          http.StatusConflict,
+		"create.funds":         http.StatusConflict,
+		"create.inputs":        http.StatusConflict,
 		"replace.unsent":       http.StatusConflict,
 		"replace.fee":          http.StatusConflict,
 		"replace.final":        http.StatusConflict,

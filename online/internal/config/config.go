@@ -17,6 +17,7 @@
 //	rpc = "http://127.0.0.1:8332"
 //	user = "coldsign"
 //	password_file = "bitcoin-password" # beside config.toml, mode 0600
+//	coins = "wallet"                   # how it lists unspent outputs, see README; found out by default
 //	confirmations = 6                  # the default
 //	views = 2                          # nodes that must agree; the default is 2 where there are several
 //	watch = 100                        # confirmations up to which a complete payment is watched; the default
@@ -39,15 +40,6 @@
 //	secret_file = "approval-secret"    # an HMAC key that verdicts are signed with; or
 //	public_key = "9d61b19d..."         # the Ed25519 key of the service, 64 hex digits
 //	compat = false                     # the original's GET and its weakness
-//
-//	[[network]]                        # any other EIP-155 network; the offline half has it in its list too
-//	chain = "ETH"                      # whose keys are used there
-//	network = "linea"                  # the name that both halves know it by
-//	chain_id = 59144
-//	symbol = "ETH"
-//	testnet = false                    # true: wallets of test networks sign there
-//	explorer = "https://lineascan.build/tx/"
-//	rpc = "https://linea.example"
 //
 // What the file says and we do not know is an error: a misspelt key must not
 // silently leave a setting at its default.
@@ -86,7 +78,6 @@ type Config struct {
 	Certificate *tls.Certificate // of the listener; nil: plain HTTP
 	DeskURL     *url.URL         // scheme and host that people open the desk at; nil: the listener's own
 	DeskOff     bool
-	Added       []chain.Network // those of Networks that nobody knew before
 }
 
 // Network is one network and the nodes that serve it.
@@ -125,15 +116,27 @@ type file struct {
 		Certificate string `toml:"tls_cert"`
 		Key         string `toml:"tls_key"`
 	} `toml:"server"`
-	Desk     desk      `toml:"desk"`
-	Network  []table   `toml:"network"`
+	Desk    desk `toml:"desk"`
+	Network []struct {
+		Chain         string `toml:"chain"`
+		Network       string `toml:"network"`
+		Name          string `toml:"name"`
+		RPC           string `toml:"rpc"`
+		User          string `toml:"user"`
+		PasswordFile  string `toml:"password_file"`
+		Coins         string `toml:"coins"`
+		Confirmations *int64 `toml:"confirmations"`
+		Views         *int64 `toml:"views"`
+		Watch         *int64 `toml:"watch"`
+		Node          []node `toml:"node"`
+	} `toml:"network"`
 	Upstream *upstream `toml:"upstream"`
 	FourEyes *fourEyes `toml:"four_eyes"`
 }
 
 // Load reads the file at path; chains are the ones we know. Faults have codes
 // config.read, config.syntax, config.key, config.network, config.rpc,
-// config.password, config.confirmations, config.views, config.watch,
+// config.password, config.confirmations, config.views, config.watch, config.coins,
 // config.upstream, config.four-eyes, config.tls and config.desk.
 func Load(path string, chains []chain.Chain) (Config, error) {
 	raw, _, err := read(path, maxFile)
@@ -167,10 +170,30 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 			return Config{}, err
 		}
 	}
+	seen := make(map[chain.ID]bool)
 	for _, in := range f.Network {
-		if err := c.add(in, filepath.Dir(path), chains); err != nil {
+		n := Network{}
+		if n.Network, err = find(chains, in.Chain, in.Network); err != nil {
 			return Config{}, err
 		}
+		if seen[n.ID] {
+			return Config{}, fault.New("config.network", "keep one table for each network", "%s %s is configured twice", n.Chain, n.Name)
+		}
+		seen[n.ID] = true
+		first := node{Name: in.Name, RPC: in.RPC, User: in.User, PasswordFile: in.PasswordFile, Coins: in.Coins}
+		if err := n.nodes(filepath.Dir(path), append([]node{first}, in.Node...)); err != nil {
+			return Config{}, err
+		}
+		if n.Confirmations = n.Depth; in.Confirmations != nil {
+			if *in.Confirmations < 1 || *in.Confirmations > maxDepth {
+				return Config{}, fault.New("config.confirmations", "", "confirmations of %s %s must be from 1 to %d", n.Chain, n.Name, maxDepth)
+			}
+			n.Confirmations = uint64(*in.Confirmations)
+		}
+		if err := n.agree(in.Views, in.Watch); err != nil {
+			return Config{}, err
+		}
+		c.Networks = append(c.Networks, n)
 	}
 	if c.Upstream, err = f.Upstream.read(filepath.Dir(path), c.Networks); err != nil {
 		return Config{}, err

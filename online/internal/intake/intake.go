@@ -11,6 +11,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -39,6 +40,7 @@ type Submission struct {
 
 	Transaction           strictjson.Value // native: base64 of a PSBT or a Solana message, 0x hex or object for EVM
 	SerializedTransaction string           // the KMS record form
+	Record                string           // what KMS clients read in place of Transaction; ours, never from a body
 	Evidence              string           // base64; what the chain's codec takes beside the payload
 
 	Note                string // the requester's words
@@ -228,7 +230,7 @@ func (d *draft) row(tenant string) (*pending.Transaction, error) {
 		Reserve: d.reserve, Deadline: d.Deadline, State: pending.Pending,
 	}
 	if d.native() {
-		t.Serialized = kms.ReadBack(d.network.ID, d.payload)
+		t.Serialized = cmp.Or(d.Record, kms.ReadBack(d.network.ID, d.payload))
 	}
 	if d.WithdrawalResponses.Kind == strictjson.Array {
 		t.WithdrawalResponses = string(d.WithdrawalResponses.Append(nil))

@@ -34,6 +34,7 @@ type client struct {
 	transport.Config
 	http   *http.Client
 	trails *trails
+	finder *finder
 }
 
 // New makes a client. It does not connect yet.
@@ -44,7 +45,7 @@ func New(c transport.Config) (node.Node, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = maxBlock
 	}
-	return &client{c, c.Client(), &trails{of: make(map[wire.OutPoint]trail)}}, nil
+	return &client{c, c.Client(), &trails{of: make(map[wire.OutPoint]trail)}, &finder{way: c.Coins}}, nil
 }
 
 // Check compares hashes of blocks with those that tell the network from others. A node

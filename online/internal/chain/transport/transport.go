@@ -27,7 +27,15 @@ type Config struct {
 	User, Password string // basic authentication when User is not empty
 	Depth          uint64 // confirmations that the operator wants
 	MaxBody        int    // bytes of one answer; 0 is the limit of limits.go
+	Coins          string // how a Bitcoin node lists unspent outputs: one of Coins..., "" finds out
 }
+
+// How a Bitcoin node lists the unspent outputs of an address.
+const (
+	CoinsWallet = "wallet" // listunspent of its wallet, which watches the address
+	CoinsIndex  = "index"  // searchrawtransactions of btcd, with --addrindex
+	CoinsScan   = "scan"   // scantxoutset: no index, and minutes on a large chain
+)
 
 // Client makes an HTTP client for the node, within the limits of limits.go.
 func (c Config) Client() *http.Client {
