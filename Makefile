@@ -5,6 +5,7 @@ LDFLAGS   = -s -w -buildid=
 # runtimesecret: what signing leaves on stack and heap is erased (offline/internal/memory).
 BUILD     = CGO_ENABLED=0 GOEXPERIMENT=runtimesecret GOTOOLCHAIN=local $(GO) build -buildvcs=false $(GOFLAGS) -ldflags='$(LDFLAGS)'
 SOAK     ?= 10m
+KILLS    ?= 1000
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 
 .PHONY: build test demo bench soak check release verify nodes peers clean
@@ -42,7 +43,8 @@ bench: build peers ## ratios, measured side by side in one run
 	$(GO) run ./online/internal/store/storebench
 	$(GO) run ./online/internal/create/createbench
 
-soak: build ## payments under faults (SOAK, ten minutes), long fuzzing, the second-opinion node; prints figures
+soak: build ## kill -9 at each crash point (KILLS, a thousand), payments under faults (SOAK, ten minutes), long fuzzing, the second-opinion node; prints figures
+	$(GO) run ./scripts/soak -points $(KILLS)
 	$(GO) run ./scripts/soak -time $(SOAK)
 	bash scripts/soak.sh
 

@@ -29,19 +29,31 @@ type Programs struct{ Online, Offline string }
 
 // Build makes the binaries in dir, as a release is made.
 func Build(ctx context.Context, dir string) (Programs, error) {
+	p := Programs{filepath.Join(dir, "coldsign-online"), filepath.Join(dir, "coldsign-offline")}
+	err := build(ctx, p.Online, "./online")
+	if err == nil {
+		err = build(ctx, p.Offline, "./offline")
+	}
+	return p, err
+}
+
+// BuildFailing makes an online half that has failpoints, and gives its path.
+func BuildFailing(ctx context.Context, dir string) (string, error) {
+	out := filepath.Join(dir, "coldsign-online-failpoint")
+	return out, build(ctx, out, "./online", "-tags", "failpoint")
+}
+
+func build(ctx context.Context, out, pkg string, more ...string) error {
 	root, err := rig.Root()
 	if err != nil {
-		return Programs{}, err
+		return err
 	}
-	p := Programs{filepath.Join(dir, "coldsign-online"), filepath.Join(dir, "coldsign-offline")}
-	for out, pkg := range map[string]string{p.Online: "./online", p.Offline: "./offline"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, pkg)
-		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return p, fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
-		}
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-trimpath", "-o", out}, more...), pkg)...)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
 	}
-	return p, nil
+	return nil
 }
 
 // Halves are an online and an offline home in one folder, which also stands for
@@ -55,6 +67,10 @@ type Halves struct {
 	Say func(line string)
 	// Show is told what each command printed; nil for silence.
 	Show func(output string)
+	// Wrap stands before each command but "serve", as strace does; nil for none.
+	Wrap []string
+	// Env is given to each program beside HOME and PATH, "NAME=value".
+	Env []string
 
 	server *server
 	key    string // of the API
@@ -100,9 +116,10 @@ func (h *Halves) Offline(ctx context.Context, args ...string) ([]byte, error) {
 func (h *Halves) run(ctx context.Context, program string, args []string) ([]byte, error) {
 	h.say(program, args)
 	var out, words bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, args...)
+	line := append(append(append([]string{}, h.Wrap...), program), args...)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.Dir, &out, &words
-	cmd.Env = []string{"HOME=" + h.Dir, "PATH=" + os.Getenv("PATH")}
+	cmd.Env = append([]string{"HOME=" + h.Dir, "PATH=" + os.Getenv("PATH")}, h.Env...)
 	err := cmd.Run()
 	if h.Show != nil {
 		h.Show(out.String())

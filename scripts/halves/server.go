@@ -77,7 +77,7 @@ func (h *Halves) Serve(ctx context.Context) error {
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--home", "online"}
 	h.say(h.Programs.Online, args)
 	cmd := exec.Command(h.Programs.Online, args...)
-	cmd.Dir, cmd.Env = h.Dir, []string{"HOME=" + h.Dir}
+	cmd.Dir, cmd.Env = h.Dir, append([]string{"HOME=" + h.Dir}, h.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s := &server{ended: make(chan struct{})}
 	cmd.Stderr = &s.log
@@ -161,6 +161,9 @@ func (h *Halves) Striker() func() {
 	return func() { p.Kill() } //nolint:errcheck // it may have ended
 }
 
+// Ended is closed when the server that runs now has ended.
+func (h *Halves) Ended() <-chan struct{} { return h.server.ended }
+
 // Submission is the body of POST /v1/transactions.
 type Submission struct {
 	Chain       string          `json:"chain"`
@@ -231,6 +234,11 @@ func (h *Halves) Get(ctx context.Context, id string) (r Row, err error) {
 // Delete is the KMS's call that cancels.
 func (h *Halves) Delete(ctx context.Context, id string) error {
 	return h.call(ctx, "DELETE", "/v3/kms/"+id, "", nil, nil)
+}
+
+// Complete is the KMS's call that says that a transaction was sent.
+func (h *Halves) Complete(ctx context.Context, id, txID string) error {
+	return h.call(ctx, "PUT", "/v3/kms/"+id+"/"+txID, "", nil, nil)
 }
 
 func (h *Halves) call(ctx context.Context, method, path, idempotency string, body []byte, into any) error {

@@ -33,6 +33,10 @@ type payment struct {
 	amount    *big.Int
 	id        string // the row's, once the API has said it
 	cancelled bool
+	points    []string // crash points that it has to do with
+
+	account    int
+	submission halves.Submission
 }
 
 // driver plays everybody: the client of the API, both operators, and chance.
@@ -54,14 +58,19 @@ type driver struct {
 	reconciled int
 	broken     []string // what was seen on the way
 	stop       func()   // the miner
+	failing    string   // an online half with failpoints
+	calm       bool     // chance does nothing
+	still      atomic.Bool
 }
 
 func begin(ctx context.Context, p plan, dir string) (*driver, error) {
 	d := &driver{Halves: &halves.Halves{Dir: dir}, plan: p, ledger: newLedger(), typical: map[string]time.Duration{}, next: make([]uint64, accounts)}
 	d.nodes = []*node{newNode(d.ledger, false), newNode(d.ledger, true)}
 	var err error
-	if d.Programs, err = halves.Build(ctx, dir); err != nil {
-		return d, err
+	if d.Programs = p.Built; d.Programs.Online == "" {
+		if d.Programs, err = halves.Build(ctx, dir); err != nil {
+			return d, err
+		}
 	}
 	if err := d.Init(ctx); err != nil {
 		return d, err
@@ -206,6 +215,9 @@ func (d *driver) mine(ctx context.Context) {
 			return
 		case <-time.After(perBlock):
 		}
+		if d.still.Load() {
+			continue
+		}
 		d.ledger.mine()
 		n := d.nodes[rand.IntN(len(d.nodes))]
 		n.mu.Lock()
@@ -234,29 +246,38 @@ func (d *driver) mine(ctx context.Context) {
 	}
 }
 
-// pay asks for one payment until the API has said that it has it, with one key.
-func (d *driver) pay(ctx context.Context) error {
+// intend makes a payment, and asks nobody for it yet.
+func (d *driver) intend() (*payment, error) {
 	i := rand.IntN(accounts)
-	p := &payment{key: fmt.Sprintf("soak-%d", len(d.payments)), from: d.from[i], nonce: d.next[i], amount: big.NewInt(1e15 + int64(len(d.payments)))}
+	p := &payment{key: fmt.Sprintf("soak-%d", len(d.payments)), account: i, from: d.from[i], nonce: d.next[i], amount: big.NewInt(1e15 + int64(len(d.payments)))}
 	to, err := fund.NewEVMAddress()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.to = common.HexToAddress(to)
-	d.payments, d.next[i] = append(d.payments, p), d.next[i]+1
 	call := &fund.Call{ChainID: big.NewInt(chainID), Nonce: p.nonce, GasTipCap: big.NewInt(1e9), GasFeeCap: big.NewInt(3e9), Gas: 21000, To: &p.to, Value: p.amount}
 	hex, err := call.Hex()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	text, _ := json.Marshal(hex) // a string always goes
-	s := halves.Submission{Chain: "ETH", Network: "local", Hashes: []string{d.wallet}, Index: i, Transaction: text}
-	again := rand.IntN(3) == 0
-	if rand.IntN(8) == 0 {
+	p.submission = halves.Submission{Chain: "ETH", Network: "local", Hashes: []string{d.wallet}, Index: i, Transaction: text}
+	d.payments, d.next[i] = append(d.payments, p), d.next[i]+1
+	return p, nil
+}
+
+// pay asks for one payment until the API has said that it has it, with one key.
+func (d *driver) pay(ctx context.Context) error {
+	p, err := d.intend()
+	if err != nil {
+		return err
+	}
+	again := d.chance(3)
+	if d.chance(8) {
 		time.AfterFunc(time.Duration(rand.IntN(12))*time.Millisecond, func() { d.strike("while a payment is created") })
 	}
 	for {
-		row, err := d.Submit(ctx, p.key, s)
+		row, err := d.Submit(ctx, p.key, p.submission)
 		switch {
 		case err == nil && p.id != "" && row.ID != p.id:
 			d.breakf("%s is row %s and row %s", p.key, p.id, row.ID)
@@ -266,8 +287,8 @@ func (d *driver) pay(ctx context.Context) error {
 			d.counts.add("twice", "payment created")
 		case err == nil:
 			p.id = row.ID
-			if rand.IntN(12) == 0 {
-				return d.cancel(ctx, p, i)
+			if d.chance(12) {
+				return d.cancel(ctx, p)
 			}
 			return nil
 		default:
@@ -277,6 +298,9 @@ func (d *driver) pay(ctx context.Context) error {
 		}
 	}
 }
+
+// chance is true once in n times, and never in a calm.
+func (d *driver) chance(n int) bool { return !d.calm && rand.IntN(n) == 0 }
 
 // recover starts a killed server again; any other failure is one.
 func (d *driver) recover(ctx context.Context, err error) error {
@@ -290,7 +314,7 @@ func (d *driver) recover(ctx context.Context, err error) error {
 }
 
 // cancel ends a payment that was not exported yet; its nonce is the next one's.
-func (d *driver) cancel(ctx context.Context, p *payment, account int) error {
+func (d *driver) cancel(ctx context.Context, p *payment) error {
 	for {
 		err := d.Delete(ctx, p.id)
 		r, refused := errors.AsType[*halves.Refusal](err)
@@ -307,7 +331,7 @@ func (d *driver) cancel(ctx context.Context, p *payment, account int) error {
 			d.breakf("%s was cancelled before any export and is %s", p.key, row.State)
 		}
 		if err == nil {
-			p.cancelled, d.next[account] = true, p.nonce
+			p.cancelled, d.next[p.account] = true, p.nonce
 			return nil
 		}
 		if err := d.recover(ctx, err); err != nil {

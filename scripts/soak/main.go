@@ -15,7 +15,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
+
+	"coldsign/scripts/halves"
 )
 
 // plan is how long and how hard.
@@ -25,6 +28,8 @@ type plan struct {
 	Deep   bool          // reorganizations below the depth of complete payments, which take minutes to be believed
 	Rate   float64       // of node calls that go wrong
 	Log    io.Writer
+
+	Built halves.Programs // none: they are built
 }
 
 func main() {
@@ -33,10 +38,18 @@ func main() {
 	flag.DurationVar(&p.Settle, "settle", 10*time.Minute, "how long all payments may take to come to an end afterwards")
 	flag.Float64Var(&p.Rate, "rate", 0.12, "of node calls that go wrong")
 	flag.BoolVar(&p.Deep, "deep", true, "reorganize below complete payments too")
+	times := flag.Int("points", 0, "kill so often at each crash point, and do nothing else")
+	only := flag.String("only", strings.Join(sorted(), ","), "the crash points, with commas between")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	clean, err := soak(ctx, p, os.Stdout)
+	do := func() (bool, error) { return soak(ctx, p, os.Stdout) }
+	if *times > 0 {
+		do = func() (bool, error) {
+			return points(ctx, p, *times, strings.Split(*only, ","), true, os.Stdout)
+		}
+	}
+	clean, err := do()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
@@ -48,7 +61,7 @@ func main() {
 
 // soak runs the plan and prints the table. It keeps the folder when something broke.
 func soak(ctx context.Context, p plan, out io.Writer) (clean bool, err error) {
-	dir, err := os.MkdirTemp("", "coldsign-soak-")
+	dir, err := temporary()
 	if err != nil {
 		return false, err
 	}

@@ -132,31 +132,9 @@ func (w *world) compare(final bool) (r result) {
 	}
 	known := map[string]bool{}
 	for _, p := range w.payments {
-		r.Intended++
-		ids := w.keys[p.key]
-		if len(ids) > 1 {
-			broken("%s has %d rows", p.key, len(ids))
-		}
-		if p.id != "" && (len(ids) != 1 || ids[0] != p.id) {
-			broken("%s: the API said row %s, the database has %q", p.key, p.id, ids)
-		}
-		if len(ids) == 0 {
-			r.Lost++
-			continue
-		}
-		at := w.rows[ids[0]]
-		known[at.id] = true
-		if n := len(attempts[p.to]); n > 1 {
-			broken("%s: %d different transactions were sent", p.key, n)
-		}
-		for _, hash := range attempts[p.to] {
-			tx := w.sent[hash]
-			if hash.Hex() != strings.ToLower(at.txid) || tx.Value().Cmp(p.amount) != 0 || tx.Nonce() != p.nonce || tx.from != p.from || p.cancelled {
-				broken("%s: %s was sent, which is not what was asked for or is not in the row (%s %q)", p.key, hash, at.state, at.txid)
-			}
-		}
-		w.signatures(p, at, broken)
-		w.ending(p, at, final, &r, broken)
+		before := r
+		w.payment(p, attempts[p.to], final, known, &r, broken)
+		r.point(p, before)
 	}
 	for id := range w.rows {
 		if !known[id] {
@@ -169,6 +147,55 @@ func (w *world) compare(final bool) (r result) {
 		}
 	}
 	return r
+}
+
+// payment compares one payment with what was sent for it and its row, which is known
+// then.
+func (w *world) payment(p *payment, attempts []common.Hash, final bool, known map[string]bool, r *result, broken func(string, ...any)) {
+	r.Intended++
+	ids := w.keys[p.key]
+	if len(ids) > 1 {
+		broken("%s has %d rows", p.key, len(ids))
+	}
+	if p.id != "" && (len(ids) != 1 || ids[0] != p.id) {
+		broken("%s: the API said row %s, the database has %q", p.key, p.id, ids)
+	}
+	if len(ids) == 0 {
+		r.Lost++
+		return
+	}
+	at := w.rows[ids[0]]
+	known[at.id] = true
+	if n := len(attempts); n > 1 {
+		broken("%s: %d different transactions were sent", p.key, n)
+	}
+	for _, hash := range attempts {
+		tx := w.sent[hash]
+		if hash.Hex() != strings.ToLower(at.txid) || tx.Value().Cmp(p.amount) != 0 || tx.Nonce() != p.nonce || tx.from != p.from || p.cancelled {
+			broken("%s: %s was sent, which is not what was asked for or is not in the row (%s %q)", p.key, hash, at.state, at.txid)
+		}
+	}
+	w.signatures(p, at, broken)
+	w.ending(p, at, final, r, broken)
+}
+
+// point adds what became of one payment to its crash points.
+func (r *result) point(p *payment, before result) {
+	for _, name := range p.points {
+		if r.Points == nil {
+			r.Points = map[string]*tally{}
+		}
+		t := r.Points[name]
+		if t == nil {
+			t = &tally{}
+			r.Points[name] = t
+		}
+		t.Intended++
+		t.Made += r.Made - before.Made
+		t.Doubled += r.Doubled - before.Doubled
+		t.Lost += r.Lost - before.Lost
+		t.Stuck += r.Stuck - before.Stuck
+	}
 }
 
 func (w *world) wanted(to common.Address) bool {

@@ -24,6 +24,17 @@ func TestATT118Soak(t *testing.T) {
 	}
 }
 
+// TestATT99ATT117KillPoints kills at every crash point, K1 to K14, by name;
+// "make soak" does so a thousand times each.
+func TestATT99ATT117KillPoints(t *testing.T) {
+	var out bytes.Buffer
+	clean, err := points(t.Context(), plan{Settle: 90 * time.Second, Log: t.Output()}, 2, sorted(), false, &out)
+	t.Logf("\n%s", out.String())
+	if err != nil || !clean {
+		t.Fatalf("clean %v, %v", clean, err)
+	}
+}
+
 // honest is a world with two payments: one is made, one was cancelled.
 func honest() *world {
 	to := common.Address{1}

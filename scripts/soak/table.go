@@ -33,10 +33,15 @@ func (c *counts) group(name string) map[string]int {
 	return maps.Clone(c.of[name])
 }
 
+// tally is what became of the payments that have to do with a crash point.
+type tally struct{ Intended, Made, Doubled, Lost, Stuck int }
+
 // result is what the reconciler found at the end.
 type result struct {
 	Intended, Made, Cancelled, Doubled, Lost, Stuck int
 	Broken                                          []string // each invariant that does not hold, in words
+
+	Points map[string]*tally
 }
 
 func (r result) clean() bool { return len(r.Broken) == 0 && r.Doubled+r.Lost+r.Stuck == 0 }
