@@ -21,6 +21,7 @@ missing ZXingReader zxing-cpp-tools
 missing tmux tmux
 missing minisign minisign
 missing strace strace
+missing electrum electrum
 missing ip iproute2
 missing node nodejs
 missing npm npm
