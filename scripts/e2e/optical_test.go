@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"image/png"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"coldsign/scripts/fund"
 	"coldsign/scripts/halves"
 	"coldsign/scripts/optics"
-	"coldsign/shared/frame/qr"
 )
 
 // light carries messages by display and camera alone. The camera is simulated.
@@ -34,14 +32,8 @@ func (l *light) cast(t *testing.T, show, read func(flag, name string) error) {
 	if err := show("--qr-dir", frames); err != nil {
 		t.Fatal(err)
 	}
-	var symbols []qr.Matrix
-	names, err := filepath.Glob(filepath.Join(frames, "*.png"))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("%d frames were shown: %v", len(names), err)
-	}
-	for _, name := range names {
-		symbols = append(symbols, modules(t, name))
-	}
+	symbols, err := optics.ReadFrames(frames)
+	ok(t, err)
 	shown := func(i int) optics.Show { return optics.One(symbols[i%len(symbols)]) }
 	const rate = 15
 	count := 2*len(symbols) + 10
@@ -67,36 +59,6 @@ func (l *light) cast(t *testing.T, show, read func(flag, name string) error) {
 	l.spent += time.Since(begun)
 	l.codes += len(symbols)
 	l.film += time.Duration(count) * time.Second / rate
-}
-
-// modules reads a frame back from its picture, where nothing is blurred.
-func modules(t *testing.T, name string) qr.Matrix {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	img, err := png.Decode(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dark := func(x, y int) bool { r, _, _, _ := img.At(x, y).RGBA(); return r < 0x8000 }
-	side, first := img.Bounds().Dx(), 0
-	for first < side && !dark(first, first) {
-		first++
-	}
-	px := first / qr.QuietZone
-	if px == 0 || side%px != 0 {
-		t.Fatalf("%s: %d pixels with a quiet zone of %d", name, side, first)
-	}
-	m := qr.Matrix{Size: side/px - 2*qr.QuietZone}
-	for y := range m.Size {
-		for x := range m.Size {
-			m.Dark = append(m.Dark, dark(first+x*px+px/2, first+y*px+px/2))
-		}
-	}
-	return m
 }
 
 // The whole ceremony by light alone: pairing, public keys, requests, receipts.
