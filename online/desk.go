@@ -17,6 +17,7 @@ import (
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
+	"coldsign/shared/chain"
 	"coldsign/shared/cli"
 )
 
@@ -38,11 +39,15 @@ func (h *home) desk(at net.Addr, calls http.Handler, log *slog.Logger) (http.Han
 		return calls, said, nil
 	}
 	in := h.intake()
-	d, err := desk.New(desk.Config{
+	c := desk.Config{
 		Store: h.store, Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: in}, Chains: h.chain, Device: h.device,
 		Doctor: h.examine, Now: h.now, Log: log, Version: version(), URL: h.config.DeskURL, Listen: at.String(), TLS: h.config.Certificate != nil,
-		Rehearsal: h.loud != "",
-	})
+		Rehearsal: h.loud != "", Done: h.ctx.Done(), Depth: map[chain.ID]uint64{},
+	}
+	for _, n := range h.config.Networks {
+		c.Depth[n.ID] = n.Confirmations
+	}
+	d, err := desk.New(c)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,12 @@ const slow = 20_000; // milliseconds for what should be there at once
 
 let browser, context, page, errors = [], bytes = 0, requests = 0, cdp;
 
+async function run(expression) {
+  const r = await cdp.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
+  if (r.exceptionDetails) throw new Error(r.exceptionDetails.exception?.description || r.exceptionDetails.text);
+  return r.result.value;
+}
+
 const does = {
   // open starts a browser that nothing was done with. film is what its camera sees.
   async open({ film, width = 1280, height = 720, dark = false, phone = false }) {
@@ -46,8 +52,16 @@ const does = {
   async files({ at, paths }) { await page.setInputFiles(at, paths); },
   async text({ at }) { return (await page.locator(at).allInnerTexts()).join("\n"); },
   async wait({ at, state = "visible", most = slow }) { await page.waitForSelector(at, { state, timeout: most }); },
-  async until({ code, most = slow }) { return (await page.waitForFunction(code, undefined, { timeout: most, polling: 50 })).jsonValue(); },
-  async eval({ code }) { return (await page.evaluate(code)) ?? null; },
+  // until and eval go over the debugger, which no Content-Security-Policy and no Trusted
+  // Types hold up.
+  async until({ code, most = slow }) {
+    for (const end = Date.now() + most; ; await new Promise((f) => setTimeout(f, 20))) {
+      const v = await run(code).catch((e) => { if (Date.now() > end) throw e; });
+      if (v) return v;
+      if (Date.now() > end) throw new Error(`not within ${most} ms: ${code}`);
+    }
+  },
+  async eval({ code }) { return (await run(code)) ?? null; },
   async download({ at, path }) {
     const [d] = await Promise.all([page.waitForEvent("download"), page.click(at)]);
     await d.saveAs(path);
@@ -56,13 +70,9 @@ const does = {
   async shot({ path, full = false, at }) { await (at ? page.locator(at) : page).screenshot({ path, ...(at ? {} : { fullPage: full }) }); },
   // axe gives what the accessibility rules of WCAG 2.1 A and AA find.
   async axe() {
-    // Over the debugger, which no Content-Security-Policy and no Trusted Types hold up.
-    const send = (expression, awaitPromise = false) => cdp.send("Runtime.evaluate", { expression, awaitPromise, returnByValue: true });
-    await send(axe);
-    const r = await send(`axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }).then((r) =>
-      r.violations.map((v) => v.id + ": " + v.help + ": " + v.nodes.map((n) => n.html.slice(0, 160) + " (" + n.any.concat(n.all, n.none).map((c) => c.message).join("; ") + ")").join(" | ")))`, true);
-    if (r.exceptionDetails) throw new Error(JSON.stringify(r.exceptionDetails));
-    return r.result.value;
+    await run(axe + ";0");
+    return run(`axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }).then((r) =>
+      r.violations.map((v) => v.id + ": " + v.help + ": " + v.nodes.map((n) => n.html.slice(0, 160) + " (" + n.any.concat(n.all, n.none).map((c) => c.message).join("; ") + ")").join(" | ")))`);
   },
   // errors gives what pages complained about since the last time.
   async errors() { return errors.splice(0); },

@@ -58,10 +58,12 @@ import (
 
 	"coldsign/online/internal/account"
 	"coldsign/online/internal/courier"
+	"coldsign/online/internal/desk/carry"
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
+	"coldsign/shared/chain"
 	"coldsign/shared/chain/registry"
 )
 
@@ -84,6 +86,9 @@ type Config struct {
 	TLS    bool   // of the listener
 
 	Rehearsal bool // test networks alone
+
+	Done  <-chan struct{}     // closed when the process stops: what is live ends
+	Depth map[chain.ID]uint64 // confirmations after which a payment is complete
 }
 
 // Desk serves the pages.
@@ -95,6 +100,7 @@ type Desk struct {
 	limit  *limiter
 	hashes chan struct{} // a place for each password that is being looked at
 	feed   *feed
+	gap    *carry.Gap
 	totals totals
 	once   sync.Once
 }
@@ -106,11 +112,13 @@ type route struct {
 	public  bool         // before login: need does not count
 	most    int64        // bytes of the body; 0 is maxForm
 	allow   string       // "camera", "wasm": what this page may do and others not
+	often   bool         // many times a second: no line in the log for each that goes well
+	live    bool         // it ends when there is no more to tell, not after a time
 	do      func(*request) error
 }
 
 func (d *Desk) routes() []route {
-	return slices.Concat(loginRoutes(), queueRoutes())
+	return slices.Concat(loginRoutes(), queueRoutes(), d.carrying())
 }
 
 // New makes the desk.

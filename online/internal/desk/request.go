@@ -32,14 +32,20 @@ type request struct {
 
 // serve runs one route: where is it from, who is it, may they, do it, answer.
 func (d *Desk) serve(x route, w http.ResponseWriter, plain *http.Request) {
-	ctx, cancel := context.WithTimeout(plain.Context(), work)
+	ctx, cancel := context.WithCancel(plain.Context())
+	if !x.live {
+		ctx, cancel = context.WithTimeout(plain.Context(), work)
+	}
 	defer cancel()
 	r := &request{Request: plain.WithContext(ctx), Desk: d, w: w, route: x}
 	began := d.Now()
+	var err error
 	defer func() {
 		what := recover()
 		if what != nil { // no detail: it may hold what was sent
 			r.fail(errors.New("panic"))
+		} else if x.often && err == nil {
+			return
 		}
 		d.Log.LogAttrs(ctx, slog.LevelInfo, "desk", slog.String("route", x.pattern), slog.String("user", r.who.User.Name),
 			slog.Int64("microseconds", d.Now().Sub(began).Microseconds()), slog.Bool("panic", what != nil))
@@ -50,7 +56,7 @@ func (d *Desk) serve(x route, w http.ResponseWriter, plain *http.Request) {
 		most = maxForm
 	}
 	r.Body = http.MaxBytesReader(w, plain.Body, most)
-	err := r.admit()
+	err = r.admit()
 	if err == nil {
 		err = x.do(r)
 	}

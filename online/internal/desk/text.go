@@ -1,5 +1,7 @@
 package desk
 
+import "maps"
+
 // text gives the English of a name. All of it stands here. A name without English
 // gives the name itself, and a test looks for those.
 func text(name string) string {
@@ -10,7 +12,7 @@ func text(name string) string {
 }
 
 func english() map[string]string {
-	return map[string]string{
+	m := map[string]string{
 		"title":          "Coldsign desk",
 		"skip":           "Skip to content",
 		"nav.label":      "Pages",
@@ -59,8 +61,7 @@ func english() map[string]string {
 		"enrol.submit":   "Set password and log in",
 		"enrol.passkey":  "Use a passkey instead",
 
-		"queue.title": "Queue",
-		"queue.empty": "Nothing here.",
+		"queue.title": "Queue", "queue.empty": "Nothing here.",
 		"col.state":   "State",
 		"col.chain":   "Chain",
 		"col.id":      "Id",
@@ -77,4 +78,6 @@ func english() map[string]string {
 		"state.expired":      "Expired",
 		"state.failed":       "Failed",
 	}
+	maps.Copy(m, carryingTexts())
+	return m
 }

@@ -3,7 +3,7 @@
 //
 //	gap := carry.New(carry.Config{Half: half, Done: ctx.Done()})
 //	for _, r := range gap.Routes("/desk/carry") {
-//		mux.Handle(r.Pattern, signedIn(r.Scope, r.Do))
+//		mux.Handle(r.Pattern, loggedIn(r))
 //	}
 //
 // What goes out has a name of its own ("bundle-12", "pairing", or "ask-" and the
@@ -25,6 +25,7 @@ import (
 	"sync"
 
 	"coldsign/online/internal/crossing"
+	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
 )
@@ -56,30 +57,38 @@ func New(c Config) *Gap {
 // Route is one call of a page.
 type Route struct {
 	Pattern string // of net/http.ServeMux
-	Change  bool   // it changes the installation: a viewer may not
+	Most    int64  // bytes of its body
+	Pairs   bool   // it decides whom this machine trusts
+	Often   bool   // many times a second
+	Live    bool   // its answer goes on until there is no more to tell
 	Do      http.HandlerFunc
 }
 
 // Routes gives every call, its path behind prefix.
 func (g *Gap) Routes(prefix string) []Route {
 	get := func(path string, do func(http.ResponseWriter, *http.Request) error) Route {
-		return Route{"GET " + prefix + path, false, answered(do)}
+		return Route{Pattern: "GET " + prefix + path, Do: answered(do)}
 	}
-	post := func(path string, do func(http.ResponseWriter, *http.Request) error) Route {
-		return Route{"POST " + prefix + path, true, answered(do)}
+	post := func(path string, most int64, do func(http.ResponseWriter, *http.Request) error) Route {
+		return Route{Pattern: "POST " + prefix + path, Most: most, Do: answered(do)}
 	}
+	pair := post("/in/{scan}/pair", maxBody, g.pair)
+	picture := post("/in/{scan}/picture", maxPixels, g.picture)
+	live := get("/in/{scan}/events", g.watch)
+	pair.Pairs, picture.Often, live.Live = true, true, true
 	return []Route{
-		post("/out", g.send),
+		post("/out", maxBody, g.send),
 		get("/out/{name}", g.describe),
 		get("/out/{name}/file", g.file),
 		get("/out/{name}/codes", g.codes),
-		post("/in", g.begin),
-		post("/in/file", g.fromFile),
+		post("/in", maxBody, g.begin),
+		post("/in/file", bundle.MaxFile, g.fromFile),
 		get("/in/{scan}", g.state),
-		post("/in/{scan}/picture", g.picture),
-		post("/in/{scan}/text", g.text),
-		post("/in/{scan}/take", g.take),
-		get("/in/{scan}/events", g.watch),
+		picture,
+		post("/in/{scan}/text", maxBody, g.text),
+		post("/in/{scan}/take", maxBody, g.take),
+		pair,
+		live,
 	}
 }
 

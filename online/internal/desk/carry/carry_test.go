@@ -175,20 +175,20 @@ func TestPairing(t *testing.T) {
 		if shape.Format != frame.Native { // the words take their time
 			continue
 		}
-		asked := get[Taken](d, "/in/"+theirs.Scan+"/take", word{})
+		asked := get[Taken](d, "/in/"+theirs.Scan+"/pair", word{})
 		if len(strings.Fields(asked.Words)) != 6 || asked.Paired {
 			t.Errorf("%+v", asked)
 		}
-		d.refused("pair.words", "/in/"+theirs.Scan+"/take", word{Confirm: "one two three four five six"})
+		d.refused("pair.words", "/in/"+theirs.Scan+"/pair", word{Confirm: "one two three four five six"})
 		if _, paired, err := d.gap.Store.Pairing(t.Context()); err != nil || paired {
 			t.Errorf("paired before the words were confirmed: %v", err)
 		}
-		if done := get[Taken](d, "/in/"+theirs.Scan+"/take", word{Confirm: "  " + strings.ToUpper(asked.Words)}); !done.Paired {
+		if done := get[Taken](d, "/in/"+theirs.Scan+"/pair", word{Confirm: "  " + strings.ToUpper(asked.Words)}); !done.Paired {
 			t.Errorf("%+v", done)
 		}
 	}
 	mine := get[Seen](d, "/in/file?kind=pairing", ours)
-	d.refused("pair.half", "/in/"+mine.Scan+"/take", word{})
+	d.refused("pair.half", "/in/"+mine.Scan+"/pair", word{})
 	d.refused("carry.missing", "/out/bundle-0x1", nil) // no number
 }
 
@@ -224,8 +224,9 @@ func (d *desk) refusal(raw []byte) []byte {
 
 func (d *desk) pair() {
 	s := get[Seen](d, "/in/file?kind=pairing", d.pairing())
-	words := get[Taken](d, "/in/"+s.Scan+"/take", word{}).Words
-	get[Taken](d, "/in/"+s.Scan+"/take", word{Confirm: words})
+	words := get[Taken](d, "/in/"+s.Scan+"/pair", word{}).Words
+	get[Taken](d, "/in/"+s.Scan+"/pair", word{Confirm: words})
+	d.refused("carry.input", "/in/"+s.Scan+"/take", word{})
 }
 
 // What goes out as codes is what the file holds, also when only some are asked for,

@@ -16,7 +16,8 @@ const (
 	maxList    = 1 << 20          // characters of a list of missing pieces
 	maxWatched = 500              // transactions that one page follows live
 	maxWatches = 64               // pages that follow at once
-	watchTime  = 30 * time.Minute // after which a page asks again
+	watchTime  = 5 * time.Minute  // after which a page asks again
+	bundleTime = 72 * time.Hour   // after which the offline half refuses a bundle, as of "export"
 	beat       = 15 * time.Second // between two signs of life
 	look       = time.Second      // between two looks at the rows
 )

@@ -83,44 +83,49 @@ func (g *Gap) send(w http.ResponseWriter, r *http.Request) error {
 		}
 		sel.IDs = append(sel.IDs, id)
 	}
-	foreign, err := g.Foreign(r.Context(), sel.IDs)
+	o, err := g.export(r.Context(), sel, time.Duration(c.Expires)*time.Hour)
 	if err != nil {
 		return err
 	}
-	if foreign {
-		return g.ask(w, r, sel.IDs)
-	}
-	if c.Expires == 0 {
-		c.Expires = 72
-	}
-	x, err := courier.Export(r.Context(), g.Store, g.Device, sel, g.Store.Now().Add(time.Duration(c.Expires)*time.Hour))
-	if err != nil {
-		return err
-	}
-	o, err := g.outgoing(r.Context(), bundlePrefix+strconv.FormatUint(x.Sequence, 10))
-	if err != nil {
-		return err
-	}
-	o.Repeat = x.Repeat
 	reply(w, http.StatusOK, o)
 	return nil
 }
 
+// Send is what the page's own form asks for: the chosen transactions, or all.
+func (g *Gap) Send(ctx context.Context, ids []bundle.ID) (Outgoing, error) {
+	return g.export(ctx, store.Selection{IDs: ids}, 0)
+}
+
+func (g *Gap) export(ctx context.Context, sel store.Selection, expires time.Duration) (o Outgoing, err error) {
+	foreign, err := g.Foreign(ctx, sel.IDs)
+	if err != nil {
+		return o, err
+	}
+	if foreign {
+		return g.ask(ctx, sel.IDs)
+	}
+	if expires == 0 {
+		expires = bundleTime
+	}
+	x, err := courier.Export(ctx, g.Store, g.Device, sel, g.Store.Now().Add(expires))
+	if err != nil {
+		return o, err
+	}
+	o, err = g.outgoing(ctx, bundlePrefix+strconv.FormatUint(x.Sequence, 10))
+	o.Repeat = x.Repeat
+	return o, err
+}
+
 // ask marks what another wallet signs as shown to it.
-func (g *Gap) ask(w http.ResponseWriter, r *http.Request, ids []bundle.ID) error {
-	if _, _, err := g.Ask(r.Context(), ids, "", nil); err != nil {
-		return err
+func (g *Gap) ask(ctx context.Context, ids []bundle.ID) (o Outgoing, err error) {
+	if _, _, err := g.Ask(ctx, ids, "", nil); err != nil {
+		return o, err
 	}
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = id.String()
 	}
-	o, err := g.outgoing(r.Context(), askPrefix+strings.Join(names, "."))
-	if err != nil {
-		return err
-	}
-	reply(w, http.StatusOK, o)
-	return nil
+	return g.outgoing(ctx, askPrefix+strings.Join(names, "."))
 }
 
 // message gives what a name stands for. Nothing changes: what another wallet signs

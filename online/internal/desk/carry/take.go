@@ -3,7 +3,6 @@ package carry
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -205,45 +204,50 @@ type Wallet struct {
 	Address     string `json:"address"`
 }
 
+// wholeScan gives a scan of which all is there, locked.
+func (g *Gap) wholeScan(r *http.Request) (*scan, error) {
+	s, err := g.scan(r.PathValue("scan"))
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.message == nil {
+		s.mu.Unlock()
+		return nil, fault.New("carry.early", "go on scanning", "pieces of the message are missing")
+	}
+	return s, nil
+}
+
 // take does with a whole message what it is for. Doing it again changes nothing: an
 // answer is a repeat then.
 func (g *Gap) take(w http.ResponseWriter, r *http.Request) error {
-	var say word
-	if err := input(w, r, &say); err != nil {
-		return err
-	}
-	s, err := g.scan(r.PathValue("scan"))
+	s, err := g.wholeScan(r)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.message == nil {
-		return fault.New("carry.early", "go on scanning", "pieces of the message are missing")
-	}
-	var t Taken
+	t := Taken{Kind: s.kind}
 	switch s.kind {
 	case kindAnswers:
-		t, err = g.answers(r.Context(), s)
+		err = g.answers(r.Context(), s, &t)
 	case kindKeys:
-		t, err = g.keys(r.Context(), s)
+		err = g.keys(r.Context(), s, &t)
 	default:
-		t, err = g.pair(r.Context(), s, say)
+		err = wrong("a pairing is taken elsewhere")
 	}
 	if err != nil {
 		return err
 	}
-	t.Kind = s.kind
 	reply(w, http.StatusOK, t)
 	return nil
 }
 
-func (g *Gap) answers(ctx context.Context, s *scan) (t Taken, err error) {
+func (g *Gap) answers(ctx context.Context, s *scan, t *Taken) error {
 	r, err := g.TakeAnswers(ctx, *s.message)
 	if err != nil {
-		return t, err
+		return err
 	}
-	t = Taken{Sequence: r.Sequence, Repeat: r.Repeat, Items: make([]Outcome, len(r.Items)), Waived: r.Waived.Words()}
+	t.Sequence, t.Repeat, t.Items, t.Waived = r.Sequence, r.Repeat, make([]Outcome, len(r.Items)), r.Waived.Words()
 	counts := map[string]*int{"signed": &t.Signed, "refused": &t.Refused, "deferred": &t.Deferred, "quarantined": &t.Quarantined}
 	s.ids = nil
 	for i, o := range r.Items {
@@ -256,39 +260,54 @@ func (g *Gap) answers(ctx context.Context, s *scan) (t Taken, err error) {
 		}
 		s.ids = append(s.ids, o.ID.String())
 	}
-	return t, nil
+	return nil
 }
 
-func (g *Gap) keys(ctx context.Context, s *scan) (t Taken, err error) {
+func (g *Gap) keys(ctx context.Context, s *scan, t *Taken) error {
 	k, err := g.TakeKeys(ctx, *s.message, s.of)
 	if err != nil {
-		return t, err
+		return err
 	}
-	t = Taken{Sequence: k.Sequence, Repeat: k.Repeat, Wallets: k.Wallets}
+	t.Sequence, t.Repeat, t.Wallets = k.Sequence, k.Repeat, k.Wallets
 	for _, w := range k.Foreign {
 		t.Foreign = append(t.Foreign, Wallet{w.SignatureID.String(), w.Chain, chain.PathString(w.Path), g.FirstAddress(w)})
 	}
-	return t, nil
+	return nil
 }
 
-// pair gives the six words, and pairs once an operator has said that they are those
-// on the other screen.
-func (g *Gap) pair(ctx context.Context, s *scan, say word) (t Taken, err error) {
+// pair gives the six words of a pairing, and pairs once an operator has said that
+// they are those on the other screen.
+func (g *Gap) pair(w http.ResponseWriter, r *http.Request) error {
+	var say word
+	if err := input(w, r, &say); err != nil {
+		return err
+	}
+	s, err := g.wholeScan(r)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if s.kind != kindPairing {
+		return wrong("this is no pairing")
+	}
 	raw, err := s.message.Bundle()
 	if err != nil {
-		return t, err
+		return err
 	}
-	list, confirm, err := courier.PairIn(ctx, g.Store, g.Device, raw, say.Replace)
+	list, confirm, err := courier.PairIn(r.Context(), g.Store, g.Device, raw, say.Replace)
 	if err != nil {
-		return t, err
+		return err
 	}
-	t.Words = strings.Join(list, " ")
-	if say.Confirm == "" {
-		return t, nil
+	t := Taken{Kind: s.kind, Words: strings.Join(list, " ")}
+	if say.Confirm != "" {
+		if strings.Join(strings.Fields(strings.ToLower(say.Confirm)), " ") != t.Words {
+			return fault.New("pair.words", "stop: the codes may have been swapped on the way", "these are not the words: here they are %q", t.Words)
+		}
+		if err := confirm(r.Context()); err != nil {
+			return err
+		}
+		t.Paired = true
 	}
-	if strings.Join(strings.Fields(strings.ToLower(say.Confirm)), " ") != t.Words {
-		return t, fault.New("pair.words", "stop: the codes may have been swapped on the way", "%s", fmt.Sprintf("these are not the words: here they are %q", t.Words))
-	}
-	t.Paired = true
-	return t, confirm(ctx)
+	reply(w, http.StatusOK, t)
+	return nil
 }

@@ -30,7 +30,7 @@ export class Refused extends Error {
 
 // call asks the server; body may be an object, bytes, or nothing.
 export async function call(base, path, { body, query, kind, signal } = {}) {
-  const headers = {};
+  const headers = { Accept: "application/json" };
   let raw = body;
   if (body !== undefined) {
     const token = document.querySelector('meta[name="csrf"]');

@@ -2,17 +2,19 @@
 import { call, el, say, sentence } from "./dom.js";
 import { words } from "./words.js";
 
-export async function result(taker, whole) {
-  const { box, base, scan, links } = taker;
+export async function result(taker, body = {}) {
+  const { box, base, scan, kind, links } = taker;
   let done;
   try {
-    done = await call(base, `/in/${scan}/take`, { body: {} });
+    done = await call(base, `/in/${scan}/${kind === "pairing" ? "pair" : "take"}`, { body });
   } catch (e) {
     taker.head.textContent = words.whole;
-    return say(taker.alarm, e);
+    say(taker.alarm, e);
+    if (e.code === "pair.exists") taker.alarm.append(el("p", {}, el("button", { type: "button", id: "replace", onclick: () => result(taker, { replace: true }) }, words.replace)));
+    return;
   }
   const page = { answers, keys, pairing }[done.kind];
-  box.replaceChildren(page({ done, base, scan, links, whole }));
+  box.replaceChildren(page({ done, base, scan, links, replace: body.replace || false }));
 }
 
 // answers counts, lists, and follows the payments.
@@ -66,12 +68,12 @@ function keys({ done, links }) {
 }
 
 // pairing asks a person to compare the words, which no program can.
-function pairing({ done, base, scan, links }) {
+function pairing({ done, base, scan, links, replace }) {
   const alarm = el("div", { className: "alarm", role: "alert", hidden: true });
   const box = el("div", { className: "result", id: "result" });
   const answer = async (body) => {
     try {
-      await call(base, `/in/${scan}/take`, { body });
+      await call(base, `/in/${scan}/pair`, { body: { ...body, replace } });
       box.replaceChildren(el("p", { className: "huge", role: "status" }, words.paired), el("p", { className: "words" }, done.words), home(links));
     } catch (e) {
       say(alarm, e);

@@ -172,7 +172,7 @@ class Taker {
       if (!seen.whole && this.camera.stream && seen.outlines?.length) this.head.textContent = words.seeing;
     }
     for (const n of seen.notes || []) this.tell(n);
-    if (seen.whole) this.finish(seen.whole);
+    if (seen.whole) this.finish();
   }
 
   // tell names something in view that is of no use.
@@ -206,12 +206,12 @@ class Taker {
   }
 
   // finish does with the whole message what it is for.
-  async finish(whole) {
+  async finish() {
     if (this.over) return;
     this.over = true;
     this.halt(words.again);
     this.head.textContent = words.taking;
     this.note.hidden = true;
-    await result(this, whole);
+    await result(this);
   }
 }

@@ -97,5 +97,6 @@ export const words = {
   no: "No",
   notSame: "Nothing was changed. The codes may have been swapped on the way: find out how before you try again.",
   paired: "Paired.",
+  replace: "That machine is lost: replace it",
   queue: "To the queue",
 };
