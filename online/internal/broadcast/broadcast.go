@@ -76,6 +76,13 @@ type Watch interface {
 	Node(network chain.ID, up bool)
 }
 
+// Relay sends some rows in the place of their node.
+type Relay interface {
+	// Send gives on the sealed bytes, like node.Node's; mine is false of a row that its
+	// node is to get.
+	Send(ctx context.Context, t *pending.Transaction) (o node.Outcome, mine bool, err error)
+}
+
 // Loop broadcasts. Its fields are set before the first call and then left
 // alone; Run and Once may not run at the same time.
 type Loop struct {
@@ -87,6 +94,9 @@ type Loop struct {
 	Now      func() time.Time
 	Interval time.Duration   // between rounds; 0 means 10 s
 	Wake     <-chan struct{} // begins a round at once; nil never does
+
+	// Relay is asked before a node is given anything; it may be nil.
+	Relay Relay
 
 	// Watch is told how each round went; it may be nil.
 	Watch Watch

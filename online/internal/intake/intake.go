@@ -32,6 +32,7 @@ import (
 // Submission is what a caller asks to have signed. Transaction or
 // SerializedTransaction is given, not both.
 type Submission struct {
+	ID         bundle.ID          // of the row, where another list has given it one; zero gets one here
 	Chain      string             // KMS chain name, "BTC"
 	Network    string             // name, CAIP-2 id, or "" for the chain's only configured network
 	Hashes     []string           // signature ids, UUIDs
@@ -159,7 +160,9 @@ func (d *draft) decode() (chain.Review, error) {
 		Network: d.network.ID, Payload: d.payload, Evidence: d.evidence, Deadline: d.Deadline, Note: d.Note,
 		Requester: d.Requester[:min(len(d.Requester), bundle.MaxRequester)],
 	}
-	rand.Read(d.request.ID[:]) // never fails: the program ends when there is no randomness
+	if d.request.ID = d.ID; d.ID == (bundle.ID{}) {
+		rand.Read(d.request.ID[:]) // never fails: the program ends when there is no randomness
+	}
 	for n, key := range wanted {
 		i := slices.IndexFunc(all, func(c candidate) bool { return c.key == key })
 		if n > 0 && all[i].holder != d.signer {

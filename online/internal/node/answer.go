@@ -29,7 +29,7 @@ func (m Meaning) Outcome() Outcome {
 
 // Alarm reports whether a person should look at once.
 func Alarm(code string) bool {
-	return code == string(Rival) || code == "node.txid" || code == "node.differ"
+	return code == string(Rival) || code == "node.txid" || code == "node.differ" || code == "upstream.txid"
 }
 
 // Words says in fixed words what an error's code means, and how it is cured; ""
@@ -67,6 +67,16 @@ func Words(code string) (what, cure string) {
 		return "the node gave no usable answer", "look at rpc, user and password_file in config.toml"
 	case "node.timeout":
 		return "the node did not answer in time", ""
+	case "upstream.txid":
+		return "ALARM: the upstream says that another transaction has paid this", "find out who else signs for this account"
+	case "upstream.gone":
+		return "the upstream has deleted it: nothing is sent", "cancel it if it is not to be paid"
+	case "upstream.says":
+		return "the upstream refuses it", "look into the log"
+	case "upstream.busy", "upstream.timeout":
+		return "the upstream does not answer now", ""
+	case "upstream.unusable", "upstream.key":
+		return "the upstream gave no usable answer", "look at [upstream] in config.toml"
 	}
 	return "", ""
 }

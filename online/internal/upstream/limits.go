@@ -1,0 +1,21 @@
+package upstream
+
+import "time"
+
+// Limits on what an upstream can make us wait for, hold and do.
+const (
+	maxIDs    = 25_000   // signature ids of one poll: what the API takes
+	maxRows   = 25_000   // records of one list that are read
+	maxList   = 64 << 20 // bytes of a list
+	maxAnswer = 16 << 20 // bytes of any other answer; a record holds up to 8 MiB
+	maxText   = 2_000    // bytes of a failure that is reported
+	maxGone   = 64       // rows of a network that are asked for in one round, because the list lacks them
+	maxTell   = 256      // rows whose end is told in one round
+
+	timeout     = 30 * time.Second // of one call, the whole answer included
+	listTimeout = time.Minute      // the same of a list
+
+	nonces     = 16              // that are tried for one record
+	maxBackoff = 5 * time.Minute // between polls of an upstream that does not answer well
+	tellEvery  = 30 * time.Second
+)

@@ -1,0 +1,81 @@
+package upstream
+
+import (
+	"context"
+	"encoding/hex"
+
+	"coldsign/online/internal/node"
+	"coldsign/online/internal/pending"
+	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
+	"coldsign/shared/fault"
+)
+
+// Relay sends what an upstream wanted signed by the upstream's own calls: it completes
+// its row when it has sent the bytes.
+type Relay struct {
+	Client *Client
+	Store  *store.Store
+}
+
+// Send gives the upstream the sealed bytes of a row that is its own; mine is false
+// where the network's node is to get them. It asks first: nothing is sent that the
+// upstream has deleted, or that another signer has completed. What it has from us
+// already goes to the node, as those are the same bytes. No answer is Ambiguous, and
+// the row is looked for.
+func (r *Relay) Send(ctx context.Context, t *pending.Transaction) (o node.Outcome, mine bool, err error) {
+	l, ok, err := r.Store.ListedOf(ctx, t.ID)
+	if err != nil {
+		return node.Ambiguous, true, err
+	}
+	if !ok || t.Chain == "SOL" { // of Solana the upstream sends nothing: it is told the signature
+		return node.Ambiguous, false, nil
+	}
+	now, err := r.Client.Get(ctx, l.ID)
+	switch {
+	case fault.Is(err, "upstream.missing"):
+		return node.Ambiguous, true, fault.New("upstream.gone", "cancel it if it is not to be paid", "the upstream has deleted %s: nothing is sent", l.ID)
+	case err != nil:
+		return node.Ambiguous, true, err
+	case now.TxID != "" && !same(t.Chain, now.TxID, t.TxID):
+		return node.Ambiguous, true, other(l.ID, now.TxID)
+	case now.TxID != "":
+		return node.Ambiguous, false, r.Store.Told(ctx, l.ID, store.ToldComplete, t.TxID)
+	}
+	a, err := r.Client.Broadcast(ctx, t.Chain, l.ID, t.WithdrawalID, txData(t))
+	switch {
+	case err != nil:
+		return node.Ambiguous, true, err
+	case !same(t.Chain, a.TxID, t.TxID):
+		return node.Ambiguous, true, other(l.ID, a.TxID)
+	case !a.Failed:
+		err = r.Store.Told(context.WithoutCancel(ctx), l.ID, store.ToldComplete, t.TxID)
+	}
+	return node.Accepted, true, err
+}
+
+// txData is a signed transaction as the broadcast call takes it.
+func txData(t *pending.Transaction) string {
+	switch t.Network.Namespace() {
+	case "eip155":
+		return "0x" + hex.EncodeToString(t.Raw)
+	case "solana":
+		return t.TxID
+	}
+	return hex.EncodeToString(t.Raw)
+}
+
+// winner gives the row that took the place of one that conflicts with it on chain.
+func winner(ctx context.Context, s *store.Store, t *pending.Transaction) (won pending.Transaction, pays bool, err error) {
+	set, err := s.Rivals(ctx, store.Any, t.ID)
+	if err != nil {
+		return won, false, err
+	}
+	for _, row := range set {
+		if row.ID != t.ID && row.State == pending.Complete {
+			links, err := s.Links(ctx, []bundle.ID{row.ID})
+			return row, err == nil && !links[row.ID].Cancels, err
+		}
+	}
+	return won, false, nil
+}
