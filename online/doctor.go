@@ -19,7 +19,7 @@ func (a *app) doctor() error {
 		if err != nil {
 			return err
 		}
-		list := doctor.Examine(h.ctx, p)
+		list := append(doctor.Examine(h.ctx, p), h.examineUpstream()...)
 		worst := doctor.Worst(list)
 		err = h.print(map[string]any{"level": worst, "findings": list}, func(w io.Writer) error {
 			for _, f := range list {

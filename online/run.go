@@ -38,6 +38,7 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   cancel ID [--fee N] [--force]                 end it; once a signature may exist, by a request that takes its place on chain
   lanes                                         nonces of EVM accounts: gaps, what is stuck, and the command that cures it
   doctor                                        what would stop payments, now or soon, and the cure
+  upstream | upstream poll                      what the Tatum account of [upstream] wants and knows | ask it once now
   report --bundle N [--format csv|json|html] [--out FILE]    what became of a bundle, compared with the chain
   migrate --from FILE.db --to postgres://USER@HOST/NAME      move the whole installation to PostgreSQL
   backup --out FILE                             a copy of the database, made while the server runs
@@ -101,6 +102,8 @@ func commands() []cli.Command[*app] {
 		{Name: "cancel", Flags: everywhere("fee", "force"), Min: 1, Max: 1, Do: (*app).cancel},
 		{Name: "lanes", Flags: everywhere(), Do: (*app).lanes},
 		{Name: "doctor", Flags: everywhere(), Do: (*app).doctor},
+		{Name: "upstream", Flags: everywhere(), Do: (*app).upstream},
+		{Name: "upstream poll", Flags: everywhere(), Do: (*app).upstreamPoll},
 		{Name: "report", Flags: everywhere("bundle", "format", "out"), Do: (*app).report},
 		{Name: "migrate", Flags: everywhere("from", "to"), Do: (*app).migrate},
 		{Name: "backup", Flags: everywhere("out"), Do: (*app).backup},
@@ -186,8 +189,8 @@ func (a *app) open(f func(*home) error, reads bool) (err error) {
 	if h.config, err = a.configuration(); err != nil {
 		return err
 	}
-	if h.config.Upstream != nil || h.config.FourEyes != nil {
-		return fault.New("config.unsupported", "remove the table", "[upstream] and [four_eyes] are not supported by this version")
+	if h.config.FourEyes != nil {
+		return fault.New("config.unsupported", "remove the table", "[four_eyes] is not supported by this version")
 	}
 	if h.device, err = a.openDevice(h.config); err != nil {
 		return err

@@ -68,6 +68,7 @@ func (a *app) serve() error {
 				return err
 			}
 			defer release()
+			defer h.polling(loop, log)()
 		}
 		calls := api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Now: h.now, Log: log, Version: version(),
 			Signer: hot, Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
@@ -147,6 +148,7 @@ func (h *home) loop(log *slog.Logger) (*broadcast.Loop, error) {
 		}
 		l.Nodes[n.ID], l.Depth[n.ID], l.Deep[n.ID] = q, n.Confirmations, n.Watch
 	}
+	h.relay(l)
 	return l, nil
 }
 

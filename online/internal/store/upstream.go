@@ -201,3 +201,22 @@ func (s *Store) Told(ctx context.Context, id bundle.ID, what, txID string) error
 		return err
 	})
 }
+
+// ListedGroup counts ids of an upstream.
+type ListedGroup struct {
+	Network chain.ID `json:"network"`
+	State   string   `json:"state"` // of the row; "unsigned" where none was made
+	Told    string   `json:"told"`  // what the upstream was told, "" nothing
+	Count   int64    `json:"count"`
+	Changed int64    `json:"changed"` // of them, those with other content since
+}
+
+// ListedStats counts what an upstream has listed.
+func (s *Store) ListedStats(ctx context.Context) ([]ListedGroup, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT u.network, coalesce(t.state, 'unsigned'), u.told, count(*), sum(CASE WHEN length(u.changed) > 0 THEN 1 ELSE 0 END)
+ FROM upstream u LEFT JOIN transactions t ON t.id = u.made GROUP BY u.network, coalesce(t.state, 'unsigned'), u.told ORDER BY 1, 2, 3`)
+	list, err := all(rows, err, func(from scanner) (g ListedGroup, err error) {
+		return g, from.Scan(&g.Network, &g.State, &g.Told, &g.Count, &g.Changed)
+	})
+	return list, s.fail(err)
+}

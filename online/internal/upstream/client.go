@@ -91,6 +91,14 @@ func (c *Client) Get(ctx context.Context, id bundle.ID) (Record, error) {
 	return r, err
 }
 
+// Check asks for an id that nobody has: whoever takes the key says that it is missing.
+func (c *Client) Check(ctx context.Context) error {
+	if _, err := c.Get(ctx, bundle.ID{}); !fault.Is(err, "upstream.missing") {
+		return err
+	}
+	return nil
+}
+
 // paths are those of the broadcast calls, by KMS chain name.
 func paths() map[string]string {
 	return map[string]string{

@@ -42,6 +42,9 @@ func (p *Poller) freeze(ctx context.Context, n chain.Network, s *intake.Submissi
 	if !ok {
 		return false, fault.New("upstream.node", "add a node for it", "nodes of %s cannot be asked for what the record leaves open", n.ID)
 	}
+	if err := p.Nodes[n.ID].Check(ctx); err != nil { // of another network it would give another nonce
+		return false, err
+	}
 	from, err := p.from(ctx, n, *s)
 	if err != nil {
 		return false, err
