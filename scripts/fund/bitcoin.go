@@ -98,7 +98,7 @@ func (b *Bitcoin) Fund(amount int64, addresses ...string) ([]Coin, error) {
 	tx.AddTxIn(wire.NewTxIn(&in, nil, nil))
 	left := b.spare.Value()
 	for _, a := range addresses {
-		script, err := scriptOf(a)
+		script, err := Script(a)
 		if err != nil {
 			return nil, err
 		}
@@ -154,11 +154,11 @@ func (s Spend) PSBT() (string, error) {
 		tx.AddTxIn(&wire.TxIn{PreviousOutPoint: in, Sequence: wire.MaxTxInSequenceNum - 2}) // BIP-125: may be replaced
 		left += c.Value()
 	}
-	to, err := scriptOf(s.To)
+	to, err := Script(s.To)
 	if err != nil {
 		return "", err
 	}
-	back, err := scriptOf(s.Change.Address)
+	back, err := Script(s.Change.Address)
 	if err != nil {
 		return "", err
 	}
@@ -203,7 +203,7 @@ func (b *Bitcoin) Paid(txID, to string, amount int64) (confirmations uint64, err
 	if err != nil {
 		return 0, err
 	}
-	script, err := scriptOf(to)
+	script, err := Script(to)
 	if err != nil {
 		return 0, err
 	}
@@ -257,7 +257,8 @@ func NewBitcoinAddress() (string, error) {
 	return a.EncodeAddress(), nil
 }
 
-func scriptOf(text string) ([]byte, error) {
+// Script is what an output to the regtest address has.
+func Script(text string) ([]byte, error) {
 	a, err := address.DecodeAddress(text, &chaincfg.RegressionNetParams)
 	if err != nil {
 		return nil, err
