@@ -13,9 +13,13 @@ import (
 	"slices"
 	"strings"
 
+	"coldsign/offline/internal/book"
 	"coldsign/offline/internal/journal"
 	"coldsign/offline/internal/keystore"
 	"coldsign/offline/internal/multisig"
+	"coldsign/offline/internal/policy"
+	"coldsign/shared/chain"
+	"coldsign/shared/chain/registry"
 	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 	"coldsign/shared/quote"
@@ -45,6 +49,35 @@ func (s *session) document(kind string) ([]byte, error) {
 		err = fault.New("document.changed", "put it back: \"coldsign-offline "+d.Kind+" set FILE\" takes the very same file", "the %s in %q is not the one that was put in force", kind, s.documentPath(d))
 	}
 	return raw, err
+}
+
+// networks adds the networks of the operators' list, if one is in force.
+func (s *session) networks() error {
+	raw, err := s.document("networks")
+	if err != nil || raw == nil {
+		return err
+	}
+	n, err := book.ParseNetworks(raw)
+	if err == nil {
+		s.chain = registry.New(n.List...)
+	}
+	return err
+}
+
+// world reads an address book and a token registry, where there are any.
+func world(chains []chain.Chain, read func(kind string) ([]byte, error)) (w policy.World, err error) {
+	w.Chains = chains
+	raw, err := read("book")
+	if err == nil && raw != nil {
+		w.Book, err = book.Parse(raw, chains)
+	}
+	if err != nil {
+		return w, err
+	}
+	if raw, err = read("tokens"); err == nil && raw != nil {
+		w.Tokens, err = book.ParseTokens(raw, chains)
+	}
+	return w, err
 }
 
 // keepDocument stores the file of a document.

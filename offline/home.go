@@ -71,6 +71,7 @@ func (s *session) open() error {
 		return err
 	}
 	s.rehearse(s.ks)
+	_ = s.networks() // law tells what is wrong with them; a list that is set again needs none
 	// scrypt has just used 256 MiB that nobody needs again.
 	debug.FreeOSMemory()
 	if err := s.noSwap(false); err != nil {

@@ -61,21 +61,15 @@ func (s *session) law() (*law, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &law{multisigs: enrolled, World: policy.World{Chains: s.chain.All()}}
-	raw, err := s.document("book")
+	if err := s.networks(); err != nil {
+		return nil, err
+	}
+	l := &law{multisigs: enrolled}
+	if l.World, err = world(s.chain.All(), s.document); err != nil {
+		return nil, err
+	}
+	raw, err := s.document("policy")
 	if err == nil && raw != nil {
-		l.Book, err = book.Parse(raw, l.Chains)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if raw, err = s.document("tokens"); err == nil && raw != nil {
-		l.Tokens, err = book.ParseTokens(raw, l.Chains)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if raw, err = s.document("policy"); err == nil && raw != nil {
 		l.policy, err = policy.Parse(raw, l.World)
 	} else if err == nil {
 		l.policy, err = policy.Preset(s.ks.Preset())
@@ -119,7 +113,7 @@ func (s *session) under(p policy.Policy, l *law, ledger review.Ledger) *review.R
 	past = append(past, s.usedUp(p)...)
 	r := &review.Reviewer{Networks: s.chain, Keys: s.ks, Ledger: ledger, Policy: p, Book: l.Book, Tokens: l.Tokens, Multisigs: l.multisigs,
 		Past: past, Created: created, Latest: s.latest() + maxAhead, Now: s.now().Unix()}
-	for _, kind := range []string{"book", "tokens"} {
+	for _, kind := range []string{"book", "tokens", "networks"} {
 		if d, ok := s.ks.Document(kind); ok {
 			r.InForce = append(append(r.InForce, kind...), d.Digest[:]...)
 		}
@@ -246,24 +240,14 @@ func (a *app) inWorld(f func(*law) error) error {
 	if err := a.enter(); err != nil {
 		return err
 	}
-	w := policy.World{Chains: a.chain.All()}
-	if a.opt.book != "" {
-		raw, _, err := a.readDocument(a.opt.book, book.MaxFile)
-		if err == nil {
-			w.Book, err = book.Parse(raw, w.Chains)
+	w, err := world(a.chain.All(), func(kind string) (raw []byte, err error) {
+		if path := map[string]string{"book": a.opt.book, "tokens": a.opt.tokens}[kind]; path != "" {
+			raw, _, err = a.readDocument(path, book.MaxFile)
 		}
-		if err != nil {
-			return err
-		}
-	}
-	if a.opt.tokens != "" {
-		raw, _, err := a.readDocument(a.opt.tokens, book.MaxFile)
-		if err == nil {
-			w.Tokens, err = book.ParseTokens(raw, w.Chains)
-		}
-		if err != nil {
-			return err
-		}
+		return raw, err
+	})
+	if err != nil {
+		return err
 	}
 	return f(&law{World: w})
 }

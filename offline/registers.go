@@ -9,12 +9,14 @@ import (
 	"coldsign/offline/internal/book"
 	"coldsign/offline/internal/document"
 	"coldsign/offline/internal/policy"
+	"coldsign/shared/chain"
+	"coldsign/shared/chain/registry"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
 )
 
 func registerCommands() (list []cli.Command[*app]) {
-	for _, kind := range []string{"book", "tokens"} {
+	for _, kind := range []string{"book", "tokens", "networks"} {
 		list = append(list,
 			cli.Command[*app]{Name: kind + " check", Flags: everywhere(), Min: 1, Max: 1, Do: func(a *app) error { return a.registerCheck(kind) }},
 			cli.Command[*app]{Name: kind + " set", Flags: everywhere("approval"), Min: 1, Max: 1, Do: func(a *app) error { return a.registerSet(kind) }},
@@ -34,7 +36,7 @@ type register struct {
 	world      func(*policy.World) // puts it in its place
 }
 
-// register reads a file of a kind, "book" or "tokens".
+// register reads a file of a kind: "book", "tokens" or "networks".
 func (a *app) register(kind string, raw []byte) (register, error) {
 	if kind == "book" {
 		b, err := book.Parse(raw, a.chain.All())
@@ -44,6 +46,17 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 		r := register{kind, b.Name, b.Version, b.Mark, nil, b.Entries, document.Tells(b.Kind, book.KindBook, len(b.Entries)), func(w *policy.World) { w.Book = b }}
 		for _, e := range b.Entries {
 			r.lines = append(r.lines, strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", e.Address, e.Network, e.Name, strings.Join(e.Tags, ","), e.Note), " "))
+		}
+		return r, nil
+	}
+	if kind == "networks" {
+		n, err := book.ParseNetworks(raw)
+		if err != nil {
+			return register{}, err
+		}
+		r := register{kind, n.Name, n.Version, n.Mark, nil, n.List, document.Tells(n.Kind, book.KindNetworks, len(n.List)), func(w *policy.World) { w.Chains = registry.New(n.List...).All() }}
+		for _, x := range n.List {
+			r.lines = append(r.lines, fmt.Sprintf("ETH %s  %s  coin %s  a transaction may cost %s by default", x.Name, x.ID, x.Asset.Symbol, chain.Units(x.FeeCap, x.Asset)))
 		}
 		return r, nil
 	}
@@ -121,13 +134,18 @@ func (a *app) registerSet(kind string) error {
 		if err != nil {
 			return err
 		}
+		w := l.World
+		r.world(&w)
+		if kind == "networks" {
+			if w, err = world(w.Chains, s.document); err != nil {
+				return fault.New("networks.used", "put a book and a registry in force first that do without", "what is in force could no longer be read: %s", what(err))
+			}
+		}
 		if l.policy.Version > 0 {
 			rules, err := s.document("policy")
 			if err != nil {
 				return err
 			}
-			w := l.World
-			r.world(&w)
 			if _, err := policy.Parse(rules, w); err != nil {
 				return fault.New("policy.broken", "put a policy in force first that does without", "policy %s %d could no longer be read: %s", l.policy.Name, l.policy.Version, what(err))
 			}

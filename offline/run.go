@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,53 +20,10 @@ import (
 	"coldsign/shared/frame/link"
 )
 
-const usage = `coldsign-offline: review and sign on a machine that cannot talk
+//go:embed usage.txt
+var usage string
 
-  init [--rehearsal]                            create the keystore and the device key; a rehearsal is one for ever
-  wallet new --chain BTC [--testnet] [--count N] [--dice | --dice-only] [--transcript FILE]
-       [--show-words | --confirm-words] [--show-machine] [--bip39-passphrase]     the key ceremony: see offline/CEREMONY.md
-  wallet import --chain ETH [--testnet] [--id UUID]    mnemonic or private key, typed or on stdin
-       [--bip39-passphrase | --bip39-passphrase-file FILE] [--fingerprint HEX]    words with a passphrase of their own
-  wallet import --tatum wallet.dat [--tatum-passphrase-file FILE] [--partial]    all that tatum-kms held, under the same ids
-  wallet import --keystore FILE | --keypair FILE [--chain ETH] [--testnet] [--id UUID]    of geth (version 3); of Solana
-  wallet list | wallet remove ID
-  address ID [INDEX] [--network NAME]
-  pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
-  keys export --out FILE                        public keys for the online half
-  keys export --id ID --format ur [--type T] --qr      one wallet's public key for another wallet
-  review FILE [--network NAME] [--refuse ID]... what signing would do, without what is refused
-  sign FILE --out FILE [--approve DIGEST] [--refuse ID]...   --approve only after a review here
-       [--approval FILE]...                     what operators approved; each FILE.minisig beside it
-       [--full-screen]                          asks on the whole screen: totals, destinations, single refusals
-  approve FILE --out APPROVAL [--expires 24h] [--refuse ID]...    what operators sign, here or elsewhere: minisign -Sm APPROVAL
-       [--operator-key KEYFILE [--operator-passphrase-file FILE] [--approve DIGEST]]    signs it here
-  operator new --out KEYFILE                    an operator's minisign key pair
-  resend N --out FILE                           a bundle to the online half that was lost
-  policy show | policy set --preset strict|compat
-  policy check FILE [--book FILE] [--tokens FILE]      what a policy file allows, in plain English
-  policy test FILE BUNDLE                       what it says of a bundle: a dry run
-  policy set FILE [--approval FILE.minisig]...  puts it in force, with the quorum of the one in force
-  book check FILE | book set FILE | book show   the address book; also with --approval
-  tokens check FILE | tokens set FILE | tokens show    symbols and decimals of tokens; also with --approval
-  multisig key ID [--account N] [--nested]      a wallet's key for multisig wallets, as coordinators take it (BIP-48)
-  multisig check FILE [--network NAME]          what a wallet's output descriptor is, in plain English
-  multisig enrol FILE --name NAME [--approval FILE.minisig]...    its coins are signed for from then on
-  multisig list | multisig show NAME | multisig remove NAME
-  journal show | journal verify [FILE] [--head HEX]    FILE: a copy made with --format raw; --head: one written down before
-  journal export --format csv|json|raw [--out FILE]
-  backup --out FILE [--new-passphrase | --new-passphrase-file FILE]    a copy of the keystore, under its passphrase or another
-  backup --out FILE --shares 2of3|2:2of3,3of5 [--share-qr | --shares-dir DIR]    under a key that is shared (SLIP-39)
-  backup verify FILE [--shares | --shares-dir DIR]     the drill: opens it, says what is in it, changes nothing
-  restore FILE [--shares | --shares-dir DIR] [--new-passphrase-file FILE] [--rehearsal]    a new home, with a new device key
-  passphrase [--new-passphrase-file FILE]       change it; older copies open with the old one
-  selftest | version
-
-Everywhere: --home DIR, --json, --passphrase-file FILE, and for rehearsals --allow-network-interfaces, --allow-swap.
-review and sign take --clock-ok where the clock is right again and was ahead before.
-FILE may be - for standard input or output.
-` + link.Help + `
-Exit status: 0 done, 1 refused or failed, 2 usage, 3 stopped by a signal or a fault of its own.
-`
+const exits = "\nExit status: 0 done, 1 refused or failed, 2 usage, 3 stopped by a signal or a fault of its own.\n"
 
 // app is one run of the program.
 type app struct {
@@ -150,7 +108,7 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 	cmd, operands, err := cli.Match(args, commands(), a.define)
 	a.args = operands
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(out, usage)
+		fmt.Fprint(out, usage+link.Help+exits)
 		return cli.OK
 	}
 	if err == nil {

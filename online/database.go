@@ -14,6 +14,7 @@ import (
 	"coldsign/online/internal/config"
 	"coldsign/online/internal/courier"
 	"coldsign/online/internal/store"
+	"coldsign/shared/chain/registry"
 	"coldsign/shared/cli"
 	"coldsign/shared/fault"
 	"coldsign/shared/quote"
@@ -61,7 +62,11 @@ func (a *app) configuration() (config.Config, error) {
 	} else if _, err := os.Stat(path); err != nil {
 		return config.Config{}, fault.New("config.read", "check the name", "no configuration file %q", path)
 	}
-	return config.Load(path, a.chain.All())
+	c, err := config.Load(path, a.chain.All())
+	if err == nil {
+		a.chain = registry.New(c.Added...)
+	}
+	return c, err
 }
 
 // migrate moves an installation to PostgreSQL. It needs neither the device key nor

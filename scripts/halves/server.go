@@ -27,6 +27,7 @@ type Network struct {
 	User, Password   string // both or neither
 	Confirmations    int
 	Watch            int      // how deep a complete payment is watched; 0 for the default
+	Extra            string   // more lines of its table
 	More             []string // addresses of further nodes
 }
 
@@ -45,6 +46,7 @@ func (h *Halves) Configure(ctx context.Context, networks ...Network) error {
 		if n.Watch > 0 {
 			fmt.Fprintf(&b, "watch = %d\n", n.Watch)
 		}
+		b.WriteString(n.Extra)
 		for _, rpc := range n.More {
 			fmt.Fprintf(&b, "[[network.node]]\nrpc = %q\n", rpc)
 		}

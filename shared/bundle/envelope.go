@@ -67,13 +67,6 @@ func message(sender DeviceID, payload []byte) *cose.Sign1Message {
 	}
 }
 
-// Sender gives the device that a file says it comes from. Nothing is verified:
-// it serves to choose the key for Open.
-func Sender(raw []byte) (DeviceID, error) {
-	e, err := split(raw)
-	return e.sender, err
-}
-
 // Open verifies a bundle from the given device and reads its header. It keeps
 // raw and makes no copy of its items: raw must not change afterwards. The codes
 // of its errors are bundle.size, .format, .sender, .signature, .version, .kind.

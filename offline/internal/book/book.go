@@ -64,6 +64,18 @@ func (h head) check() error {
 	return nil
 }
 
+// records reads a file of a kind with at most so many tables of a name.
+func records[T any](raw []byte, table, kind string, most int) (list []T, h head, err error) {
+	if list, err = document.Records[T](raw, MaxFile, table, &h); err != nil {
+		return nil, h, err
+	}
+	err = errors.Join(document.IsKind(raw, h.Kind, kind), h.check())
+	if err == nil && len(list) > most {
+		err = document.At(0, "%d times [[%s]], and %d are allowed", len(list), table, most)
+	}
+	return list, h, document.First(err)
+}
+
 // Word reports whether s can be a name: printable, without spaces at its ends.
 func Word(s string) bool {
 	return s != "" && len(s) <= maxName && quote.Plain(s) && strings.TrimSpace(s) == s
@@ -84,16 +96,9 @@ func Network(chains []chain.Chain, text string) (chain.Chain, chain.Network, boo
 // Parse reads an address book. Every address must be spelled with its checksum as
 // the chain's own tools spell it.
 func Parse(raw []byte, chains []chain.Chain) (*Book, error) {
-	var h head
-	entries, err := document.Records[Entry](raw, MaxFile, "entry", &h)
+	entries, h, err := records[Entry](raw, "entry", KindBook, maxEntries)
 	if err != nil {
 		return nil, err
-	}
-	if err := errors.Join(document.IsKind(raw, h.Kind, KindBook), h.check()); err != nil {
-		return nil, document.First(err)
-	}
-	if len(entries) > maxEntries {
-		return nil, document.At(0, "%d entries, and %d are allowed", len(entries), maxEntries)
 	}
 	n := len(entries)
 	b := &Book{Kind: h.Kind, Mark: h.Rehearsal, Name: h.Name, Version: h.Version, Entries: entries,

@@ -1,7 +1,6 @@
 package book
 
 import (
-	"errors"
 	"strings"
 
 	"coldsign/offline/internal/document"
@@ -31,19 +30,12 @@ type Tokens struct {
 
 // ParseTokens reads a registry.
 func ParseTokens(raw []byte, chains []chain.Chain) (*Tokens, error) {
-	var h head
-	list, err := document.Records[struct {
+	list, h, err := records[struct {
 		Asset, Symbol string
 		Decimals      *int
-	}](raw, MaxFile, "token", &h)
+	}](raw, "token", KindTokens, maxTokens)
 	if err != nil {
 		return nil, err
-	}
-	if err := errors.Join(document.IsKind(raw, h.Kind, KindTokens), h.check()); err != nil {
-		return nil, document.First(err)
-	}
-	if len(list) > maxTokens {
-		return nil, document.At(0, "%d tokens, and %d are allowed", len(list), maxTokens)
 	}
 	r := &Tokens{Kind: h.Kind, Mark: h.Rehearsal, Name: h.Name, Version: h.Version, List: make([]Token, len(list)), at: make(map[string]int, len(list)), alike: map[place]int{}, known: map[place]bool{}}
 	symbols := map[string]bool{} // by network

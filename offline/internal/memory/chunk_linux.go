@@ -37,16 +37,6 @@ func newChunk(size int) (*chunk, error) {
 	return c, nil
 }
 
-// Secret says whether this kernel has memfd_secret(2).
-func Secret() bool {
-	fd, err := unix.MemfdSecret(unix.O_CLOEXEC)
-	if err != nil {
-		return false
-	}
-	_ = unix.Close(fd)
-	return true
-}
-
 // secret backs data with memfd_secret(2), which is locked by itself.
 func (c *chunk) secret() error {
 	fd, err := unix.MemfdSecret(unix.O_CLOEXEC)

@@ -11,6 +11,3 @@ func newChunk(size int) (*chunk, error) {
 }
 
 func (c *chunk) close() {}
-
-// Secret says whether this kernel has memfd_secret(2).
-func Secret() bool { return false }

@@ -3,9 +3,11 @@ package selftest
 import (
 	"bytes"
 	"crypto/ed25519"
+	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"coldsign/shared/chain"
 )
@@ -18,64 +20,28 @@ type vector struct {
 	secret, message, tweak, publish string
 }
 
-func ecdsaVectors() []vector {
-	return []vector{
-		{"RFC 6979 for secp256k1, SHA-256 of \"Satoshi Nakamoto\" (btcec and python-ecdsa test it; its v is that of the next two)", chain.Secp256k1, chain.ECDSA,
-			"0000000000000000000000000000000000000000000000000000000000000001",
-			"a0dc65ffca799873cbea0ac274015b9526505daaaed385155425f7337704883e", "",
-			"934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d82442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5"},
-		{"EIP-155, Example (v 37: recovery id 0)", chain.Secp256k1, chain.ECDSA,
-			"4646464646464646464646464646464646464646464646464646464646464646",
-			"daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53", "",
-			"28ef61340bd939bc2195fe537567866003e1a15d3c71ff63e1590620aa63627667cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d8300"},
-		{"EIP-712, Example.js (v 28: recovery id 1)", chain.Secp256k1, chain.ECDSA,
-			"c85ef7d79691fe79573b1a7064c19c1a9819ebdbd1faaab1a8ec92344438aaf4",
-			"be609aee343fb3c4b28e1df9e632fca64fcfaede20f02e86244efddf30957bd2", "",
-			"4355c47d63924e8a72e509b65029052eb6c299d53a04e167c5775fd466751c9d07299936d304c153f6443dfa05f40ff007d72911b6f72307f996231605b9156201"},
-	}
-}
+// published has a vector on each line, with tabs between: scheme, secret, message,
+// tweak and signature in hex, and where it is from.
+//
+//go:embed published.txt
+var published string
 
-func taprootVectors() []vector {
-	return []vector{
-		{"BIP-341 wallet vectors, keyPathSpending input 0, no merkle root", chain.Secp256k1, chain.Taproot,
-			"6b973d88838f27366ed61c9ad6367663045cb456e28335c109e30717ae0c6baa",
-			"2514a6272f85cfa0f45eb907fcb0d121b808ed37c6ea160a5a9046ed5526d555", "",
-			"ed7c1647cb97379e76892be0cacff57ec4a7102aa24296ca39af7541246d8ff14d38958d4cc1e2e478e4d4a764bbfd835b16d4e314b72937b29833060b87276c"},
-		{"BIP-341 wallet vectors, keyPathSpending input 1, with a merkle root", chain.Secp256k1, chain.Taproot,
-			"1e4da49f6aaf4e5cd175fe08a32bb5cb4863d963921255f33d3bc31e1343907f",
-			"325a644af47e8a5a2591cda0ab0723978537318f10e6a63d4eed783b96a71a4d",
-			"5b75adecf53548f3ec6ad7d78383bf84cc57b55a3127c72b9a2481752dd88b21",
-			"052aedffc554b41f52b521071793a6b88d6dbca9dba94cf34c83696de0c1ec35ca9c5ed4ab28059bd606a4f3a657eec0bb96661d42921b5f50a95ad33675b54f"},
+// of gives the published vectors of a scheme.
+func of(scheme chain.Scheme, name string) (list []vector) {
+	for line := range strings.Lines(published) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if curve := map[bool]chain.Curve{false: chain.Secp256k1, true: chain.Ed25519}[scheme == chain.EdDSA]; f[0] == name {
+			list = append(list, vector{f[5], curve, scheme, f[1], f[2], f[3], f[4]})
+		}
 	}
-}
-
-func cashVectors() []vector {
-	return []vector{
-		{"Bitcoin ABC key_tests.cpp, key 1 and SHA-256d of \"Very deterministic message\"", chain.Secp256k1, chain.Schnorr,
-			"12b004fff7f4b69ef8650e767f18f11ede158148b425660723b9f9a66e61f747",
-			"5255683da567900bfd3e786ed8836a4e7763c221bf1ac20ece2a5171b9199e8a", "",
-			"2c56731ac2f7a7e7f11518fc7722a166b02438924ca9d8b4d111347b81d0717571846de67ad3d913a8fdf9d8f3f73161a4c48ae81cb183b214765feb86e255ce"},
-		{"the same, key 2", chain.Secp256k1, chain.Schnorr,
-			"b524c28b61c9b2c49b2c7dd4c2d75887abb78768c054bd7c01af4029f6c0d117",
-			"5255683da567900bfd3e786ed8836a4e7763c221bf1ac20ece2a5171b9199e8a", "",
-			"e7167ae0afbba6019b4c7fcfe6de79165d555e8295bd72da1b8aa1a5b54305880517cace1bcb0cb515e2eeaffd49f1e4dd49fd72826b4b1573c84da49a38405d"},
-	}
-}
-
-func ed25519Vectors() []vector {
-	return []vector{
-		{"RFC 8032 section 7.1, TEST 1", chain.Ed25519, chain.EdDSA,
-			"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "", "",
-			"e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"},
-		{"RFC 8032 section 7.1, TEST SHA(abc)", chain.Ed25519, chain.EdDSA,
-			"833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
-			"ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f", "",
-			"dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b58909351fc9ac90b3ecfdfbc7c66431e0303dca179c138ac17ad9bef1177331a704"},
-	}
+	return list
 }
 
 // vectors signs each so many times, always with the published result.
 func (p *primitives) vectors(list []vector, times int) error {
+	if len(list) == 0 {
+		return errors.New("no published signature is known")
+	}
 	for _, v := range list {
 		want := unhex(v.publish)
 		for range times {

@@ -48,11 +48,11 @@ func PowerOn(chains Chains, source io.Reader) error {
 // so many times.
 func checks(chains Chains, p *primitives, times int) []Check {
 	list := []Check{
-		{"RFC 6979 ECDSA", func() error { return p.vectors(ecdsaVectors(), times) }},
-		{"BIP-341 key path", func() error { return p.vectors(taprootVectors(), times) }},
+		{"RFC 6979 ECDSA", func() error { return p.vectors(of(chain.ECDSA, "ECDSA"), times) }},
+		{"BIP-341 key path", func() error { return p.vectors(of(chain.Taproot, "Taproot"), times) }},
 		{"BIP-340", p.bip340},
-		{"Bitcoin Cash Schnorr", func() error { return p.vectors(cashVectors(), times) }},
-		{"RFC 8032 Ed25519", func() error { return p.vectors(ed25519Vectors(), times) }},
+		{"Bitcoin Cash Schnorr", func() error { return p.vectors(of(chain.Schnorr, "Schnorr"), times) }},
+		{"RFC 8032 Ed25519", func() error { return p.vectors(of(chain.EdDSA, "EdDSA"), times) }},
 		{"BIP-39 and BIP-32", p.derives},
 		{"SLIP-10", p.derivesEd25519},
 		{"hashes", p.hashes},

@@ -411,7 +411,7 @@ func TestGoldenBundle(t *testing.T) {
 	if err != nil || hex.EncodeToString(b) != pairing {
 		t.Errorf("another bundle: %v", err)
 	}
-	for _, v := range slices.Concat(ecdsaVectors(), taprootVectors(), ed25519Vectors()) {
+	for _, v := range slices.Concat(of(chain.ECDSA, "ECDSA"), of(chain.Taproot, "Taproot"), of(chain.EdDSA, "EdDSA")) {
 		if n := len(unhex(v.publish)); n != 64 && n != 65 || len(unhex(v.secret)) != 32 || len(v.message) > 0 && len(unhex(v.message)) < 32 {
 			t.Errorf("%s: not hex", v.source)
 		}

@@ -42,7 +42,7 @@ func creates(chain string, kind create.Kind) handler {
 		if len(testnet) > 1 || len(testnet) == 1 && len(testnet[0]) > maxTestnet {
 			return reply{}, bad("x-testnet-type", "length", "x-testnet-type must be one header with the name of a network", "")
 		}
-		idem, b, err := k.idempotent(maxSubmit)
+		idem, b, err := k.idempotent(maxCreate)
 		if err != nil {
 			return reply{}, err
 		}

@@ -7,6 +7,7 @@ const (
 	maxPoll    = 2 << 20  // bytes of a poll's body: 25,000 ids are about 1 MB
 	maxSubmit  = 8 << 20  // bytes of a submission's body
 	maxReplace = 4 << 10  // bytes of the body of a replacement
+	maxCreate  = 1 << 20  // bytes of the body of a creation call
 	maxTestnet = 64       // bytes of x-testnet-type
 	maxAsk     = 16 << 10 // bytes of the body of a look-up; a Solana transaction has 1,232
 	maxReports = 1_000    // errors of one report

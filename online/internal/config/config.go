@@ -41,6 +41,15 @@
 //	public_key = "9d61b19d..."         # the Ed25519 key of the service, 64 hex digits
 //	compat = false                     # the original's GET and its weakness
 //
+//	[[network]]                        # any other EIP-155 network; the offline half has it in its list too
+//	chain = "ETH"                      # whose keys are used there
+//	network = "linea"                  # the name that both halves know it by
+//	chain_id = 59144
+//	symbol = "ETH"
+//	testnet = false                    # true: wallets of test networks sign there
+//	explorer = "https://lineascan.build/tx/"
+//	rpc = "https://linea.example"
+//
 // What the file says and we do not know is an error: a misspelt key must not
 // silently leave a setting at its default.
 package config
@@ -78,6 +87,7 @@ type Config struct {
 	Certificate *tls.Certificate // of the listener; nil: plain HTTP
 	DeskURL     *url.URL         // scheme and host that people open the desk at; nil: the listener's own
 	DeskOff     bool
+	Added       []chain.Network // those of Networks that nobody knew before
 }
 
 // Network is one network and the nodes that serve it.
@@ -116,20 +126,8 @@ type file struct {
 		Certificate string `toml:"tls_cert"`
 		Key         string `toml:"tls_key"`
 	} `toml:"server"`
-	Desk    desk `toml:"desk"`
-	Network []struct {
-		Chain         string `toml:"chain"`
-		Network       string `toml:"network"`
-		Name          string `toml:"name"`
-		RPC           string `toml:"rpc"`
-		User          string `toml:"user"`
-		PasswordFile  string `toml:"password_file"`
-		Coins         string `toml:"coins"`
-		Confirmations *int64 `toml:"confirmations"`
-		Views         *int64 `toml:"views"`
-		Watch         *int64 `toml:"watch"`
-		Node          []node `toml:"node"`
-	} `toml:"network"`
+	Desk     desk      `toml:"desk"`
+	Network  []table   `toml:"network"`
 	Upstream *upstream `toml:"upstream"`
 	FourEyes *fourEyes `toml:"four_eyes"`
 }
@@ -170,30 +168,10 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 			return Config{}, err
 		}
 	}
-	seen := make(map[chain.ID]bool)
 	for _, in := range f.Network {
-		n := Network{}
-		if n.Network, err = find(chains, in.Chain, in.Network); err != nil {
+		if err := c.add(in, filepath.Dir(path), chains); err != nil {
 			return Config{}, err
 		}
-		if seen[n.ID] {
-			return Config{}, fault.New("config.network", "keep one table for each network", "%s %s is configured twice", n.Chain, n.Name)
-		}
-		seen[n.ID] = true
-		first := node{Name: in.Name, RPC: in.RPC, User: in.User, PasswordFile: in.PasswordFile, Coins: in.Coins}
-		if err := n.nodes(filepath.Dir(path), append([]node{first}, in.Node...)); err != nil {
-			return Config{}, err
-		}
-		if n.Confirmations = n.Depth; in.Confirmations != nil {
-			if *in.Confirmations < 1 || *in.Confirmations > maxDepth {
-				return Config{}, fault.New("config.confirmations", "", "confirmations of %s %s must be from 1 to %d", n.Chain, n.Name, maxDepth)
-			}
-			n.Confirmations = uint64(*in.Confirmations)
-		}
-		if err := n.agree(in.Views, in.Watch); err != nil {
-			return Config{}, err
-		}
-		c.Networks = append(c.Networks, n)
 	}
 	if c.Upstream, err = f.Upstream.read(filepath.Dir(path), c.Networks); err != nil {
 		return Config{}, err

@@ -29,6 +29,59 @@ type node struct {
 	Coins        string `toml:"coins"`
 }
 
+// table is one [[network]] as the file has it.
+type table struct {
+	Chain         string `toml:"chain"`
+	Network       string `toml:"network"`
+	Name          string `toml:"name"`
+	RPC           string `toml:"rpc"`
+	User          string `toml:"user"`
+	PasswordFile  string `toml:"password_file"`
+	Coins         string `toml:"coins"`
+	Confirmations *int64 `toml:"confirmations"`
+	Views         *int64 `toml:"views"`
+	Watch         *int64 `toml:"watch"`
+	Node          []node `toml:"node"`
+	added
+}
+
+// add checks a network and its nodes; names in the file are beside it, in dir.
+func (c *Config) add(in table, dir string, chains []chain.Chain) (err error) {
+	n := Network{}
+	if in.ChainID != nil {
+		n.Network, err = in.added.network(in.Chain, in.Network)
+		c.Added = append(c.Added, n.Network)
+	} else {
+		n.Network, err = find(chains, in.Chain, in.Network)
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range c.Networks {
+		if o.ID == n.ID {
+			return fault.New("config.network", "keep one table for each network", "%s %s is configured twice", n.Chain, n.Name)
+		}
+		if o.Chain == n.Chain && o.Name == n.Name {
+			return fault.New("config.network", "give each a name of its own", "two networks are named %s %s", n.Chain, n.Name)
+		}
+	}
+	first := node{Name: in.Name, RPC: in.RPC, User: in.User, PasswordFile: in.PasswordFile, Coins: in.Coins}
+	if err := n.nodes(dir, append([]node{first}, in.Node...)); err != nil {
+		return err
+	}
+	if n.Confirmations = n.Depth; in.Confirmations != nil {
+		if *in.Confirmations < 1 || *in.Confirmations > maxDepth {
+			return fault.New("config.confirmations", "", "confirmations of %s %s must be from 1 to %d", n.Chain, n.Name, maxDepth)
+		}
+		n.Confirmations = uint64(*in.Confirmations)
+	}
+	if err := n.agree(in.Views, in.Watch); err != nil {
+		return err
+	}
+	c.Networks = append(c.Networks, n)
+	return nil
+}
+
 // Nodes are all of the network.
 func (n Network) Nodes() []Node { return append([]Node{n.Node}, n.More...) }
 

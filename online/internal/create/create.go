@@ -56,7 +56,7 @@ type Request struct {
 	On         chain.Network
 	Body       *Fields   // not read yet: start with Body.Only
 	Node       node.Node // the network's nodes asked as one; nil where none is configured or answers, see NoNode
-	Attempt    int       // 0, then one more each time that another creation was faster: trust no cache
+	Attempt    int       // 0, then one more each time that another creation was faster
 	// Fixed is set by a builder that would build the same again: a conflict is then the
 	// caller's.
 	Fixed bool
@@ -111,7 +111,7 @@ type Creator struct {
 	checked checks
 }
 
-const attempts = 8 // of a creation that others are faster than
+const attempts = 16 // of a creation that others are faster than
 
 // Create makes the row that the call asks for, or gives the one that the idempotency
 // key made before. Bad fields are intake.FieldErrors.

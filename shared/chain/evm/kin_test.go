@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"math/big"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
 	"coldsign/shared/chain"
 	"coldsign/shared/chain/chaintest"
 	"coldsign/shared/fault"
+	"coldsign/shared/quote"
 )
 
 func celo(t *testing.T) chain.Chain {
@@ -148,5 +150,39 @@ func TestOne(t *testing.T) {
 	}
 	if _, err := (Wallet{}).ParseAddress("", text); err == nil {
 		t.Error("Ethereum takes it")
+	}
+}
+
+// A network that operators add is ETH's in all but id, name and coin, and never one
+// that is known.
+func TestMore(t *testing.T) {
+	n, err := More(59144, "linea", "ETH", false, big.NewInt(7))
+	if err != nil || n.ID != "eip155:59144" || n.Chain != "ETH" || n.Testnet || n.Asset.ID != "eip155:59144" || n.Asset.Decimals != 18 || n.FeeCap.Int64() != 7 || n.Depth == 0 || n.Explorer != "" {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	if c := Chains(n)[0]; !slices.Contains(c.Codec.Networks(), n.ID) || slices.Contains(Chains()[0].Codec.Networks(), n.ID) {
+		t.Error("the codec does not know it, or knows it unasked")
+	}
+	if _, err := More(maxChainID, "l-3", "X9", true, big.NewInt(1)); err != nil {
+		t.Errorf("the highest id: %v", err)
+	}
+	for name, bad := range map[string]func() (chain.Network, error){
+		"zero":                 func() (chain.Network, error) { return More(0, "x", "X", false, big.NewInt(1)) },
+		"above EIP-2294":       func() (chain.Network, error) { return More(maxChainID+1, "x", "X", false, big.NewInt(1)) },
+		"Ethereum":             func() (chain.Network, error) { return More(1, "x", "X", false, big.NewInt(1)) },
+		"another chain's id":   func() (chain.Network, error) { return More(56, "x", "X", false, big.NewInt(1)) },
+		"a name that is known": func() (chain.Network, error) { return More(5, "sepolia", "X", false, big.NewInt(1)) },
+		"no name":              func() (chain.Network, error) { return More(5, "", "X", false, big.NewInt(1)) },
+		"upper case":           func() (chain.Network, error) { return More(5, "Mainnet", "X", false, big.NewInt(1)) },
+		"an escape":            func() (chain.Network, error) { return More(5, "x\x1b", "X", false, big.NewInt(1)) },
+		"no symbol":            func() (chain.Network, error) { return More(5, "x", "", false, big.NewInt(1)) },
+		"a long symbol":        func() (chain.Network, error) { return More(5, "x", "ABCDEFGHIJKLMNOPQ", false, big.NewInt(1)) },
+		"a Cyrillic symbol":    func() (chain.Network, error) { return More(5, "x", "ЕТН", false, big.NewInt(1)) },
+		"no cap":               func() (chain.Network, error) { return More(5, "x", "X", false, nil) },
+		"a cap of nothing":     func() (chain.Network, error) { return More(5, "x", "X", false, new(big.Int)) },
+	} {
+		if n, err := bad(); !fault.Is(err, "evm.network") || !quote.Plain(err.Error()) {
+			t.Errorf("%s: %+v, %v", name, n, err)
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+	"coldsign/shared/quote"
 )
 
 // spelling is how a chain writes addresses beside 0x and hex.
@@ -51,11 +53,15 @@ func kinTable() []kin {
 	}
 }
 
-// Chains lists the KMS chains of the family. Each call makes a new list.
-func Chains() []chain.Chain {
+// Chains lists the KMS chains of the family, ETH with more networks than the table's.
+// Each call makes a new list.
+func Chains(more ...chain.Network) []chain.Chain {
 	var list []chain.Chain
-	for _, k := range kinTable() {
+	for i, k := range kinTable() {
 		table := k.table()
+		if i == 0 {
+			table = append(table, more...)
+		}
 		list = append(list, chain.Chain{Name: k.chain, Codec: New(table), Wallet: Wallet{coin: k.coin, spell: k.spell}, Networks: table})
 	}
 	return list
@@ -68,18 +74,19 @@ func NetworkTable() []chain.Network { return kinTable()[0].table() }
 func (k kin) table() []chain.Network {
 	var table []chain.Network
 	for i, n := range k.nets {
-		id := chain.ID("eip155:" + strconv.FormatUint(n.id, 10))
-		row := chain.Network{
-			ID: id, Chain: k.chain, Name: n.name, Testnet: i > 0,
-			Asset:  chain.Asset{ID: string(id), Symbol: n.symbol, Decimals: 18},
-			FeeCap: k.wei(), RateUnit: "gwei", RateDecimals: 9, Depth: k.depth,
-		}
-		if i == 0 {
-			row.Explorer = k.explorer
-		}
-		table = append(table, row)
+		table = append(table, k.row(n, i > 0))
 	}
+	table[0].Explorer = k.explorer
 	return table
+}
+
+func (k kin) row(n net, testnet bool) chain.Network {
+	id := chain.ID("eip155:" + strconv.FormatUint(n.id, 10))
+	return chain.Network{
+		ID: id, Chain: k.chain, Name: n.name, Testnet: testnet,
+		Asset:  chain.Asset{ID: string(id), Symbol: n.symbol, Decimals: 18},
+		FeeCap: k.wei(), RateUnit: "gwei", RateDecimals: 9, Depth: k.depth,
+	}
 }
 
 // wei turns the cap of the table, which has at most two decimals, into base units.
@@ -96,4 +103,29 @@ func ChainID(id chain.ID) (n uint64, ok bool) {
 	n, err := strconv.ParseUint(digits, 10, 64)
 	ok = ok && err == nil && n > 0 && n <= maxChainID && strconv.FormatUint(n, 10) == digits
 	return n, ok
+}
+
+// More is a network that the operators add to the KMS chain ETH: keys and addresses
+// are Ethereum's, the coin has 18 decimals. An id or a name of the table is refused,
+// so that nobody gives a listed network another coin. cap is the most that one
+// transaction may cost by default, in base units.
+func More(id uint64, name, symbol string, testnet bool, cap *big.Int) (chain.Network, error) {
+	const small, digits = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+	word := func(s string, most int, letters string) bool {
+		return s != "" && len(s) <= most && strings.Trim(s, letters+digits) == ""
+	}
+	if id == 0 || id > maxChainID || !word(name, 32, small+"-") || !word(symbol, 16, small+strings.ToUpper(small)) || cap == nil || cap.Sign() <= 0 {
+		return chain.Network{}, fault.New("evm.network", "give a chain id from 1 to 2^63-37 (EIP-2294), a name of lower-case letters, digits and dashes, a symbol of letters and digits, and a fee cap above 0",
+			"%d %s, coin %s, cannot be a network", id, quote.String(name), quote.String(symbol))
+	}
+	for _, c := range Chains() {
+		for _, n := range c.Networks {
+			if other, _ := ChainID(n.ID); other == id || c.Name == "ETH" && n.Name == name {
+				return chain.Network{}, fault.New("evm.network", "", "%s %s, chain id %d, is known already: no other can have its id or name", c.Name, n.Name, other)
+			}
+		}
+	}
+	net := kinTable()[0].row(net{id, name, symbol}, testnet)
+	net.FeeCap = cap
+	return net, nil
 }

@@ -18,9 +18,9 @@ type Registry struct {
 	byNetwork map[chain.ID]chain.Network
 }
 
-// New lists the chains.
-func New() *Registry {
-	coins, kin := bitcoin.Chains(), evm.Chains()
+// New lists the chains, with the networks that evm.More adds.
+func New(more ...chain.Network) *Registry {
+	coins, kin := bitcoin.Chains(), evm.Chains(more...)
 	r := &Registry{
 		chains: slices.Concat([]chain.Chain{
 			coins[0], kin[0],

@@ -131,6 +131,19 @@ func TestRealNode(t *testing.T) {
 		t.Errorf("next nonce %d, %v", next, err)
 	}
 
+	// The pool counts for the next nonce, and a payment has a price.
+	nodetest.Sends(t, c, pay(t, 2, ether), node.Accepted, "")
+	if next, err := c.Pending(t.Context(), sender.Hex()); err != nil || next != 3 {
+		t.Errorf("next nonce with the pool %d, %v", next, err)
+	}
+	call(t, c, "anvil_dropAllTransactions")
+	if p, err := c.Price(t.Context(), ""); err != nil || p.Base.Sign() <= 0 || p.Tip == nil || p.Gas != nil {
+		t.Errorf("price %+v, %v", p, err)
+	}
+	if gas, err := c.Gas(t.Context(), node.GasCall{From: sender.Hex(), To: common.Address{7}.Hex(), Value: ether}); err != nil || gas != 21_000 {
+		t.Errorf("a payment needs %d gas, %v", gas, err)
+	}
+
 	// A creation whose code is an invalid instruction lands, and fails.
 	failing := pay(t, 2, new(big.Int), 0xfe)
 	nodetest.Sends(t, c, failing, node.Accepted, "")

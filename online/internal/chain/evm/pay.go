@@ -13,11 +13,14 @@ import (
 
 // Pending gives the account's next nonce, with the transactions of the node's pool.
 func (c *client) Pending(ctx context.Context, address string) (uint64, error) {
-	var n hexutil.Uint64
+	var n *hexutil.Uint64
 	if err := c.rpc.CallContext(ctx, &n, "eth_getTransactionCount", common.HexToAddress(address), "pending"); err != nil {
 		return 0, c.plain(err)
 	}
-	return uint64(n), nil
+	if n == nil {
+		return 0, c.Unusable(errors.New("no count"))
+	}
+	return uint64(*n), nil
 }
 
 // Price asks for the base fee and the tip, or, where blocks have no base fee, for the
@@ -49,9 +52,12 @@ func (c *client) Price(ctx context.Context, currency string) (p node.Price, err 
 }
 
 func (c *client) amount(ctx context.Context, method string, args ...any) (*big.Int, error) {
-	var n hexutil.Big
+	var n *hexutil.Big
 	if err := c.rpc.CallContext(ctx, &n, method, args...); err != nil {
 		return nil, c.plain(err)
+	}
+	if n == nil {
+		return nil, c.Unusable(errors.New("no amount"))
 	}
 	return n.ToInt(), nil
 }

@@ -113,13 +113,17 @@ func (r *rig) wallet(id, chainName string, testnet bool, seed byte) chain.Public
 	return key
 }
 
-// create makes a call; a "" body field is left to the body.
+// create makes a call.
 func (r *rig) create(call create.Call, body string) (*pending.Transaction, error) {
 	return r.keyed(call, body, "")
 }
 
 func (r *rig) keyed(call create.Call, body, key string) (*pending.Transaction, error) {
-	return r.Create(r.Context(), create.Caller{Tenant: r.tenant, Name: "app"}, call, []byte(body), store.Idempotency{Key: key, Body: sha256.Sum256([]byte(body))})
+	return r.by(r.Creator, call, body, key)
+}
+
+func (r *rig) by(c *create.Creator, call create.Call, body, key string) (*pending.Transaction, error) {
+	return c.Create(r.Context(), create.Caller{Tenant: r.tenant, Name: "app"}, call, []byte(body), store.Idempotency{Key: key, Body: sha256.Sum256([]byte(body))})
 }
 
 // pays is a payment of 1 ETH with more members.

@@ -11,6 +11,8 @@ const (
 	maxAhead    = 10_000    // transactions of one account that wait in a node's pool
 	maxGas      = 30_000_000
 
+	attempts = 8 // of a creation that others are faster than, before the node is asked anew
+
 	nonceAge = time.Second     // for how long a node's count of an account is used
 	priceAge = 2 * time.Second // for how long a price is
 	gasAge   = time.Minute     // for how long a plain transfer to an address is known to need so much gas

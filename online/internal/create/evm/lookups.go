@@ -83,7 +83,8 @@ func (b *Builder) price(ctx context.Context, r *create.Request, currency string)
 }
 
 // fees settles gas and its price. What the node says is bounded: by the fee that a
-// transaction of the network may cost by default.
+// transaction of the network may cost by default, also where a token pays it, as those
+// that Celo takes have the coin's decimals and are worth more.
 func (b *Builder) fees(ctx context.Context, r *create.Request, p *payment) (f fees, err error) {
 	most := p.gasPrice
 	switch {
@@ -107,7 +108,7 @@ func (b *Builder) fees(ctx context.Context, r *create.Request, p *payment) (f fe
 		return f, err
 	}
 	asked := p.gasPrice == nil || p.gasLimit == nil
-	if cost := new(big.Int).Mul(most, new(big.Int).SetUint64(f.limit)); asked && p.currency == "" && cost.Cmp(r.On.FeeCap) > 0 {
+	if cost := new(big.Int).Mul(most, new(big.Int).SetUint64(f.limit)); asked && cost.Cmp(r.On.FeeCap) > 0 {
 		return f, fault.New("create.fee", "give fee.gasLimit and fee.gasPrice, if it is to be paid all the same",
 			"the network asks for a fee of up to %s base units, and %s is the most that is offered unasked", cost, r.On.FeeCap)
 	}
@@ -233,9 +234,10 @@ func (b *Builder) lane(key string) *lane {
 }
 
 // count asks the node how many transactions the account has made, unless that was
-// just asked. Every free nonce is looked for anew then.
+// just asked. Every free nonce is looked for anew then. Another creation that was faster
+// is seen by what it has reserved.
 func (b *Builder) count(ctx context.Context, r *create.Request, p *payment, l *lane) error {
-	if r.Attempt == 0 && b.now().Before(l.until) {
+	if r.Attempt < attempts && b.now().Before(l.until) {
 		return nil
 	}
 	counter, ok := r.Node.(node.Counter)

@@ -19,7 +19,13 @@ type token struct {
 // tokenOf knows those names of the KMS API's "currency" that mean a contract. Every
 // other token is sent by its contract's address.
 func tokenOf(network chain.ID, name string) (token, bool) {
-	t, ok := map[string]token{
+	t, ok := tokens()[string(network)+" "+name]
+	return t, ok
+}
+
+// tokens are the contracts by network and name.
+func tokens() map[string]token {
+	return map[string]token{
 		"eip155:1 USDT":         {"0xdAC17F958D2ee523a2206206994597C13D831ec7", 6},
 		"eip155:1 USDC":         {"0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", 6},
 		"eip155:1 WBTC":         {"0x2260FAC5E5542a773Aa44fBCfeDf7C193bc2C599", 8},
@@ -29,13 +35,12 @@ func tokenOf(network chain.ID, name string) (token, bool) {
 		"eip155:1 BAT":          {"0x0D8775F648430679A709E98d2b0Cb6250d2887EF", 18},
 		"eip155:1 PAXG":         {"0x45804880De22913dAFE09f4980848ECE6EcbAf78", 18},
 		"eip155:42220 CUSD":     {"0x765DE816845861e75A25fCA122bb6898B8B1282a", 18},
-		"eip155:42220 CEUR":     {"0xD8763CBa276a3738E6DE85b4b3bF5fDed6D6cA73", 18},
+		"eip155:42220 CEUR":     {"0xD8763CBa276a3738E6DE85b4b3bF5FDed6D6cA73", 18},
 		"eip155:44787 CUSD":     {"0x874069Fa1Eb16D44d622F2e0Ca25eeA172369bC1", 18},
 		"eip155:44787 CEUR":     {"0x10c892A6EC43a53E45D0B916B4b7D383B1b78C0F", 18},
 		"eip155:137 USDC_MATIC": {"0x2791Bca1f2de4661ED88A30C99A7a9449Aa84174", 6},
 		"eip155:137 USDT_MATIC": {"0xc2132D05D31c914a87C6611C10748AEb04B58e8F", 6},
-	}[string(network)+" "+name]
-	return t, ok
+	}
 }
 
 // checkDigits compares what the call says of a token's decimals with what its contract

@@ -1,0 +1,193 @@
+package evm_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"coldsign/online/internal/chain/nodetest"
+	"coldsign/online/internal/create"
+	"coldsign/online/internal/create/evm"
+	"coldsign/online/internal/pending"
+	"coldsign/shared/fault"
+)
+
+// nonceOf is that of a row's record.
+func nonceOf(t *testing.T, row *pending.Transaction) uint64 {
+	t.Helper()
+	var r struct{ Nonce string }
+	if err := json.Unmarshal([]byte(row.Serialized), &r); err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(r.Nonce, "0x"), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// counts sets what the node says of the account: by its blocks, and with its pool.
+func (r *rig) counts(mined, pool uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.says["eth_getTransactionCount"] = func(params []json.RawMessage) (any, *nodetest.Error) {
+		if string(params[1]) == `"pending"` {
+			return fmt.Sprintf("0x%x", pool), nil
+		}
+		return fmt.Sprintf("0x%x", mined), nil
+	}
+}
+
+// later lets what was asked be asked again.
+func (r *rig) later() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = r.now.Add(time.Hour)
+}
+
+// TestParallel: fifty creations at once from one account have fifty consecutive
+// nonces, whether one process makes them or two that know nothing of each other.
+func TestParallel(t *testing.T) {
+	r := newRig(t)
+	r.counts(7, 7)
+	other := &create.Creator{Store: r.store.Replica(), Intake: r.Intake, Nodes: r.Nodes, Builders: map[string]create.Builder{"eip155": evm.New(time.Now)}}
+	creators := []*create.Creator{r.Creator, other}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	got := map[uint64]int{}
+	for i := range 50 {
+		all.Go(func() {
+			row, err := r.by(creators[i%2], eth(), pays(`"data":"`+fmt.Sprintf("%04x", i)+`"`), "")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got[nonceOf(t, row)]++
+		})
+	}
+	all.Wait()
+	for n := range uint64(50) {
+		if got[7+n] != 1 {
+			t.Fatalf("nonces %v", slices.Sorted(maps.Keys(got)))
+		}
+	}
+}
+
+// TestNonces: the lowest that nobody has used, of all that may have used one.
+func TestNonces(t *testing.T) {
+	r := newRig(t)
+	next := func(want uint64, more ...string) *pending.Transaction {
+		t.Helper()
+		row := r.must(r.create(eth(), pays(more...)))
+		if got := nonceOf(t, row); got != want {
+			t.Fatalf("nonce %d, want %d", got, want)
+		}
+		return row
+	}
+	next(0)
+	one := next(1)
+	next(2)
+	// What a cancelled row leaves free is filled: all that come later wait for it.
+	if _, err := r.store.Cancel(t.Context(), r.tenant, one.ID); err != nil {
+		t.Fatal(err)
+	}
+	r.later()
+	next(1)
+	next(3)
+	// What somebody else sent counts, mined or not.
+	r.counts(5, 9)
+	r.later()
+	next(9)
+	// Fewer than before, of a node that lags, shares no nonce that is used here.
+	r.counts(0, 0)
+	r.later()
+	next(4)
+	// One that the caller gives is kept, also with a gap before it, which is filled.
+	next(20, `"nonce":20`)
+	next(5)
+	// Not one that a live row has, and not one that is used.
+	if _, err := r.create(eth(), pays(`"nonce":20`)); !fault.Is(err, "reservation.conflict") {
+		t.Errorf("nonce 20 again: %v", err)
+	}
+	r.counts(30, 30)
+	r.later()
+	if _, err := r.create(eth(), pays(`"nonce":29`)); err == nil || !strings.Contains(err.Error(), "must be 30 or more") {
+		t.Errorf("a used nonce: %v", err)
+	}
+	next(30, `"nonce":30`)
+	// A node that names a nonce far beyond is not believed.
+	r.counts(30, 1<<40)
+	r.later()
+	if _, err := r.create(eth(), pays()); !fault.Is(err, "create.node") {
+		t.Errorf("an absurd nonce: %v", err)
+	}
+}
+
+// TestManyWait: the free nonce behind many that are reserved is found.
+func TestManyWait(t *testing.T) {
+	r := newRig(t)
+	for n := range uint64(1200) {
+		row := r.must(r.create(eth(), pays()))
+		if got := nonceOf(t, row); got != n {
+			t.Fatalf("nonce %d, want %d", got, n)
+		}
+	}
+	r.later()
+	if got := nonceOf(t, r.must(r.create(eth(), pays()))); got != 1200 {
+		t.Errorf("nonce %d", got)
+	}
+}
+
+// TestAskedOnce: nodes are asked once for what many creations need.
+func TestAskedOnce(t *testing.T) {
+	r := newRig(t)
+	for range 20 {
+		r.must(r.create(eth(), pays()))
+	}
+	if r.asked["eth_getTransactionCount"] != 2 || r.asked["eth_getBlockByNumber"] != 1 || r.asked["eth_estimateGas"] != 1 || r.asked["eth_chainId"] != 1 {
+		t.Errorf("asked %v", r.asked)
+	}
+	r.later()
+	r.must(r.create(eth(), pays()))
+	if r.asked["eth_getTransactionCount"] != 4 || r.asked["eth_getBlockByNumber"] != 2 {
+		t.Errorf("later, asked %v", r.asked)
+	}
+}
+
+// TestRepeated: the same key and body give one row, also at once; another body with it
+// is a conflict.
+func TestRepeated(t *testing.T) {
+	r := newRig(t)
+	var all sync.WaitGroup
+	ids := make([]string, 8)
+	for i := range ids {
+		all.Go(func() {
+			row, err := r.keyed(eth(), pays(), "k")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids[i] = row.ID.String()
+		})
+	}
+	all.Wait()
+	if slices.Sort(ids); ids[0] == "" || ids[0] != ids[len(ids)-1] {
+		t.Errorf("ids %v", ids)
+	}
+	r.says["eth_chainId"] = "0x1" // what was accepted is answered whatever has changed
+	r.later()
+	if row := r.must(r.keyed(eth(), pays(), "k")); row.ID.String() != ids[0] {
+		t.Error("another row for the same key")
+	}
+	if _, err := r.keyed(eth(), pays(`"nonce":50`), "k"); !fault.Is(err, "idempotency.conflict") {
+		t.Errorf("another body: %v", err)
+	}
+}
