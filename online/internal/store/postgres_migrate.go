@@ -33,10 +33,13 @@ var postgresDesk string
 //go:embed migrations/postgres/0010_hot.sql
 var postgresHot string
 
+//go:embed migrations/postgres/0011_movements.sql
+var postgresMovements string
+
 // postgresSteps are those of migrations, for PostgreSQL: step i leads to version
 // i+1. It was first supported with version 3. A released step never changes.
 func postgresSteps() []string {
-	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals, postgresServices, postgresDesk, postgresHot}
+	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals, postgresServices, postgresDesk, postgresHot, postgresMovements}
 }
 
 // prepareTables makes the tables, or brings them up to date, while nobody else

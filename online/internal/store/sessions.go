@@ -73,6 +73,15 @@ func (s *Store) Session(ctx context.Context, digest [32]byte, idle, whole time.D
 	return x, err
 }
 
+// SessionThere reports whether there is a session of the cookie, and notes no request.
+func (s *Store) SessionThere(ctx context.Context, digest [32]byte, idle, whole time.Duration) (bool, error) {
+	var n int
+	now := s.now()
+	err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM desk_sessions s JOIN desk_users u ON u.id = s.person WHERE s.digest = ? AND s.seen > ? AND s.created > ? AND u.removed = 0",
+		digest[:], now.Add(-idle).UnixMilli(), now.Add(-whole).UnixMilli()).Scan(&n)
+	return n == 1, s.fail(err)
+}
+
 // also scans further columns behind those that a function knows.
 type also struct {
 	row  scanner

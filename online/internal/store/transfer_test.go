@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,6 +61,9 @@ func busy(t *testing.T, s *Store) {
 	rival := reserving(30, "nonce:c", "Äc")
 	rival.Replaces, rival.WithdrawalID = number(3).ID, withdrawalID
 	put(t, s, rival)
+	waiting, err := s.Unread(ctx, 0, 1)
+	ok(t, err)
+	ok(t, s.Summarise(ctx, []Summary{{N: waiting[0].N, Wallets: []string{"w"}, Movements: []Movement{{Asset: "a", Amount: big.NewInt(1)}}}}))
 	u := person(t, s, "anna", "admin")
 	ok(t, s.LogIn(ctx, u.ID, 0, [32]byte{1}, "password"))
 	ok(t, s.AddPasskey(ctx, Passkey{ID: []byte{1}, User: u.ID, Name: "key", Host: "localhost", Credential: "{}"}))
