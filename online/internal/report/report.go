@@ -185,7 +185,7 @@ func (s Source) line(ctx context.Context, t *pending.Transaction, request bundle
 		}
 	}
 	if review, err := s.Reader.Review(t); err == nil {
-		l.Payments = payments(review, s.own(t, request))
+		l.Payments = payments(Leaving(s.Chains, t, request, review))
 		l.MaxFee = payment(review.Fee.Asset, review.Fee.Amount, "")
 	} else { // a row of an older version that nobody can read any more is still a row
 		l.Disagrees = "the stored request cannot be read"
@@ -195,32 +195,32 @@ func (s Source) line(ctx context.Context, t *pending.Transaction, request bundle
 	return l, nil
 }
 
-// own gives the addresses of the wallets that sign: what comes back to them is no
-// payment.
-func (s Source) own(t *pending.Transaction, request bundle.Request) map[string]bool {
+// Leaving are the effects of a row that are payments: what comes back to a wallet
+// that signs is none.
+func Leaving(chains []chain.Chain, t *pending.Transaction, request bundle.Request, r chain.Review) (list []chain.Effect) {
 	own := map[string]bool{}
-	at := slices.IndexFunc(s.Chains, func(c chain.Chain) bool { return c.Name == t.Chain })
-	if at < 0 {
-		return own
-	}
+	at := slices.IndexFunc(chains, func(c chain.Chain) bool { return c.Name == t.Chain })
 	for _, ref := range request.Keys {
 		key, err := chain.NewPublicKey(ref.Curve, ref.Key)
-		if err != nil {
+		if err != nil || at < 0 {
 			continue
 		}
-		for _, a := range s.Chains[at].Wallet.Addresses(t.Network, key, len(ref.Path) > 0) {
+		for _, a := range chains[at].Wallet.Addresses(t.Network, key, len(ref.Path) > 0) {
 			own[a] = true
 		}
 	}
-	return own
-}
-
-func payments(r chain.Review, own map[string]bool) []Payment {
-	list := []Payment{}
 	for _, e := range r.Effects {
 		if !own[e.To] && !own[e.Owner] {
-			list = append(list, payment(e.Asset, e.Amount, e.To))
+			list = append(list, e)
 		}
+	}
+	return list
+}
+
+func payments(effects []chain.Effect) []Payment {
+	list := []Payment{}
+	for _, e := range effects {
+		list = append(list, payment(e.Asset, e.Amount, e.To))
 	}
 	return list
 }
