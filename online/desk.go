@@ -51,6 +51,7 @@ func (h *home) desk(at net.Addr, calls http.Handler, log *slog.Logger) (http.Han
 	if err != nil {
 		return nil, nil, err
 	}
+	go d.Run(h.ctx)
 	said["desk"] = h.deskAddress(at.String())
 	mux := http.NewServeMux()
 	mux.Handle("/desk/", d)

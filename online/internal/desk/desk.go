@@ -53,7 +53,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"coldsign/online/internal/account"
@@ -102,7 +101,7 @@ type Desk struct {
 	feed   *feed
 	gap    *carry.Gap
 	totals totals
-	once   sync.Once
+	index  *index
 }
 
 // route is one page or action.
@@ -118,13 +117,13 @@ type route struct {
 }
 
 func (d *Desk) routes() []route {
-	return slices.Concat(loginRoutes(), queueRoutes(), d.carrying())
+	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), d.carrying())
 }
 
 // New makes the desk.
 func New(c Config) (*Desk, error) {
 	d := &Desk{Config: c, mux: http.NewServeMux(), limit: newLimiter(c.Now), hashes: make(chan struct{}, atOnce)}
-	d.feed = newFeed(d)
+	d.feed, d.index = newFeed(d), &index{Desk: d}
 	var err error
 	if d.assets, err = readAssets(); err != nil {
 		return nil, err

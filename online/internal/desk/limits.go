@@ -5,6 +5,7 @@ import "time"
 const (
 	maxForm   = 64 << 10 // bytes of a form
 	maxCookie = 64       // characters of our cookie
+	maxShown  = 8 << 10  // bytes of a transaction on a page
 	maxSearch = 128      // characters of a search
 
 	idle    = 30 * time.Minute // without a request, a session ends

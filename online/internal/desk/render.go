@@ -4,12 +4,14 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"math/big"
 	"strings"
 	"time"
 
 	"github.com/skip2/go-qrcode"
 
 	"coldsign/online/internal/account"
+	"coldsign/online/internal/store"
 	"coldsign/shared/chain"
 	"coldsign/shared/quote"
 )
@@ -26,15 +28,24 @@ func (d *Desk) functions() template.FuncMap {
 			need, err := account.ParseRole(role)
 			return err == nil && v.Role.May(need)
 		},
-		"stamp": stamp,
-		"ago":   func(at time.Time) string { return ago(d.Now().Sub(at)) },
-		"unix":  func(n int64) time.Time { return time.Unix(n, 0) },
-		"short": short,
-		"state": func(s string) string { return text("state." + s) },
-		"units": chain.Units,
-		"nav":   d.nav,
-		"dict":  dict,
-		"hex":   func(b []byte) string { return fmt.Sprintf("%x", b) },
+		"stamp":  stamp,
+		"ago":    func(at time.Time) string { return ago(d.Now().Sub(at)) },
+		"unix":   func(n int64) time.Time { return time.Unix(n, 0) },
+		"short":  short,
+		"state":  func(s string) string { return text("state." + s) },
+		"amount": decimal,
+		"plain": func(n *big.Int, a chain.Asset) string {
+			return decimal(store.Movement{Amount: n, Decimals: a.Decimals})
+		},
+		"iso": func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"orders": func() []store.Order {
+			return []store.Order{store.Newest, store.Oldest, store.Soonest, store.Largest, store.Smallest}
+		},
+		"more":    func(n int64) int64 { return n - 1 },
+		"netname": d.networkName,
+		"clip":    clip,
+		"nav":     d.nav,
+		"dict":    dict,
 	}
 }
 
@@ -74,10 +85,47 @@ func ago(d time.Duration) string {
 // short leaves the middle of a long word out. The whole one stands in a title.
 func short(s string) string {
 	s = quote.Line(s)
-	if len(s) <= 20 {
+	if len(s) <= 22 {
 		return s
 	}
 	return s[:10] + "…" + s[len(s)-8:]
+}
+
+// decimal writes an amount in the units of its asset, or in base units where nobody
+// trusted has said what those are; thousands apart by thin spaces.
+func decimal(m store.Movement) string {
+	if m.Amount == nil {
+		return "-"
+	}
+	whole, part, cut := strings.Cut(chain.Decimal(m.Amount, m.Decimals), ".")
+	var groups []string
+	for len(whole) > 3 {
+		groups, whole = append([]string{whole[len(whole)-3:]}, groups...), whole[:len(whole)-3]
+	}
+	text := strings.Join(append([]string{whole}, groups...), "\u202f")
+	if cut {
+		text += "." + part
+	}
+	if m.Decimals < 0 {
+		text += " base units"
+	}
+	return text
+}
+
+// networkName is a network for people.
+func (d *Desk) networkName(id chain.ID) string {
+	if _, n, ok := d.Chains.ByNetwork(id); ok {
+		return n.Name
+	}
+	return quote.Line(string(id))
+}
+
+// clip writes bytes in hexadecimal, the first of many.
+func clip(b []byte) string {
+	if len(b) > maxShown {
+		return fmt.Sprintf("%x… (%d bytes)", b[:maxShown], len(b))
+	}
+	return fmt.Sprintf("%x", b)
 }
 
 // dict makes a map of names and values, for a part that takes several.

@@ -106,6 +106,12 @@ func (r *request) identify() error {
 	return nil
 }
 
+// alive reports whether the session is still there: it does not count as a request.
+func (r *request) alive() bool {
+	ok, err := r.Store.SessionThere(r.Context(), sha256.Sum256(r.token[:]), idle, whole)
+	return err == nil && ok
+}
+
 // CSRF is the token that forms of this session hold. It needs no memory: only who
 // has the cookie can make it.
 func (r *request) csrf() string {

@@ -1,0 +1,203 @@
+package desk
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/big"
+	"net/http"
+	"strings"
+	"time"
+
+	"coldsign/online/internal/account"
+	"coldsign/online/internal/intake"
+	"coldsign/online/internal/pending"
+	"coldsign/online/internal/replace"
+	"coldsign/online/internal/report"
+	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
+	"coldsign/shared/fault"
+)
+
+func detailRoutes() []route {
+	return []route{
+		{pattern: "GET /desk/tx/{id}", need: account.Viewer, do: detailPage},
+		{pattern: "GET /desk/tx/{id}/{part}", need: account.Viewer, do: rawBytes},
+		{pattern: "POST /desk/tx/{id}/cancel", need: account.Submitter, do: func(r *request) error { return r.compete(true) }},
+		{pattern: "POST /desk/tx/{id}/replace", need: account.Submitter, do: func(r *request) error { return r.compete(false) }},
+	}
+}
+
+// detailView is one row with everything that is known of it.
+type detailView struct {
+	Row       pending.Transaction
+	Network   chain.Network
+	Review    chain.Review
+	Leaving   []chain.Effect // the effects that are payments
+	Unread    *problem       // why there is no review
+	Text      string         // of the review, as both halves know it
+	Note      string
+	Requester string
+	Wallets   []string
+	Steps     []store.Entry
+	Explorer  string // address of the transaction's public page
+	Link      *store.Link
+	Rivals    []pending.Transaction
+	BundleSum string // SHA-256 of the bundle that carries it, hex
+	Digest    string
+	Cancel    string // what cancelling would do: "now", "wish", "chain", or "" nothing
+	Replace   bool   // it may be replaced by one with a higher fee
+	FeeUnit   string
+	Idem      string // so that a form sent twice is done once
+}
+
+// row is the row of the address.
+func (r *request) row() (pending.Transaction, error) {
+	id, err := bundle.ParseID(r.PathValue("id"))
+	if err != nil {
+		return pending.Transaction{}, errMissing()
+	}
+	return r.Store.Get(r.Context(), store.Any, id)
+}
+
+func detailPage(r *request) error {
+	row, err := r.row()
+	if err != nil {
+		return err
+	}
+	v := detailView{Row: row, Wallets: wallets(&row), Digest: hex.EncodeToString(row.Digest[:]), Idem: newIdem()}
+	_, v.Network, _ = r.Chains.ByNetwork(row.Network)
+	if row.TxID != "" && v.Network.Explorer != "" && plainID(row.TxID) {
+		v.Explorer = v.Network.Explorer + row.TxID
+	}
+	if err := r.explainRow(&v); err != nil {
+		p := r.explain(err)
+		v.Unread = &p
+	}
+	entries, err := r.Store.Audit(r.Context(), row.ID, 0, 1000)
+	if err != nil {
+		return err
+	}
+	v.Steps = entries
+	links, err := r.Store.Links(r.Context(), []bundle.ID{row.ID})
+	if err != nil {
+		return err
+	}
+	if l, ok := links[row.ID]; ok {
+		v.Link = &l
+		if v.Rivals, err = r.Store.Rivals(r.Context(), store.Any, row.ID); err != nil {
+			return err
+		}
+	}
+	if row.Bundle != 0 {
+		if raw, err := r.Store.Bundle(r.Context(), row.Bundle); err == nil { // of an earlier pairing it is not found by number
+			sum := sha256.Sum256(raw)
+			v.BundleSum = hex.EncodeToString(sum[:])
+		}
+	}
+	v.actions()
+	return r.page("detail", v)
+}
+
+// explainRow decodes the request again: the same review as on the offline half.
+func (r *request) explainRow(v *detailView) error {
+	request, err := intake.Request(&v.Row)
+	if err != nil {
+		return err
+	}
+	v.Note, v.Requester = request.Note, request.Requester
+	if v.Review, err = r.Intake.Review(&v.Row); err != nil {
+		return err
+	}
+	v.Text = v.Review.Text()
+	v.Leaving = report.Leaving(r.Chains.All(), &v.Row, request, v.Review)
+	return nil
+}
+
+// actions says what may be done about the row.
+func (v *detailView) actions() {
+	switch v.Row.State {
+	case pending.Pending:
+		if v.Cancel = "now"; v.Row.MaybeSigned {
+			v.Cancel = "chain"
+		}
+		v.Replace = v.Row.MaybeSigned
+	case pending.Exported, pending.Signed, pending.Broadcasting, pending.Broadcast:
+		v.Cancel, v.Replace = "chain", true
+	}
+	if v.FeeUnit = "satoshi, in all"; v.Row.Network.Namespace() == "eip155" {
+		v.FeeUnit = "wei, for each gas"
+	}
+}
+
+// plainID keeps whatever could be more than a transaction id out of an address.
+func plainID(s string) bool {
+	return strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+func newIdem() string {
+	var b [12]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// idem names what a form does, so that sending it twice does it once.
+func (r *request) idem() (store.Idempotency, error) {
+	key := r.PostFormValue("idem")
+	if len(key) != 24 || !plainID(key) {
+		return store.Idempotency{}, fault.New("desk.form", "load the page again", "the form is not whole")
+	}
+	form := r.PostForm
+	return store.Idempotency{Key: "desk-" + key, Body: sha256.Sum256([]byte(r.URL.Path + "\n" + form.Encode()))}, nil
+}
+
+func (r *request) compete(cancel bool) error {
+	row, err := r.row()
+	if err != nil {
+		return err
+	}
+	idem, err := r.idem()
+	if err != nil {
+		return err
+	}
+	o := replace.Options{Cancel: cancel, Force: r.PostFormValue("force") == "yes", Requester: "desk " + r.who.User.Name, Idem: idem}
+	if text := r.PostFormValue("fee"); text != "" {
+		fee, ok := new(big.Int).SetString(text, 10)
+		if !ok || fee.Sign() <= 0 || fee.BitLen() > 256 || strings.Trim(text, "0123456789") != "" {
+			return fault.New("desk.fee", "leave it empty for the least that nodes take", "%q is no fee: give a whole number", text)
+		}
+		o.Fee = fee
+	}
+	done, err := r.Replacer.Make(r.ctx(), row.Tenant, row.ID, o)
+	if err != nil {
+		return err
+	}
+	to := row.ID
+	if done.Made {
+		to = done.New.ID
+	}
+	return r.redirect("/desk/tx/" + to.String())
+}
+
+// rawBytes gives what was asked for, or what was sealed, as a file.
+func rawBytes(r *request) error {
+	row, err := r.row()
+	if err != nil {
+		return err
+	}
+	var raw []byte
+	switch r.PathValue("part") {
+	case "request.cbor":
+		raw = row.Request
+	case "sealed.bin":
+		raw = row.Raw
+	}
+	if len(raw) == 0 {
+		return errMissing()
+	}
+	r.w.Header().Set("Content-Type", "application/octet-stream")
+	r.w.Header().Set("Content-Disposition", `attachment; filename="`+row.ID.String()+"-"+r.PathValue("part")+`"`)
+	http.ServeContent(r.w, r.Request, "", time.Time{}, strings.NewReader(string(raw)))
+	return nil
+}

@@ -1,0 +1,142 @@
+package desk
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"coldsign/online/internal/account"
+	"coldsign/online/internal/intake"
+	"coldsign/online/internal/pending"
+	"coldsign/online/internal/store"
+)
+
+func TestQueue(t *testing.T) {
+	w := newWorld(t)
+	w.wallet()
+	b := w.login(account.Submitter)
+	want(t, b.ask("GET", "/desk/", nil), 200, "There are no payments yet", "/desk/start")
+	for i := range 60 {
+		w.pay(i, i+1, func(s *intake.Submission) { s.Deadline = w.now.Add(time.Duration(i+1) * time.Hour).Unix() })
+	}
+	first := b.ask("GET", "/desk/", nil)
+	want(t, first, 200, "1.83", "60 payments on their way", "0.06", "sepolia", "Next page")
+	rows := func(r *httptest.ResponseRecorder) int {
+		return strings.Count(r.Body.String(), `<a href="/desk/tx/`)
+	}
+	next := regexp.MustCompile(`href="([^"]+)" rel="next"`).FindStringSubmatch(first.Body.String())
+	if rows(first) != pageRows || next == nil {
+		t.Fatalf("%d rows", rows(first))
+	}
+	second := b.ask("GET", strings.ReplaceAll(next[1], "&amp;", "&"), nil)
+	want(t, second, 200, "First page")
+	if rows(second) != 10 || strings.Contains(second.Body.String(), `rel="next"`) {
+		t.Errorf("%d rows", rows(second))
+	}
+	for query, n := range map[string]int{
+		"?state=open": 50, "?state=complete": 0, "?chain=BTC": 0, "?wallet=" + strings.ToUpper(walletID): 50, "?q=" + payee: 50, "?q=nothing": 0,
+		"?asset=eip155:11155111&least=0.0505&order=largest": 10, "?order=deadline": 50, "?order=oldest": 50,
+	} {
+		got := b.ask("GET", "/desk/"+query, nil)
+		want(t, got, 200)
+		if rows(got) != n {
+			t.Errorf("%s: %d rows, want %d", query, rows(got), n)
+		}
+	}
+	for _, query := range []string{"?state=x", "?asset=eip155:11155111&least=1e9", "?after=x", "?after=MSAn", "?q=" + strings.Repeat("a", 129), "?q=%ff", "?q=a&q=b", "?q=%00"} {
+		want(t, b.ask("GET", "/desk/"+query, nil), 400)
+	}
+}
+
+func TestDetailAndChanges(t *testing.T) {
+	w := newWorld(t)
+	w.wallet()
+	row := w.pay(0, 100)
+	at := "/desk/tx/" + row.ID.String()
+	viewer, b := w.login(account.Viewer), w.login(account.Submitter)
+	page := viewer.ask("GET", at, nil)
+	want(t, page, 200, payee, "0.1", "What signing does", "unnamed", "shop", row.ID.String())
+	if strings.Contains(page.Body.String(), "<form method=\"post\" action=\""+at) {
+		t.Error("a viewer is offered to change it")
+	}
+	want(t, b.ask("GET", at, nil), 200, "Cancel the payment", "it ends at once")
+	want(t, b.ask("GET", "/desk/tx/0123456789abcdef01234567", nil), 404)
+	want(t, b.ask("GET", "/desk/tx/x", nil), 404)
+	raw := b.ask("GET", at+"/request.cbor", nil)
+	if raw.Body.String() != string(row.Request) || !strings.HasPrefix(raw.Header().Get("Content-Disposition"), "attachment") {
+		t.Errorf("%v", raw.Header())
+	}
+	want(t, b.ask("GET", at+"/sealed.bin", nil), 404)
+	want(t, b.ask("POST", at+"/cancel", b.form("idem", "short")), 400, "not whole")
+	want(t, b.ask("POST", at+"/replace", b.form("idem", newIdem(), "fee", "-1")), 400, "no fee")
+
+	// One that has left is replaced by a row of its own; the form sent twice makes one.
+	_, _, _, err := w.store.Export(t.Context(), store.Selection{}, nil)
+	if err == nil {
+		t.Fatal("exported without a pairing")
+	}
+	want(t, b.ask("POST", at+"/cancel", b.form("idem", newIdem())), 303)
+	got, err := w.store.Get(t.Context(), store.Any, row.ID)
+	must(t, err)
+	if got.State != pending.Cancelled {
+		t.Errorf("it is %s", got.State)
+	}
+	entries, err := w.store.Audit(t.Context(), row.ID, 0, 10)
+	must(t, err)
+	if last := entries[len(entries)-1]; last.Actor != "desk submitter-user" {
+		t.Errorf("%+v", last)
+	}
+}
+
+// Whoever is told is told of a change, and only of that, and not for longer than the
+// session.
+func TestEvents(t *testing.T) {
+	w := newWorld(t)
+	w.wallet()
+	b := w.login(account.Viewer)
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		r.Host = host
+		w.desk.ServeHTTP(out, r)
+	}))
+	defer server.Close()
+	go w.desk.Run(t.Context())
+	r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/desk/events", nil)
+	must(t, err)
+	r.AddCookie(&http.Cookie{Name: "coldsign", Value: b.cookie})
+	answer, err := http.DefaultClient.Do(r)
+	must(t, err)
+	defer answer.Body.Close()
+	if answer.Header.Get("Content-Type") != "text/event-stream" || answer.StatusCode != 200 {
+		t.Fatalf("%d %v", answer.StatusCode, answer.Header)
+	}
+	buffer, seen := make([]byte, 512), ""
+	until := func(what string) bool {
+		for !strings.Contains(seen, what) {
+			n, err := answer.Body.Read(buffer)
+			if seen += string(buffer[:n]); err != nil {
+				return strings.Contains(seen, what)
+			}
+		}
+		return true
+	}
+	if !until("retry:") {
+		t.Fatal("no beginning")
+	}
+	row := w.pay(0, 1)
+	if !until("event: changed\ndata: 1.") {
+		t.Fatalf("no event: %q", seen)
+	}
+	u, err := w.store.UserNamed(t.Context(), "viewer-user")
+	must(t, err)
+	must(t, w.store.RemoveUser(t.Context(), u.ID)) // what follows is no business of theirs
+	seen = ""
+	if _, err := w.store.Cancel(t.Context(), store.Any, row.ID); err != nil {
+		t.Fatal(err)
+	}
+	if until("event: changed") {
+		t.Errorf("told after the end: %q", seen)
+	}
+}
