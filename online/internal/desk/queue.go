@@ -166,7 +166,7 @@ func (r *request) readQuery() (q store.Query, err error) {
 		}
 	}
 	if text := values.Get("after"); text != "" {
-		raw, err := base64.RawURLEncoding.DecodeString(text)
+		raw, _ := base64.RawURLEncoding.DecodeString(text) // what is none has no number in it
 		n, key, ok := strings.Cut(string(raw), " ")
 		if q.After.N, err = strconv.ParseInt(n, 10, 64); err != nil || !ok || q.After.N < 1 || len(key) > 128 || strings.Trim(key, "0123456789") != "" {
 			return q, bad("the address of this page is wrong")
