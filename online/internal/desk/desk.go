@@ -34,7 +34,7 @@
 //
 // templates/NAME.html defines "body" and, if it likes, "head"; it sees .Data, which
 // the handler gave, and .User, .Role, .CSRF, .Path. Forms that POST hold {{csrf .}}.
-// English stands in text.go: {{t "queue.title"}}. What comes from outside is shown by
+// English stands in english.txt: {{t "queue.title"}}. What comes from outside is shown by
 // {{line X}}: printable ASCII as it is, anything else quoted. html/template escapes.
 // static/NAME.css and static/NAME.js are served as /desk/static/NAME: ES modules, as
 // they are, with no build. {{asset "NAME.js"}} is the address with the content's hash

@@ -1,153 +1,33 @@
 package desk
 
-import "maps"
+import (
+	_ "embed"
+	"strings"
+	"sync"
+)
 
-// text gives the English of a name. All of it stands here. A name without English
-// gives the name itself, and a test looks for those.
+// englishText is every text of the desk, one a line.
+//
+//go:embed english.txt
+var englishText string
+
+// english is the same by name.
+var english = sync.OnceValue(func() map[string]string {
+	texts := map[string]string{}
+	for line := range strings.Lines(englishText) {
+		name, text, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if ok && name != "#" {
+			texts[name] = text
+		}
+	}
+	return texts
+})
+
+// text gives the English of a name. A name without English gives the name itself,
+// and a test looks for those.
 func text(name string) string {
 	if s, ok := english()[name]; ok {
 		return s
 	}
 	return name
-}
-
-func english() map[string]string {
-	m := map[string]string{
-		"title":          "Coldsign desk",
-		"skip":           "Skip to content",
-		"nav.label":      "Pages",
-		"nav.queue":      "Queue",
-		"nav.create":     "Create",
-		"nav.send":       "Send across",
-		"nav.take":       "Take back",
-		"nav.wallets":    "Pairing and keys",
-		"nav.nodes":      "Health",
-		"nav.audit":      "Audit",
-		"nav.users":      "Users",
-		"nav.logout":     "Log out",
-		"nav.me":         "Your account",
-		"rehearsal":      "Rehearsal: test networks only. Nothing here is money.",
-		"host.wrong":     "This desk has another name. Open it as http://localhost:PORT/desk/, or set url in [desk] of config.toml.",
-		"error.title":    "That did not work",
-		"error.missing":  "There is no such page.",
-		"error.size":     "What was sent is too large.",
-		"error.internal": "Something failed here. The server's log says what.",
-		"error.back":     "Back to the queue",
-
-		"login.title":    "Log in",
-		"login.name":     "Name",
-		"login.password": "Password",
-		"login.code":     "Six-digit code",
-		"login.hint":     "What your authenticator shows now.",
-		"login.submit":   "Log in",
-		"login.fresh":    "Nobody can log in yet. On this machine, make the first user:",
-		"login.enrol":    "I have an enrolment code",
-		"login.passkey":  "Log in with a passkey",
-		"login.byname":   "Passkeys need a name, not an address. Open this desk as",
-		"or":             "or",
-
-		"enrol.title":    "Set up your login",
-		"enrol.code":     "Enrolment code",
-		"enrol.hint":     "An administrator gave it to you. It works once.",
-		"enrol.next":     "Go on",
-		"enrol.hello":    "Welcome",
-		"enrol.password": "New password",
-		"enrol.length":   "At least 12 characters. Several words are better than odd signs.",
-		"enrol.again":    "The same password again",
-		"enrol.scan":     "Scan this with your authenticator",
-		"enrol.secret":   "or type this into it",
-		"enrol.qr":       "QR code of the authenticator's secret; it is written out below",
-		"enrol.totp":     "The six digits it shows now",
-		"enrol.submit":   "Set password and log in",
-		"enrol.passkey":  "Use a passkey instead",
-
-		"queue.title":     "Queue",
-		"queue.empty":     "Nothing here.",
-		"queue.create":    "New payment",
-		"queue.first":     "There are no payments yet.",
-		"queue.start":     "Set this installation up, step by step",
-		"queue.totals":    "On their way, by asset",
-		"queue.payments":  "payments on their way",
-		"queue.states":    "By state",
-		"queue.search":    "Search",
-		"queue.hint":      "Id, transaction id, recipient, wallet, words of a note",
-		"queue.least":     "At least",
-		"queue.order":     "Order",
-		"queue.wallet":    "Signature id",
-		"queue.go":        "Show",
-		"queue.clear":     "Clear",
-		"queue.reading":   "Rows are still being read for this list: amounts appear soon.",
-		"queue.more":      "more",
-		"queue.pages":     "More pages",
-		"queue.firstpage": "First page",
-		"queue.next":      "Next page",
-		"order.":          "Newest first",
-		"order.oldest":    "Oldest first",
-		"order.deadline":  "Deadline first",
-		"order.largest":   "Largest first",
-		"order.smallest":  "Smallest first",
-		"any":             "Any",
-		"none":            "none",
-		"conf":            "confirmations",
-		"cancelling":      "to be cancelled",
-		"col.state":       "State",
-		"col.chain":       "Chain",
-		"col.asset":       "Asset",
-		"col.amount":      "Amount",
-		"col.to":          "To",
-		"col.wallet":      "Wallet",
-		"col.deadline":    "Deadline",
-		"col.created":     "Created",
-		"col.note":        "Note",
-		"col.requester":   "Asked by",
-		"col.tenant":      "Tenant",
-		"state.all":       "All",
-		"state.open":      "On their way",
-
-		"detail.pays.nobody":  "Pays nobody",
-		"detail.asserted":     "on a caller's word",
-		"detail.review":       "What signing does",
-		"detail.unproven":     "Input amounts are claimed, not proven.",
-		"detail.opaque":       "Nothing explains this part:",
-		"detail.effects":      "Movements of value",
-		"detail.from":         "from",
-		"detail.owner":        "owner",
-		"detail.fee":          "Fee, at most",
-		"detail.kind":         "Kind",
-		"detail.valid":        "Valid",
-		"detail.text":         "The whole review, word for word as the offline half shows it",
-		"detail.facts":        "Facts",
-		"detail.txid":         "Transaction id",
-		"detail.explorer":     "Explorer",
-		"detail.bundle":       "Bundle",
-		"detail.digest":       "Request digest",
-		"detail.withdrawal":   "Withdrawal",
-		"detail.rival":        "Competes with",
-		"detail.raw":          "Raw bytes",
-		"detail.request":      "Request (CBOR)",
-		"detail.sealed":       "Sealed transaction",
-		"detail.timeline":     "Timeline",
-		"detail.actions":      "Change it",
-		"detail.replace":      "Replace with a new fee",
-		"detail.replace.hint": "Makes the same payment with a higher fee, as a request of its own that is signed like any other. Whichever lands, the other cannot.",
-		"detail.newfee":       "New fee",
-		"detail.fee.empty":    "Empty: the least that nodes take.",
-		"detail.force":        "Also where nodes may keep the first",
-		"detail.cancel":       "Cancel the payment",
-		"cancel.now":          "Nothing of it has left this half: it ends at once.",
-		"cancel.chain":        "A signature of it may exist. Nothing more of it is sent, and a request is made that takes its place on chain and pays nobody: export, sign and import that one.",
-
-		"state.pending":      "Pending",
-		"state.exported":     "At the signer",
-		"state.signed":       "Signed",
-		"state.broadcasting": "Sending",
-		"state.broadcast":    "Confirming",
-		"state.complete":     "Complete",
-		"state.cancelled":    "Cancelled",
-		"state.refused":      "Refused",
-		"state.expired":      "Expired",
-		"state.failed":       "Failed",
-	}
-	maps.Copy(m, carryingTexts())
-	return m
 }
