@@ -118,32 +118,3 @@ func sendingPage(r *request) error {
 func takePage(kind string) func(*request) error {
 	return func(r *request) error { return r.page("take", kind) }
 }
-
-// carryingTexts is the English of these pages; that of their scripts is in
-// static/words.js.
-func carryingTexts() map[string]string {
-	return map[string]string{
-		"send.title":        "Send across",
-		"send.all":          "Send all that is pending",
-		"send.chosen":       "Send the chosen ones",
-		"send.every":        "Choose all of these",
-		"send.choose":       "Choose",
-		"send.until":        "Useless from",
-		"send.other":        "another wallet signs",
-		"send.foreign":      "Another wallet signs some of these. Choose them by themselves: they do not go with those of the offline machine.",
-		"send.more":         "more are pending. They are sent with all.",
-		"send.empty":        "Nothing is pending.",
-		"send.earlier":      "Show again",
-		"send.bundle":       "Bundle",
-		"sending.title":     "Hold the other machine's camera to this code",
-		"take.title":        "Take back",
-		"take.answers":      "Take back the answers",
-		"take.keys":         "Take public keys",
-		"take.pairing":      "Take the other machine's pairing",
-		"take.kind.answers": "Answers",
-		"take.kind.keys":    "Public keys",
-		"take.kind.pairing": "Pairing",
-		"take.show":         "Show our pairing",
-		"carry.script":      "This page needs JavaScript: it draws codes, and asks for the camera. The command line does the same without: coldsign-online export, import, pair, keys import.",
-	}
-}
