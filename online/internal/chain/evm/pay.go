@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"coldsign/online/internal/node"
+	"coldsign/shared/fault"
 )
 
 // Pending gives the account's next nonce, with the transactions of the node's pool.
@@ -48,6 +49,18 @@ func (c *client) Price(ctx context.Context, currency string) (p node.Price, err 
 	}
 	p.Base = block.BaseFeePerGas.ToInt()
 	p.Tip, err = c.amount(ctx, "eth_maxPriorityFeePerGas")
+	if err == nil && p.Base.Sign()+p.Tip.Sign() > 0 || err != nil && !fault.Is(err, string(node.Says)) {
+		return p, err
+	}
+	// Not every node can be asked for a tip, and some have none to tell: then it is what
+	// the gas price holds beyond the base fee.
+	all, err := c.amount(ctx, "eth_gasPrice")
+	if err == nil {
+		p.Tip = new(big.Int).Sub(all, p.Base)
+		if p.Tip.Sign() < 0 {
+			p.Tip.SetInt64(0)
+		}
+	}
 	return p, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"coldsign/online/internal/chain/nodetest"
 	"coldsign/online/internal/create"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/quorum"
@@ -208,6 +209,12 @@ func TestPrices(t *testing.T) {
 	}{
 		{"no base fee", map[string]any{"eth_getBlockByNumber": map[string]any{}, "eth_gasPrice": "0x3b9aca00"}, `"gasPrice":"1250000000","chainId"`},
 		{"a base fee of nothing", map[string]any{"eth_getBlockByNumber": map[string]any{"baseFeePerGas": "0x0"}}, `"maxFeePerGas":"2000000000","maxPriorityFeePerGas":"2000000000"`},
+		{"a tip that cannot be asked for", map[string]any{"eth_maxPriorityFeePerGas": &nodetest.Error{Code: -32601, Message: "no such method"}, "eth_gasPrice": "0x59682f00"},
+			`"maxFeePerGas":"2500000000","maxPriorityFeePerGas":"500000000"`},
+		{"a gas price below the base fee", map[string]any{"eth_maxPriorityFeePerGas": &nodetest.Error{Code: -32601, Message: "no such method"}, "eth_gasPrice": "0x1"},
+			`"maxFeePerGas":"2000000000","maxPriorityFeePerGas":"0"`},
+		{"no base fee and no tip", map[string]any{"eth_getBlockByNumber": map[string]any{"baseFeePerGas": "0x0"}, "eth_maxPriorityFeePerGas": "0x0"},
+			`"maxFeePerGas":"1000000000","maxPriorityFeePerGas":"1000000000"`},
 		{"no tip", map[string]any{"eth_maxPriorityFeePerGas": "0x0"}, `"maxFeePerGas":"2000000000","maxPriorityFeePerGas":"0"`},
 		{"a tip beyond bounds", map[string]any{"eth_maxPriorityFeePerGas": "0xffffffffffff"}, `"maxFeePerGas":"102000000000","maxPriorityFeePerGas":"100000000000"`},
 		{"an estimate beyond a transfer", map[string]any{"eth_estimateGas": "0xea60"}, `"gas":"72000"`},

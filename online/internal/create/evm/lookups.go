@@ -50,6 +50,7 @@ func what(err error) string {
 type priced struct {
 	mu sync.Mutex // held while the node is asked: others wait for its answer
 	node.Price
+	err   error // or why there is none
 	until time.Time
 }
 
@@ -72,14 +73,13 @@ func (b *Builder) price(ctx context.Context, r *create.Request, currency string)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if b.now().Before(p.until) {
-		return p.Price, nil
+		return p.Price, p.err
 	}
-	price, err := n.Price(ctx, currency)
-	if err != nil {
-		return node.Price{}, create.NodeError(err)
+	if p.Price, p.err = n.Price(ctx, currency); p.err != nil {
+		p.err = create.NodeError(p.err)
 	}
-	p.Price, p.until = price, b.now().Add(priceAge)
-	return price, nil
+	p.until = b.now().Add(priceAge)
+	return p.Price, p.err
 }
 
 // fees settles gas and its price. What the node says is bounded: by the fee that a
@@ -174,6 +174,7 @@ func (b *Builder) estimate(ctx context.Context, r *create.Request, p *payment) (
 type lane struct {
 	mu    sync.Mutex
 	count uint64    // of the account's transactions, as the node has it
+	err   error     // or why that is not known: those that wait need not ask a node that hangs
 	until time.Time // for how long that holds
 	next  uint64    // every nonce from count to here was reserved when last looked at
 }
@@ -238,25 +239,33 @@ func (b *Builder) lane(key string) *lane {
 // is seen by what it has reserved.
 func (b *Builder) count(ctx context.Context, r *create.Request, p *payment, l *lane) error {
 	if r.Attempt < attempts && b.now().Before(l.until) {
-		return nil
+		return l.err
 	}
+	n, err := counted(ctx, r, p.from)
+	if l.err = err; err == nil {
+		l.count, l.next = n, n
+	}
+	l.until = b.now().Add(nonceAge)
+	return err
+}
+
+// counted is the higher of what the network's blocks and what its pools hold.
+func counted(ctx context.Context, r *create.Request, address string) (uint64, error) {
 	counter, ok := r.Node.(node.Counter)
 	payer, too := r.Node.(node.Payer)
 	if !ok || !too {
-		return r.NoNode("nonce")
+		return 0, r.NoNode("nonce")
 	}
-	mined, err := counter.Next(ctx, p.from)
+	mined, err := counter.Next(ctx, address)
 	if err != nil {
-		return create.NodeError(err)
+		return 0, create.NodeError(err)
 	}
-	all, err := payer.Pending(ctx, p.from)
+	all, err := payer.Pending(ctx, address)
 	if err != nil {
-		return create.NodeError(err)
+		return 0, create.NodeError(err)
 	}
 	if all > mined+maxAhead {
-		return create.NodeError(fault.New("node.differ", "", "%d transactions of the account are mined, and the node names nonce %d", mined, all))
+		return 0, create.NodeError(fault.New("node.differ", "", "%d transactions of the account are mined, and the node names nonce %d", mined, all))
 	}
-	l.count = max(mined, all)
-	l.next, l.until = l.count, b.now().Add(nonceAge)
-	return nil
+	return max(mined, all), nil
 }

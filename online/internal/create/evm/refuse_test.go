@@ -175,7 +175,8 @@ func TestNodeTrouble(t *testing.T) {
 		{"another network, and all is given", "eth_chainId", "0x1", pays(`"nonce":5`, `"fee":{"gasLimit":"21000","gasPrice":"9"}`), ""},
 		{"no count", "eth_getTransactionCount", says("no"), pays(), "create.node"},
 		{"no block", "eth_getBlockByNumber", nil, pays(), "create.node"},
-		{"no tip", "eth_maxPriorityFeePerGas", says("no"), pays(), "create.node"},
+		{"null for a count", "eth_getTransactionCount", nil, pays(), "create.node"},
+		{"null for a tip", "eth_maxPriorityFeePerGas", nil, pays(), "create.node"},
 		{"nonsense", "eth_maxPriorityFeePerGas", "many", pays(), "create.node"},
 		{"an absurd base fee", "eth_getBlockByNumber", map[string]any{"baseFeePerGas": "0xffffffffffffffff"}, pays(), "create.fee"},
 		{"an absurd estimate", "eth_estimateGas", "0x7fffffffffffffff", pays(), "evm.gas"},
@@ -208,6 +209,24 @@ func TestNodeTrouble(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDownForAMoment: a node that was down a moment ago is not asked by each that waits,
+// and is asked again later.
+func TestDownForAMoment(t *testing.T) {
+	r := newRig(t)
+	r.says["eth_getTransactionCount"] = &nodetest.Error{Code: -32000, Message: "no"}
+	for range 3 {
+		if _, err := r.create(eth(), pays()); !fault.Is(err, "create.node") {
+			t.Error(err)
+		}
+	}
+	if n := r.asked["eth_getTransactionCount"]; n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	r.counts(3, 3)
+	r.later()
+	r.must(r.create(eth(), pays()))
 }
 
 // TestUnfunded: an account that cannot pay yet is no reason to refuse.
