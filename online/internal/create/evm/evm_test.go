@@ -48,6 +48,11 @@ type rig struct {
 
 func newRig(t *testing.T, networks ...chain.ID) *rig {
 	t.Helper()
+	return newRigAt(t, filepath.Join(t.TempDir(), "online.db"), networks...)
+}
+
+func newRigAt(t *testing.T, where string, networks ...chain.ID) *rig {
+	t.Helper()
 	if networks == nil {
 		networks = []chain.ID{"eip155:11155111"}
 	}
@@ -62,7 +67,7 @@ func newRig(t *testing.T, networks ...chain.ID) *rig {
 		"eth_call": fmt.Sprintf("0x%064x", 6),
 	}
 	now := func() time.Time { r.mu.Lock(); defer r.mu.Unlock(); return r.now }
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "online.db"), now)
+	s, err := store.Open(t.Context(), where, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 	"coldsign/online/internal/create"
 	"coldsign/online/internal/create/evm"
 	"coldsign/online/internal/pending"
+	"coldsign/online/internal/store"
+	"coldsign/scripts/postgres"
 	"coldsign/shared/fault"
 )
 
@@ -52,12 +54,35 @@ func (r *rig) later() {
 }
 
 // TestParallel: fifty creations at once from one account have fifty consecutive
-// nonces, whether one process makes them or two that know nothing of each other.
+// nonces, though two processes make them that know nothing of each other.
 func TestParallel(t *testing.T) {
-	r := newRig(t)
+	t.Run("SQLite", func(t *testing.T) {
+		r := newRig(t)
+		r.parallel(r.store.Replica())
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		server, err := postgres.Start(postgres.Fast)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Stop)
+		where, err := server.Database("parallel")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRigAt(t, where)
+		other, err := store.Open(t.Context(), where, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { other.Close() })
+		r.parallel(other)
+	})
+}
+
+func (r *rig) parallel(other create.Store) {
 	r.counts(7, 7)
-	other := &create.Creator{Store: r.store.Replica(), Intake: r.Intake, Nodes: r.Nodes, Builders: map[string]create.Builder{"eip155": evm.New(time.Now)}}
-	creators := []*create.Creator{r.Creator, other}
+	creators := []*create.Creator{r.Creator, {Store: other, Intake: r.Intake, Nodes: r.Nodes, Builders: map[string]create.Builder{"eip155": evm.New(time.Now)}}}
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	got := map[uint64]int{}
@@ -65,18 +90,18 @@ func TestParallel(t *testing.T) {
 		all.Go(func() {
 			row, err := r.by(creators[i%2], eth(), pays(`"data":"`+fmt.Sprintf("%04x", i)+`"`), "")
 			if err != nil {
-				t.Error(err)
+				r.Error(err)
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			got[nonceOf(t, row)]++
+			got[nonceOf(r.T, row)]++
 		})
 	}
 	all.Wait()
 	for n := range uint64(50) {
 		if got[7+n] != 1 {
-			t.Fatalf("nonces %v", slices.Sorted(maps.Keys(got)))
+			r.Fatalf("nonces %v", slices.Sorted(maps.Keys(got)))
 		}
 	}
 }
