@@ -14,8 +14,10 @@ package create
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/node"
@@ -111,7 +113,10 @@ type Creator struct {
 	checked checks
 }
 
-const attempts = 16 // of a creation that others are faster than
+const (
+	attempts = 64 // of a creation that other servers are faster than
+	pause    = 5 * time.Millisecond
+)
 
 // Create makes the row that the call asks for, or gives the one that the idempotency
 // key made before. Bad fields are intake.FieldErrors.
@@ -133,6 +138,11 @@ func (c *Creator) Create(ctx context.Context, who Caller, call Call, body []byte
 		row, err := c.once(ctx, r, builder, idem)
 		if !fault.Is(err, "reservation.conflict") || r.Fixed || r.Attempt+1 == attempts {
 			return row, err
+		}
+		select {
+		case <-time.After(rand.N(pause)):
+		case <-ctx.Done():
+			return nil, err
 		}
 		r.Body.reset()
 	}

@@ -86,11 +86,19 @@ func (c *checks) check(ctx context.Context, id chain.ID, n node.Node) error {
 		return one.err
 	}
 	wait := checkEvery
+	ctx, done := Shared(ctx)
+	defer done()
 	if one.err = n.Check(ctx); one.err != nil {
 		wait = retryEvery
 	}
 	one.until = time.Now().Add(wait)
 	return one.err
+}
+
+// Shared is the context of a question whose answer others wait for: it goes on when the
+// caller that happened to ask hangs up.
+func Shared(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), sharedTime)
 }
 
 // NodeError is the error of a creation that a node kept from being made.

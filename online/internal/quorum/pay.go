@@ -35,11 +35,18 @@ func Ask[N, T any](q *Quorum, what string, f func(N) (T, error)) ([]T, error) {
 	return list, nil
 }
 
-// Pending gives the highest of what the nodes say: one that lags knows fewer.
+const maxApart = 10_000 // transactions of one account that a node knows and another does not
+
+// Pending gives the highest of what the nodes say: one that lags knows fewer. So many
+// fewer that one of them must be wrong is an error: what follows a nonce that is too
+// high waits for ever.
 func (q *Quorum) Pending(ctx context.Context, address string) (uint64, error) {
 	list, err := Ask(q, "a nonce", func(n node.Payer) (uint64, error) { return n.Pending(ctx, address) })
 	if err != nil {
 		return 0, err
+	}
+	if low, high := slices.Min(list), slices.Max(list); high-low > maxApart {
+		return 0, fault.New("node.differ", "look at the account in another explorer", "the nodes contradict one another: the next nonce of %s is %d or %d", address, low, high)
 	}
 	return slices.Max(list), nil
 }

@@ -3,6 +3,7 @@ package evm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -12,10 +13,31 @@ import (
 	"coldsign/shared/fault"
 )
 
-// Pending gives the account's next nonce, with the transactions of the node's pool.
+const (
+	maxAhead = 10_000  // transactions of one account that wait in a node's pool
+	maxNonce = 1 << 48 // no account has made as many
+)
+
+// Pending gives the account's next nonce, with the transactions of the node's pool. Not
+// every node has one to ask; a number that no account can have is none.
 func (c *client) Pending(ctx context.Context, address string) (uint64, error) {
+	mined, err := c.count(ctx, address, "latest")
+	if err != nil {
+		return 0, err
+	}
+	all, err := c.count(ctx, address, "pending")
+	if err != nil {
+		return 0, err
+	}
+	if mined > maxNonce || all > mined+maxAhead {
+		return 0, c.Unusable(fmt.Errorf("%d transactions of the account are mined, and its next nonce would be %d", mined, all))
+	}
+	return max(mined, all), nil
+}
+
+func (c *client) count(ctx context.Context, address, at string) (uint64, error) {
 	var n *hexutil.Uint64
-	if err := c.rpc.CallContext(ctx, &n, "eth_getTransactionCount", common.HexToAddress(address), "pending"); err != nil {
+	if err := c.rpc.CallContext(ctx, &n, "eth_getTransactionCount", common.HexToAddress(address), at); err != nil {
 		return 0, c.plain(err)
 	}
 	if n == nil {

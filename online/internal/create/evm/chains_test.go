@@ -193,6 +193,12 @@ func TestNodesDisagree(t *testing.T) {
 			t.Errorf("%s", row.Serialized)
 		}
 	}
+	lies.counts(1<<40, 1<<40)
+	r.later()
+	if _, err := r.create(eth(), pays()); !fault.Is(err, "create.node") || !strings.Contains(err.Error(), "contradict one another") {
+		t.Errorf("a nonce far beyond: %v", err)
+	}
+	lies.counts(0, 0)
 	// Nodes that contradict one another about a token's decimals are not believed.
 	lies.says["eth_call"] = fmt.Sprintf("0x%064x", 18)
 	if _, err := r.create(tokenCall(), tokenBody()); !fault.Is(err, "create.node") {

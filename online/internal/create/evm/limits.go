@@ -8,7 +8,6 @@ const (
 	maxDigits   = 30        // decimals of a token
 	maxData     = 100 << 10 // bytes of data: a node takes no transaction of more than 128 KiB
 	maxLane     = 50_000    // nonces of one account that are reserved and not yet mined
-	maxAhead    = 10_000    // transactions of one account that wait in a node's pool
 	maxGas      = 30_000_000
 
 	attempts = 8 // of a creation that others are faster than, before the node is asked anew

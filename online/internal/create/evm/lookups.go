@@ -75,6 +75,8 @@ func (b *Builder) price(ctx context.Context, r *create.Request, currency string)
 	if b.now().Before(p.until) {
 		return p.Price, p.err
 	}
+	ctx, done := create.Shared(ctx)
+	defer done()
 	if p.Price, p.err = n.Price(ctx, currency); p.err != nil {
 		p.err = create.NodeError(p.err)
 	}
@@ -173,7 +175,7 @@ func (b *Builder) estimate(ctx context.Context, r *create.Request, p *payment) (
 // lane is an account on a network.
 type lane struct {
 	mu    sync.Mutex
-	count uint64    // of the account's transactions, as the node has it
+	count uint64    // the account's next nonce, as the node has it
 	err   error     // or why that is not known: those that wait need not ask a node that hangs
 	until time.Time // for how long that holds
 	next  uint64    // every nonce from count to here was reserved when last looked at
@@ -188,7 +190,7 @@ func (b *Builder) nonce(ctx context.Context, r *create.Request, p *payment) (uin
 	defer l.mu.Unlock()
 	if p.nonce != nil {
 		r.Fixed = true
-		if _, ok := r.Node.(node.Counter); ok {
+		if _, ok := r.Node.(node.Payer); ok {
 			if err := b.count(ctx, r, p, l); err != nil {
 				return 0, err
 			}
@@ -234,38 +236,25 @@ func (b *Builder) lane(key string) *lane {
 	return l
 }
 
-// count asks the node how many transactions the account has made, unless that was
-// just asked. Every free nonce is looked for anew then. Another creation that was faster
-// is seen by what it has reserved.
+// count asks the node for the account's next nonce, unless that was just asked. Every
+// free nonce is looked for anew then. Another creation that was faster is seen by what it
+// has reserved.
 func (b *Builder) count(ctx context.Context, r *create.Request, p *payment, l *lane) error {
 	if r.Attempt < attempts && b.now().Before(l.until) {
 		return l.err
 	}
-	n, err := counted(ctx, r, p.from)
-	if l.err = err; err == nil {
+	payer, ok := r.Node.(node.Payer)
+	if !ok {
+		return r.NoNode("nonce")
+	}
+	ctx, done := create.Shared(ctx)
+	defer done()
+	n, err := payer.Pending(ctx, p.from)
+	if l.err = nil; err != nil {
+		l.err = create.NodeError(err)
+	} else {
 		l.count, l.next = n, n
 	}
 	l.until = b.now().Add(nonceAge)
-	return err
-}
-
-// counted is the higher of what the network's blocks and what its pools hold.
-func counted(ctx context.Context, r *create.Request, address string) (uint64, error) {
-	counter, ok := r.Node.(node.Counter)
-	payer, too := r.Node.(node.Payer)
-	if !ok || !too {
-		return 0, r.NoNode("nonce")
-	}
-	mined, err := counter.Next(ctx, address)
-	if err != nil {
-		return 0, create.NodeError(err)
-	}
-	all, err := payer.Pending(ctx, address)
-	if err != nil {
-		return 0, create.NodeError(err)
-	}
-	if all > mined+maxAhead {
-		return 0, create.NodeError(fault.New("node.differ", "", "%d transactions of the account are mined, and the node names nonce %d", mined, all))
-	}
-	return max(mined, all), nil
+	return l.err
 }

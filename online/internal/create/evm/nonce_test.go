@@ -1,6 +1,7 @@
 package evm_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -54,11 +55,12 @@ func (r *rig) later() {
 }
 
 // TestParallel: fifty creations at once from one account have fifty consecutive
-// nonces, though two processes make them that know nothing of each other.
+// nonces; on PostgreSQL, where there may be several servers, though two make them that
+// know nothing of each other.
 func TestParallel(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
 		r := newRig(t)
-		r.parallel(r.store.Replica())
+		r.parallel(r.Creator)
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		server, err := postgres.Start(postgres.Fast)
@@ -76,19 +78,18 @@ func TestParallel(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { other.Close() })
-		r.parallel(other)
+		r.parallel(r.Creator, &create.Creator{Store: other, Intake: r.Intake, Nodes: r.Nodes, Builders: map[string]create.Builder{"eip155": evm.New(time.Now)}})
 	})
 }
 
-func (r *rig) parallel(other create.Store) {
+func (r *rig) parallel(creators ...*create.Creator) {
 	r.counts(7, 7)
-	creators := []*create.Creator{r.Creator, {Store: other, Intake: r.Intake, Nodes: r.Nodes, Builders: map[string]create.Builder{"eip155": evm.New(time.Now)}}}
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	got := map[uint64]int{}
 	for i := range 50 {
 		all.Go(func() {
-			row, err := r.by(creators[i%2], eth(), pays(`"data":"`+fmt.Sprintf("%04x", i)+`"`), "")
+			row, err := r.by(creators[i%len(creators)], eth(), pays(`"data":"`+fmt.Sprintf("%04x", i)+`"`), "")
 			if err != nil {
 				r.Error(err)
 				return
@@ -149,10 +150,12 @@ func TestNonces(t *testing.T) {
 	}
 	next(30, `"nonce":30`)
 	// A node that names a nonce far beyond is not believed.
-	r.counts(30, 1<<40)
-	r.later()
-	if _, err := r.create(eth(), pays()); !fault.Is(err, "create.node") {
-		t.Errorf("an absurd nonce: %v", err)
+	for _, absurd := range [][2]uint64{{30, 1 << 40}, {1 << 60, 1 << 60}, {1<<64 - 1, 1<<64 - 1}} {
+		r.counts(absurd[0], absurd[1])
+		r.later()
+		if _, err := r.create(eth(), pays()); !fault.Is(err, "create.node") {
+			t.Errorf("%d: %v", absurd, err)
+		}
 	}
 }
 
@@ -185,6 +188,18 @@ func TestAskedOnce(t *testing.T) {
 	if r.asked["eth_getTransactionCount"] != 4 || r.asked["eth_getBlockByNumber"] != 2 {
 		t.Errorf("later, asked %v", r.asked)
 	}
+}
+
+// TestHungUp: a caller that hangs up while the node is asked takes the answer from
+// nobody else.
+func TestHungUp(t *testing.T) {
+	r := newRig(t)
+	ctx, hangUp := context.WithCancel(t.Context())
+	r.says["eth_chainId"] = func([]json.RawMessage) (any, *nodetest.Error) { hangUp(); return "0xaa36a7", nil }
+	if _, err := r.Create(ctx, create.Caller{Tenant: r.tenant}, eth(), []byte(pays()), store.Idempotency{}); err == nil {
+		t.Error("it was made for a caller that is gone")
+	}
+	r.must(r.create(eth(), pays()))
 }
 
 // TestRepeated: the same key and body give one row, also at once; another body with it
