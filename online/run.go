@@ -204,6 +204,7 @@ func (a *app) open(f func(*home) error, reads bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.store.Close()) }()
+	h.store.SetQuota(h.config.Quota)
 	if damage := h.store.Damaged(); damage != nil {
 		return errors.Join(f(h), damage)
 	}

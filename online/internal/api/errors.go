@@ -43,6 +43,7 @@ func statuses() map[string]int {
 		"state.conflict":       http.StatusForbidden,
 		"idempotency.conflict": http.StatusConflict,
 		"reservation.conflict": http.StatusConflict,
+		"quota.exceeded":       http.StatusForbidden,
 		"withdrawal.conflict":  http.StatusConflict,
 		"withdrawal.missing":   http.StatusForbidden,
 		"store.corrupt":        http.StatusServiceUnavailable, // it is read, not changed

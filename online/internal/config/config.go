@@ -4,6 +4,7 @@
 //	listen = "127.0.0.1:8190"
 //	database = "postgres://coldsign@db.internal/coldsign" # or a file; coldsign.db in the home by default
 //	database_password_file = "database-password"          # beside config.toml, mode 0600
+//	quota = 100000                                        # open transactions of each tenant; the default
 //	tls_cert = "desk.pem"                                 # beside config.toml; without both it is plain HTTP,
 //	tls_key = "desk-key.pem"                              # and there is a desk on loopback only
 //
@@ -78,6 +79,7 @@ type Config struct {
 	Listen   string // host:port, or "" when not set
 	Metrics  string // host:port for Prometheus, or "" for none
 	Database string // a file or postgres://..., or "" when not set
+	Quota    int    // open rows that each tenant may have, or 0 when not set
 
 	DatabasePassword Secret // empty when not set
 	Networks         []Network
@@ -120,6 +122,7 @@ type file struct {
 		Listen   string `toml:"listen"`
 		Metrics  string `toml:"metrics"`
 		Database string `toml:"database"`
+		Quota    *int64 `toml:"quota"`
 
 		DatabasePasswordFile string `toml:"database_password_file"`
 
@@ -162,6 +165,12 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 	}
 	if c.Certificate, err = certificate(filepath.Dir(path), f.Server.Certificate, f.Server.Key); err != nil {
 		return Config{}, err
+	}
+	if q := f.Server.Quota; q != nil {
+		if *q < 1 || *q > maxQuota {
+			return Config{}, fault.New("config.quota", "", "quota must be from 1 to %d", maxQuota)
+		}
+		c.Quota = int(*q)
 	}
 	if name := f.Server.DatabasePasswordFile; name != "" {
 		if c.DatabasePassword, err = password(filepath.Dir(path), "the database", name); err != nil {

@@ -10,6 +10,7 @@ const (
 	maxDepth    = 100_000
 	maxNodes    = 16 // of one network
 	maxLabel    = 64 // of a node's name
+	maxQuota    = 10_000_000
 
 	minPeriod, defaultPeriod, maxPeriod = time.Second, 10 * time.Second, time.Hour // between polls
 

@@ -38,7 +38,8 @@ type Store struct {
 	bar     error         // why nothing is changed here, or nil
 	settled bool          // the schema is there
 	asker   Asker         // is asked before any export; nil: nobody is
-	broken  atomic.Bool   // a flush to disk failed: what is on disk is unknown until it is opened again
+	quota   quota
+	broken  atomic.Bool // a flush to disk failed: what is on disk is unknown until it is opened again
 }
 
 // Open opens the database at where, a file or postgres://user@host/name, and

@@ -36,7 +36,8 @@ type Idempotency struct {
 // the row of that time and stores nothing; with another body the code is
 // idempotency.conflict. A nonce or an output that another live row uses up is
 // refused with reservation.conflict; one of a parked row goes over to the new
-// one. It sets State, Digest, Created and Updated.
+// one. A tenant with as many open rows as SetQuota allows gets quota.exceeded, but
+// for replacements. It sets State, Digest, Created and Updated.
 func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempotency) (existing *pending.Transaction, err error) {
 	if err := creatable(p, idem); err != nil {
 		return nil, err
@@ -44,6 +45,8 @@ func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempot
 	how := beside
 	if p.Replaces != (bundle.ID{}) {
 		how = alone // it relies on all rows that it competes with
+	} else if err := s.within(ctx, p.Tenant); err != nil {
+		return nil, err
 	}
 	err = s.change(ctx, how, func(t *tx) error {
 		existing = nil
