@@ -26,7 +26,8 @@ type answered struct {
 // is believed: it must be of the same unsigned transaction (psbt.answer), and
 // each signature is verified (psbt.answer-signature).
 func Signatures(u chain.Unsigned, answer []byte) ([][]byte, error) {
-	decoded, err := New().Decode(u)
+	n, _ := networkOf(u.Network) // Decode tells if there is none
+	decoded, err := Codec{n.coin.name}.Decode(u)
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +39,7 @@ func Signatures(u chain.Unsigned, answer []byte) ([][]byte, error) {
 	if !bytes.Equal(a.tx.encode(false), t.unsigned.encode(false)) {
 		return nil, fault.New("psbt.answer", "scan the answer to this very request", "the answer is for another transaction")
 	}
-	tries := 0
-	var sigs [][]byte
+	tries, sigs := 0, [][]byte(nil)
 	for n, r := range t.ToSign() {
 		at := t.owner[n]
 		var found []byte
