@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gagliardetto/solana-go/base58"
+
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/shared/chain"
@@ -179,4 +181,26 @@ func (d *Desk) shown(ctx context.Context, row *pending.Transaction, sig string) 
 		return nil, fault.New("node.unusable", "", "the node's transaction cannot be read")
 	}
 	return raw, nil
+}
+
+// Blockhash gives a recent blockhash of a Solana network: for records that hold the
+// SDK's dummy.
+func (d *Desk) Blockhash(ctx context.Context, network chain.ID) (hash [32]byte, err error) {
+	n, err := d.asker(network)
+	if err != nil {
+		return hash, err
+	}
+	answer, err := n.Ask(ctx, "getLatestBlockhash", []json.RawMessage{json.RawMessage(`{"commitment":"finalized"}`)})
+	if err != nil {
+		return hash, err
+	}
+	var latest struct {
+		Value struct{ Blockhash string }
+	}
+	_ = json.Unmarshal(answer, &latest)
+	b, err := base58.Decode(latest.Value.Blockhash)
+	if err != nil || len(b) != 32 {
+		return hash, fault.New("node.unusable", "", "the node gave no blockhash")
+	}
+	return [32]byte(b), nil
 }
