@@ -1,10 +1,10 @@
 package signer
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/gagliardetto/solana-go/base58"
@@ -135,13 +135,18 @@ func (d *Desk) sendSolana(ctx context.Context, tenant, name string, network chai
 // else the oldest that waits. Two rows of the same payment are sealed one after the
 // other, and each is paid once.
 func (d *Desk) whose(ctx context.Context, tenant, name string, network chain.ID, raw []byte) (pending.Transaction, error) {
+	if len(raw) > 65 { // the id is the first signature
+		row, err := d.Store.ByTxID(ctx, tenant, network, base58.Encode(raw[1:65]))
+		if err == nil && bytes.Equal(row.Raw, raw) {
+			return row, nil
+		}
+		if err != nil && !fault.Is(err, "kms.missing") {
+			return row, err
+		}
+	}
 	rows, err := d.Store.Twins(ctx, tenant, name, maxTwins)
 	if err != nil {
 		return pending.Transaction{}, err
-	}
-	i := slices.IndexFunc(rows, func(t pending.Transaction) bool { return string(t.Raw) == string(raw) })
-	if i >= 0 {
-		return rows[i], nil
 	}
 	refused := fault.New("broadcast.foreign", "", "the transaction is that of no pending row, and nothing else is sent")
 	for _, row := range rows {

@@ -29,6 +29,8 @@ type Store interface {
 	Get(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
 	// HandIn seals a row that never left, or tells who has it: see store.HandIn.
 	HandIn(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (pending.Transaction, error)
+	// ByTxID gives the row that is sealed to a transaction.
+	ByTxID(ctx context.Context, tenant string, network chain.ID, txID string) (pending.Transaction, error)
 	// Twins lists open rows of a chain, oldest first.
 	Twins(ctx context.Context, tenant, chain string, limit int) ([]pending.Transaction, error)
 }
@@ -96,22 +98,30 @@ func (d *Desk) take(ctx context.Context, tenant string, row *pending.Transaction
 	return d.Store.HandIn(ctx, tenant, row.ID, sealed)
 }
 
-// send gives a sealed row to the network, unless that has been done.
+// send gives a sealed row to the network, unless that has been done. The loop, or the
+// same call made twice, may have moved the row meanwhile: then it gets another turn.
 func (d *Desk) send(ctx context.Context, tenant string, row pending.Transaction) (Done, error) {
-	if row.State == pending.Signed || row.State == pending.Broadcasting {
-		taken, err := d.Sender.Send(ctx, row)
-		if err != nil && !taken {
-			return Done{}, err
-		}
+	var taken bool
+	for tries := 0; tries < 3 && !taken && open(row.State); tries++ {
+		before := row.State
+		var err error
+		taken, err = d.Sender.Send(ctx, row)
 		if err == nil {
-			row, err = d.Store.Get(ctx, tenant, row.ID)
+			var now pending.Transaction
+			if now, err = d.Store.Get(ctx, tenant, row.ID); err == nil {
+				row = now
+			}
 		}
-		if err != nil { // it is with the network, and the loop will write it down
+		switch {
+		case err != nil && taken: // it is with the network, and the loop will write it down
 			return Done{row.TxID, true}, nil
+		case err != nil:
+			return Done{}, err
+		case row.State == before:
+			tries = 3
 		}
 	}
-	switch row.State {
-	case pending.Broadcast, pending.Complete:
+	if row.State == pending.Broadcast || row.State == pending.Complete || taken && open(row.State) {
 		return Done{TxID: row.TxID}, nil
 	}
 	why := row.Reason
@@ -120,6 +130,9 @@ func (d *Desk) send(ctx context.Context, tenant string, row pending.Transaction)
 	}
 	return Done{}, fault.New("broadcast.failed", "send the same again, or wait: the same bytes are sent until they land", "transaction %s is %s: %s", row.ID, row.State, why)
 }
+
+// open reports whether a sealed row may not be with the network yet.
+func open(s pending.State) bool { return s == pending.Signed || s == pending.Broadcasting }
 
 // bytes reads txData. Of Solana it names what the signer has sent: the sealed one,
 // or one that a node shows.

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -147,7 +146,7 @@ func (l *ledger) Ask(_ context.Context, method string, params []json.RawMessage)
 	if a := l.answers[method]; a != nil {
 		return a, nil
 	}
-	return nil, errors.New("not told")
+	return nil, fault.New("node.unusable", "", "not told")
 }
 
 func (l *ledger) Next(context.Context, string) (uint64, error) { return l.next, nil }
