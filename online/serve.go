@@ -70,7 +70,9 @@ func (a *app) serve() error {
 			defer release()
 			defer h.polling(loop, log)()
 		}
-		calls := api.New(api.Config{Store: h.store, Intake: h.intake(), Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Now: h.now, Log: log, Version: version(),
+		in := h.intake()
+		in.Blockhash = hot.Blockhash
+		calls := api.New(api.Config{Store: h.store, Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Now: h.now, Log: log, Version: version(),
 			Signer: hot, Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
 		pages, said, err := h.desk(l.Addr(), calls, log)
 		if err != nil {
