@@ -39,7 +39,7 @@ func (s *Store) within(ctx context.Context, tenant string) error {
 	now := s.now()
 	if at, ok := q.until[tenant]; !ok || !now.Before(at) || at.Sub(now) > tallyTime {
 		var n int
-		err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE tenant = ? AND "+isOpen+" LIMIT ?) AS some", tenant, most).Scan(&n)
+		err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE tenant = ? AND "+isOpen+" LIMIT ?) AS found", tenant, most).Scan(&n)
 		if err != nil {
 			return s.fail(err)
 		}
