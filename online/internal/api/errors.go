@@ -78,6 +78,9 @@ func (k *call) explain(err error) reply {
 		if status := statuses()[e.Code]; status != 0 {
 			p, ok = &problem{status, e.Code, quote.Line(e.Error()), nil}, true
 		}
+		if e.Code == "create.node" { // where the node is, and its words, are ours to know
+			k.Log.LogAttrs(k.Context(), slog.LevelWarn, "failed", slog.String("code", e.Code), slog.String("error", quote.Line(err.Error())))
+		}
 		if e.Code == "store.lost" || e.Code == "store.busy" { // where the database is, is ours to know
 			k.Log.LogAttrs(k.Context(), slog.LevelError, "failed", slog.String("code", e.Code), slog.String("error", quote.Line(e.Error())))
 			p.Message = "The database does not answer. Try again: what has an idempotency key is not done twice."

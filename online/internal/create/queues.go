@@ -2,6 +2,7 @@ package create
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -101,9 +102,14 @@ func Shared(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), sharedTime)
 }
 
-// NodeError is the error of a creation that a node kept from being made.
+// NodeError is the error of a creation that a node kept from being made. What the node
+// said, and where it is, is for the log: the fault in it has fixed words.
 func NodeError(err error) error {
-	return fault.New("create.node", "try again, or give what the node is asked for", "the network's node is no help: %w", err)
+	words, _ := node.Words(fault.Code(err))
+	if words == "" || fault.Is(err, string(node.Says)) {
+		words = "it does not say what it is asked for"
+	}
+	return fmt.Errorf("%w (%w)", fault.New("create.node", "try again, or give what the node is asked for", "the network's node is no help: %s", words), err)
 }
 
 // NoNode is the error of a creation that needs the node to know something, and there is

@@ -202,11 +202,15 @@ func (b *Builder) readWithdrawal(r *create.Request) (*payment, error) {
 
 // transfer makes the payment a call of the token's contract.
 func (b *Builder) transfer(ctx context.Context, r *create.Request, p *payment, f *create.Fields, t token) error {
+	where := "currency"
+	if r.Kind == create.Token {
+		where = "contractAddress"
+	}
 	amount := f.Amount("amount", t.digits)
 	if f.Err() != nil {
 		return f.Err()
 	}
-	if err := b.checkDigits(ctx, r, t); err != nil {
+	if err := b.checkDigits(ctx, r, t, where); err != nil {
 		return err
 	}
 	to, err := codec.ParseAddress(p.to)

@@ -184,6 +184,7 @@ func TestNodeTrouble(t *testing.T) {
 		{"it reverts", "eth_estimateGas", says("execution reverted"), pays(`"data":"01"`), "evm.reverts"},
 		{"it reverts, and the gas is given", "eth_estimateGas", says("execution reverted"), pays(`"data":"01"`, `"fee":{"gasLimit":"99999"}`), ""},
 		{"no decimals", "eth_call", says("execution reverted"), tokenBody(), ""},
+		{"no contract", "eth_call", "0x", tokenBody(), "token.missing"},
 		{"odd decimals", "eth_call", "0x01", tokenBody(), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -246,6 +247,12 @@ func TestUnfunded(t *testing.T) {
 // TestNoNode: without a node everything must be given.
 func TestNoNode(t *testing.T) {
 	r := newRig(t)
+	r.says["eth_chainId"] = "0x1"
+	_, err := r.create(eth(), pays())
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Code != "create.node" || !strings.Contains(err.Error(), "another network") || strings.Contains(e.Error(), "eip155") {
+		t.Errorf("what is told: %v", err)
+	}
 	r.Nodes = map[chain.ID]node.Node{}
 	for _, body := range []string{pays(), pays(`"nonce":5`), pays(`"nonce":5`, `"fee":{"gasLimit":"21000"}`), pays(`"nonce":5`, `"fee":{"gasPrice":"5"}`)} {
 		if _, err := r.create(eth(), body); !fault.Is(err, "create.node") {

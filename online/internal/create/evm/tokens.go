@@ -44,8 +44,9 @@ func tokens() map[string]token {
 }
 
 // checkDigits compares what the call says of a token's decimals with what its contract
-// says: ten times more or less is paid by one that is wrong. A contract need not say.
-func (b *Builder) checkDigits(ctx context.Context, r *create.Request, t token) error {
+// says: ten times more or less is paid by one that is wrong. A contract need not say, but
+// there must be one, or the payment does nothing. where is the field that names it.
+func (b *Builder) checkDigits(ctx context.Context, r *create.Request, t token, where string) error {
 	n, ok := r.Node.(node.Viewer)
 	if !ok {
 		return nil
@@ -56,6 +57,9 @@ func (b *Builder) checkDigits(ctx context.Context, r *create.Request, t token) e
 		answer, err := n.View(ctx, t.contract, []byte{0x31, 0x3c, 0xe5, 0x67}) // decimals()
 		if err != nil && !told(err) {
 			return create.NodeError(err)
+		}
+		if err == nil && len(answer) == 0 {
+			return create.Bad(where, "token.missing", "must name a token: at "+t.contract+" there is no contract")
 		}
 		if err != nil || len(answer) != 32 {
 			return nil
