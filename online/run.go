@@ -189,9 +189,6 @@ func (a *app) open(f func(*home) error, reads bool) (err error) {
 	if h.config, err = a.configuration(); err != nil {
 		return err
 	}
-	if h.config.FourEyes != nil {
-		return fault.New("config.unsupported", "remove the table", "[four_eyes] is not supported by this version")
-	}
 	if h.device, err = a.openDevice(h.config); err != nil {
 		return err
 	}
@@ -205,6 +202,7 @@ func (a *app) open(f func(*home) error, reads bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, h.store.Close()) }()
 	h.store.SetQuota(h.config.Quota)
+	h.fourEyes(func(text string) { fmt.Fprintln(a.err, "warning: "+text) })
 	if damage := h.store.Damaged(); damage != nil {
 		return errors.Join(f(h), damage)
 	}

@@ -17,6 +17,7 @@ import (
 	"coldsign/online/internal/chain/clients"
 	"coldsign/online/internal/chain/transport"
 	"coldsign/online/internal/config"
+	"coldsign/online/internal/foureyes"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/quorum"
@@ -52,6 +53,10 @@ func (a *app) serve() error {
 		}
 		if a.loud != "" {
 			log.Warn(a.loud)
+		}
+		h.fourEyes(func(text string) { log.Warn(text) })
+		if f := h.config.FourEyes; f != nil && f.Compat {
+			log.Warn(foureyes.Weakness)
 		}
 		watched, err := h.watch(loop)
 		if err != nil {

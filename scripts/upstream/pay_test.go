@@ -13,6 +13,7 @@ func TestAccount(t *testing.T) {
 	w := newWorld(t)
 	t.Run("paid once", w.paidOnce)
 	t.Run("killed between steps", w.killed)
+	t.Run("four eyes", w.fourEyes)
 }
 
 // What the account wants is paid once, however often it is listed.

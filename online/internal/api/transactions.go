@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"coldsign/online/internal/explain"
 	"coldsign/online/internal/failpoint"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/pending"
@@ -21,60 +22,24 @@ import (
 // transaction is a row as /v1 shows it: the KMS record and what became of it.
 type transaction struct {
 	record
-	SignatureID     string   `json:"signatureId"` // the id again, as the KMS's create calls name it
-	Network         chain.ID `json:"network"`
-	State           string   `json:"state"`
-	CancelRequested bool     `json:"cancelRequested"`
-	Asserted        bool     `json:"asserted"`
-	Digest          string   `json:"digest"` // SHA-256 of the request as it crosses the gap, hex
-	Bundle          uint64   `json:"bundle"` // sequence of the bundle that carries it, 0 none
-	Confirmations   uint64   `json:"confirmations"`
-	Code            string   `json:"code,omitempty"`
-	Reason          string   `json:"reason,omitempty"`
-	Hot             bool     `json:"hot,omitempty"`         // signed by a hot signer, through the API
-	Report          string   `json:"signerError,omitempty"` // the last error that a hot signer reported
-	Deadline        int64    `json:"deadline,omitempty"`    // Unix seconds from which on broadcasting does not begin
-	Replaces        string   `json:"replaces,omitempty"`    // the id of the first of those that it conflicts with on chain
-	Cancels         bool     `json:"cancels,omitempty"`     // it pays nobody
-	Created         string   `json:"created"`               // RFC 3339, UTC
-	Updated         string   `json:"updated"`
-	*explained               // of one transaction, not in lists
-}
-
-// explained is what signing would do. Amounts are base units, in decimal.
-type explained struct {
-	Review   []string      `json:"review"` // the canonical text, line by line
-	Fee      amount        `json:"fee"`    // the most that can be charged
-	Effects  []effect      `json:"effects"`
-	Warnings []string      `json:"warnings"`
-	Opaque   []opaque      `json:"opaque"` // what nothing explains: the offline half refuses it by default
-	Deadline deadlineShown `json:"validity"`
-	Unproven bool          `json:"unproven"`
-}
-
-type amount struct {
-	Asset  string `json:"asset"`
-	Symbol string `json:"symbol,omitempty"`
-	Amount string `json:"amount"`
-}
-
-type effect struct {
-	Kind string `json:"kind"`
-	amount
-	From  string `json:"from,omitempty"`
-	To    string `json:"to"`
-	Owner string `json:"owner,omitempty"`
-	Note  string `json:"note,omitempty"`
-}
-
-type opaque struct {
-	Code string `json:"code"`
-	What string `json:"what"`
-}
-
-type deadlineShown struct {
-	Expires bool   `json:"expires"` // by itself, without being replaced
-	Text    string `json:"text"`
+	SignatureID        string   `json:"signatureId"` // the id again, as the KMS's create calls name it
+	Network            chain.ID `json:"network"`
+	State              string   `json:"state"`
+	CancelRequested    bool     `json:"cancelRequested"`
+	Asserted           bool     `json:"asserted"`
+	Digest             string   `json:"digest"` // SHA-256 of the request as it crosses the gap, hex
+	Bundle             uint64   `json:"bundle"` // sequence of the bundle that carries it, 0 none
+	Confirmations      uint64   `json:"confirmations"`
+	Code               string   `json:"code,omitempty"`
+	Reason             string   `json:"reason,omitempty"`
+	Hot                bool     `json:"hot,omitempty"`         // signed by a hot signer, through the API
+	Report             string   `json:"signerError,omitempty"` // the last error that a hot signer reported
+	Deadline           int64    `json:"deadline,omitempty"`    // Unix seconds from which on broadcasting does not begin
+	Replaces           string   `json:"replaces,omitempty"`    // the id of the first of those that it conflicts with on chain
+	Cancels            bool     `json:"cancels,omitempty"`     // it pays nobody
+	Created            string   `json:"created"`               // RFC 3339, UTC
+	Updated            string   `json:"updated"`
+	*explain.Explained          // of one transaction, not in lists
 }
 
 func transactionOf(t *pending.Transaction) transaction {
@@ -84,26 +49,6 @@ func transactionOf(t *pending.Transaction) transaction {
 		CancelRequested: t.CancelRequested, Asserted: t.Asserted, Digest: hex.EncodeToString(t.Digest[:]), Bundle: t.Bundle,
 		Confirmations: t.Confirmations, Code: t.Code, Reason: t.Reason, Hot: t.Hot, Report: t.Report, Deadline: t.Deadline, Created: stamp(t.Created), Updated: stamp(t.Updated),
 	}
-}
-
-func amountOf(a chain.Asset, n fmt.Stringer) amount { return amount{a.ID, a.Symbol, n.String()} }
-
-func explain(r chain.Review) *explained {
-	x := &explained{
-		Review: strings.Split(strings.TrimSuffix(r.Text(), "\n"), "\n"), Fee: amountOf(r.Fee.Asset, r.Fee.Amount),
-		Effects: []effect{}, Warnings: []string{}, Opaque: []opaque{}, Unproven: r.Unproven,
-		Deadline: deadlineShown{r.Deadline.Kind == chain.ByBlockhash, r.Deadline.Text},
-	}
-	for _, e := range r.Effects {
-		x.Effects = append(x.Effects, effect{e.Kind.String(), amountOf(e.Asset, e.Amount), e.From, e.To, e.Owner, e.Note})
-	}
-	for _, w := range r.Warnings {
-		x.Warnings = append(x.Warnings, w.Code+": "+w.Text)
-	}
-	for _, o := range r.Opaque {
-		x.Opaque = append(x.Opaque, opaque{o.Code, o.What})
-	}
-	return x
 }
 
 // submit is POST /v1/transactions: 201 for a new row, 200 for the row that an
@@ -142,7 +87,7 @@ func submit(k *call) (reply, error) {
 	}
 	failpoint.At(failpoint.Created)
 	t := transactionOf(row)
-	t.explained = explain(review)
+	t.Explained = explain.Of(review)
 	return reply{http.StatusCreated, t}, nil
 }
 
@@ -153,7 +98,7 @@ func (k *call) show(status int, row *pending.Transaction) (reply, error) {
 		return reply{}, err
 	}
 	t := []transaction{transactionOf(row)}
-	t[0].explained = explain(review)
+	t[0].Explained = explain.Of(review)
 	if err := k.link([]pending.Transaction{*row}, t); err != nil {
 		return reply{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"coldsign/online/internal/broadcast"
 	"coldsign/online/internal/doctor"
+	"coldsign/online/internal/foureyes"
 	"coldsign/online/internal/upstream"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
@@ -156,4 +157,13 @@ func (h *home) examineUpstream() []doctor.Finding {
 		f.Level, f.Code, f.Text = doctor.Bad, fault.Code(err), err.Error()
 	}
 	return []doctor.Finding{f}
+}
+
+// fourEyes has every export of this process ask the approval service first.
+func (h *home) fourEyes(warn func(text string)) {
+	f := h.config.FourEyes
+	if f == nil {
+		return
+	}
+	h.store.Require(foureyes.New(foureyes.Config{URL: f.URL, Method: f.Method, Secret: f.Secret.Reveal(), Key: f.Key, Compat: f.Compat}, h.intake(), warn))
 }
