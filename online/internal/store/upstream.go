@@ -44,6 +44,9 @@ func (s *Store) Take(ctx context.Context, l Listed, p *pending.Transaction) (fir
 		if err := creatable(p, Idempotency{}); err != nil {
 			return false, err
 		}
+		if err := s.within(ctx, p.Tenant); err != nil {
+			return false, err
+		}
 	}
 	err = s.writeBeside(ctx, func(t *tx) error {
 		// First: it waits for whoever takes the same id at this moment.
