@@ -26,8 +26,10 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   serve [--listen 127.0.0.1:8190] [--metrics 127.0.0.1:9190] [--database FILE.db|postgres://...] [--config FILE.toml]
   pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
   keys import FILE                              public keys from the offline half
-  apikey create --name N --scope submit,read,complete,admin [--tenant T]
+  apikey create --name N --scope submit,read,complete,webhook,admin [--tenant T]
   apikey list | apikey revoke ID
+  webhook add --type KMS_COMPLETED_TX|KMS_FAILED_TX|KMS_REORGED_TX --url URL [--tenant T]     tell an application what became of payments
+  webhook list | remove ID | test ID | retry [EVENT]         who is told, and what could not be told; try it, or send it again
   desk user add NAME --role viewer|submitter|operator|admin    somebody who may log in at http://localhost:8190/desk/
   desk user list | desk user reset NAME | desk user remove NAME
   pending [--chain BTC] [--state S]
@@ -70,12 +72,12 @@ type app struct {
 
 type options struct {
 	link.Ends
-	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant, from, to, role string
-	json, replace, testnet, rehearsal, moved, force                                                              bool
-	limit                                                                                                        int
-	bundle                                                                                                       int64
-	expires                                                                                                      time.Duration
-	ids                                                                                                          cli.List
+	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant, from, to, role, kind, url string
+	json, replace, testnet, rehearsal, moved, force                                                                         bool
+	limit                                                                                                                   int
+	bundle                                                                                                                  int64
+	expires                                                                                                                 time.Duration
+	ids                                                                                                                     cli.List
 }
 
 func everywhere(more ...string) []string {
@@ -94,6 +96,11 @@ func commands() []cli.Command[*app] {
 		{Name: "desk user list", Flags: everywhere(), Do: (*app).userList},
 		{Name: "desk user reset", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).userReset},
 		{Name: "desk user remove", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).userRemove},
+		{Name: "webhook add", Flags: everywhere("type", "url", "tenant"), Do: (*app).webhookAdd},
+		{Name: "webhook list", Flags: everywhere("tenant"), Do: (*app).webhookList},
+		{Name: "webhook remove", Flags: everywhere("tenant"), Min: 1, Max: 1, Do: (*app).webhookRemove},
+		{Name: "webhook test", Flags: everywhere("tenant"), Min: 1, Max: 1, Do: (*app).webhookTest},
+		{Name: "webhook retry", Flags: everywhere("tenant"), Max: 1, Do: (*app).webhookRetry},
 		{Name: "pending", Flags: everywhere("chain", "state", "limit"), Do: (*app).pending},
 		{Name: "export", Flags: everywhere(link.OutFlags("chain", "id", "limit", "bundle", "expires")...), Do: (*app).export},
 		{Name: "import", Flags: everywhere(link.InFlags()...), Max: 1, Do: (*app).importAnswers},
@@ -143,7 +150,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 	text := map[string]*string{
 		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "metrics": &o.metrics, "fee": &o.fee, "chain": &o.chain, "state": &o.state,
 		"in": &o.in, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
-		"from": &o.from, "to": &o.to, "role": &o.role,
+		"from": &o.from, "to": &o.to, "role": &o.role, "type": &o.kind, "url": &o.url,
 	}
 	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet, "force": &o.force, "moved": &o.moved}
 	switch {

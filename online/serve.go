@@ -74,10 +74,11 @@ func (a *app) serve() error {
 			}
 			defer release()
 			defer h.polling(loop, log)()
+			defer h.tell(log)()
 		}
 		in := h.intake()
 		in.Blockhash = hot.Blockhash
-		calls := api.New(api.Config{Store: h.store, Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Now: h.now, Log: log, Version: version(),
+		calls := api.New(api.Config{Store: h.store, Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Hooks: h.hooks(), Now: h.now, Log: log, Version: version(),
 			Signer: hot, Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
 		pages, said, err := h.desk(l.Addr(), calls, log)
 		if err != nil {

@@ -76,7 +76,9 @@ type Config struct {
 	// Creator makes transactions of what the KMS API's creation calls ask for.
 	Creator Creator
 	// Signer takes what hot signers hand in.
-	Signer  Signer
+	Signer Signer
+	// Hooks tells the application what became of its payments.
+	Hooks   Hooks
 	Now     func() time.Time
 	Log     *slog.Logger // one line for each request
 	Version string
@@ -113,7 +115,7 @@ type route struct {
 }
 
 func routes() []route {
-	return slices.Concat(createRoutes(), signerRoutes(), []route{
+	return slices.Concat(createRoutes(), signerRoutes(), subscriptionRoutes(), []route{
 		{"GET /v3/kms/pending/{chain}", "read", pendingByQuery},
 		{"POST /v3/kms/pending/{chain}", "read", pendingByBody},
 		{"GET /v3/kms/{id}", "read", getRecord},

@@ -17,6 +17,7 @@ import (
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
+	"coldsign/online/internal/webhook"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/chain/chaintest"
@@ -69,7 +70,8 @@ func newRig(t *testing.T) *rig {
 	}
 	in := &intake.Intake{Chains: registry.New().All(), Networks: []chain.ID{"eip155:11155111"}, Wallets: s, Now: now}
 	r.intake = in
-	r.handler = api.New(api.Config{Store: s, Intake: in, Replacer: &replace.Maker{Store: s, Intake: in}, Now: now, Log: slog.New(slog.NewJSONHandler(r.log, nil)), Version: "test"})
+	r.handler = api.New(api.Config{Store: s, Intake: in, Replacer: &replace.Maker{Store: s, Intake: in}, Now: now, Log: slog.New(slog.NewJSONHandler(r.log, nil)), Version: "test",
+		Hooks: api.Hooks{Subscriptions: s, Events: s, CheckURL: webhook.Guard{}.CheckURL}})
 	return r
 }
 

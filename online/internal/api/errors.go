@@ -46,6 +46,9 @@ func statuses() map[string]int {
 		"quota.exceeded":       http.StatusForbidden,
 		"withdrawal.conflict":  http.StatusConflict,
 		"withdrawal.missing":   http.StatusForbidden,
+		"subscription.exists":  http.StatusForbidden,
+		"subscription.limit":   http.StatusForbidden,
+		"subscription.missing": http.StatusForbidden,
 		"store.corrupt":        http.StatusServiceUnavailable, // it is read, not changed
 		"store.lost":           http.StatusServiceUnavailable, // the same again is safe
 		"store.busy":           http.StatusServiceUnavailable,

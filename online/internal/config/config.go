@@ -61,6 +61,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -85,6 +86,8 @@ type Config struct {
 	Networks         []Network
 	Upstream         *Upstream // nil: the list is our own
 	FourEyes         *FourEyes // nil: nobody is asked before export
+
+	Webhooks []netip.Prefix // where events may go besides public addresses
 
 	Certificate *tls.Certificate // of the listener; nil: plain HTTP
 	DeskURL     *url.URL         // scheme and host that people open the desk at; nil: the listener's own
@@ -133,12 +136,13 @@ type file struct {
 	Network  []table   `toml:"network"`
 	Upstream *upstream `toml:"upstream"`
 	FourEyes *fourEyes `toml:"four_eyes"`
+	Webhooks webhooks  `toml:"webhooks"`
 }
 
 // Load reads the file at path; chains are the ones we know. Faults have codes
 // config.read, config.syntax, config.key, config.network, config.rpc,
 // config.password, config.confirmations, config.views, config.watch, config.coins,
-// config.upstream, config.four-eyes, config.tls and config.desk.
+// config.upstream, config.four-eyes, config.webhooks, config.tls and config.desk.
 func Load(path string, chains []chain.Chain) (Config, error) {
 	raw, _, err := read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,6 +164,9 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 		return Config{}, fault.New("config.key", "correct or remove it", "unknown key %s in %s", quote.Line(unknown[0].String()), quote.Line(path))
 	}
 	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database, DeskOff: f.Desk.Off}
+	if c.Webhooks, err = f.Webhooks.allowed(); err != nil {
+		return Config{}, err
+	}
 	if c.DeskURL, err = f.Desk.page(); err != nil {
 		return Config{}, err
 	}

@@ -23,12 +23,15 @@ const (
 	ScopeSubmit   = "submit"   // create and cancel pending transactions
 	ScopeRead     = "read"     // list and read them
 	ScopeComplete = "complete" // complete one that was never exported, on the caller's word
+	ScopeWebhook  = "webhook"  // say where events go
 	ScopeAdmin    = "admin"    // all of these
 	ScopeSign     = "sign"     // what a hot signer calls: hand in transactions that it signed, ask the nodes. No other scope has it
 )
 
 // Scopes lists every scope.
-func Scopes() []string { return []string{ScopeSubmit, ScopeRead, ScopeComplete, ScopeAdmin, ScopeSign} }
+func Scopes() []string {
+	return []string{ScopeSubmit, ScopeRead, ScopeComplete, ScopeWebhook, ScopeAdmin, ScopeSign}
+}
 
 // Caller is who an API key stands for. The zero value may do nothing.
 type Caller struct {

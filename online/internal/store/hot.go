@@ -49,7 +49,7 @@ type SignerReport struct {
 }
 
 // KeepReports notes the last error that a hot signer reported of each row, if it is
-// the tenant's. No state comes of it. It gives those that say something new, and
+// the tenant's, and tells whoever wants to know. No state comes of it. It gives those that say something new, and
 // how many are of no row of the tenant.
 func (s *Store) KeepReports(ctx context.Context, tenant string, list []SignerReport) (fresh []SignerReport, unknown int, err error) {
 	err = s.writeBeside(ctx, func(t *tx) error {
@@ -67,6 +67,9 @@ func (s *Store) KeepReports(ctx context.Context, tenant string, list []SignerRep
 				continue
 			}
 			if _, err := t.exec("UPDATE transactions SET report = ?, reported = ? WHERE id = ?", r.Text, t.at.UnixMilli(), r.ID[:]); err != nil {
+				return err
+			}
+			if err := t.report(&row, r.Text); err != nil {
 				return err
 			}
 			fresh = append(fresh, r)

@@ -56,12 +56,15 @@ var hot string
 //go:embed migrations/0011_movements.sql
 var movements string
 
+//go:embed migrations/0012_webhooks.sql
+var webhooks string
+
 // settledSchema is the first that knows which installation it is of.
 const settledSchema = 5
 
 // migrations are the steps from an empty database to the present schema. Step i
 // leads to version i+1 (PRAGMA user_version). A released step never changes.
-var migrations = []string{initial, signer, heads, conflicts, installation, next, withdrawals, services, desk, hot, movements}
+var migrations = []string{initial, signer, heads, conflicts, installation, next, withdrawals, services, desk, hot, movements, webhooks}
 
 // create makes an empty file that only its owner reads, before SQLite would make
 // one by the umask. SQLite gives its log files the same mode.

@@ -16,7 +16,7 @@ import (
 // deadline has passed is not intended for sending: it is parked, and the error is
 // deadline.passed.
 func (s *Store) Move(ctx context.Context, id bundle.ID, e pending.Event, change func(*pending.Transaction) error) (moved pending.Transaction, err error) {
-	var passed error
+	var parked error
 	err = s.writeBeside(ctx, func(t *tx) error {
 		row, err := t.load(Any, id)
 		if err != nil {
@@ -24,21 +24,24 @@ func (s *Store) Move(ctx context.Context, id bundle.ID, e pending.Event, change 
 		}
 		if e == pending.Intend && row.State == pending.Signed && !row.CancelRequested && row.Late(t.at) {
 			row.Code, row.Reason = late(&row)
-			passed = fault.New(row.Code, "submit a new payment; this one is not sent", "%s", row.Reason)
+			parked = fault.New(row.Code, "submit a new payment; this one is not sent", "%s", row.Reason)
 			return t.park(row, row.Code)
 		}
 		moved, err = t.move(row, e, change)
 		return err
 	})
 	if err == nil {
-		err = passed
+		err = parked
 	}
 	return moved, err
 }
 
+// passed is the code of what is not sent because its deadline has passed.
+const passed = "deadline.passed"
+
 // late says what keeps a row from being sent whose deadline has passed.
 func late(row *pending.Transaction) (code, reason string) {
-	return "deadline.passed", "its deadline " + time.Unix(row.Deadline, 0).UTC().Format(time.RFC3339) + " has passed, and nothing of it was sent"
+	return passed, "its deadline " + time.Unix(row.Deadline, 0).UTC().Format(time.RFC3339) + " has passed, and nothing of it was sent"
 }
 
 // park notes that a row is to be cancelled while a signature of it may exist: it
@@ -48,7 +51,10 @@ func (t *tx) park(row pending.Transaction, detail string) error {
 	if err := t.update(&row); err != nil {
 		return err
 	}
-	return t.audit("cancel.request", row.ID, row.State, row.State, detail)
+	if err := t.audit("cancel.request", row.ID, row.State, row.State, detail); err != nil || detail != passed {
+		return err
+	}
+	return t.tell(&row, KMSFailed)
 }
 
 // move takes a loaded row through one event.
@@ -87,7 +93,10 @@ func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending
 	if err := t.audit(string(e), row.ID, row.State, to, detail(&next)); err != nil {
 		return pending.Transaction{}, err
 	}
-	return next, t.follow(&next, e)
+	if err := t.follow(&next, e); err != nil {
+		return pending.Transaction{}, err
+	}
+	return next, t.toldOf(&next, e)
 }
 
 // alone refuses a sealed transaction that another row has been sealed to.

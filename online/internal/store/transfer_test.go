@@ -46,6 +46,9 @@ func busy(t *testing.T, s *Store) {
 	old.Sequence, old.Head.Number = 2, 3
 	_, err = s.Judge(ctx, back, old, sum(back))
 	code(t, err, "import.rollback")
+	_, _, err = s.Subscribe(ctx, "a", KMSCompleted, "https://example.com/")
+	ok(t, err)
+	ok(t, s.SetPayloadKey(ctx, "a", "secret"))
 	move(t, s, number(1).ID, pending.Intend, pending.Accept, pending.Confirm)
 	ok(t, s.Cover(ctx, number(2).ID))
 	_, err = s.ExportForeign(ctx, number(5).ID)
