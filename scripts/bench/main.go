@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,6 +22,7 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 
+	"coldsign/scripts/load"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/hd"
@@ -58,7 +60,21 @@ func run() error {
 	if err := rules(); err != nil {
 		return err
 	}
-	return api(dir)
+	if err := api(dir); err != nil {
+		return err
+	}
+	return attacked(dir)
+}
+
+// attacked measures a healthy client while thousands of others attack the server.
+func attacked(dir string) error {
+	f, err := load.Run(context.Background(), "bin/coldsign-online", filepath.Join(dir, "attacked"), load.Whole())
+	if err != nil {
+		return err
+	}
+	fmt.Printf("a healthy client among %+v: %d requests, %d failed, median %v, p99 %v, most %v; %d idle held, server %d MiB\n",
+		load.Whole(), f.Asked, f.Failed, f.Median, f.P99, f.Most, f.Held, f.RSS>>20)
+	return nil
 }
 
 // offline is an offline home, with this program as its online half.
