@@ -100,6 +100,7 @@ func TestNodes(t *testing.T) {
 		code         string
 	}{
 		{"one", btc, "node 1", 1, 100, ""},
+		{"ways to coins", btc + "coins = \"index\"\n" + second + "coins = \"wallet\"\n", "node 1,elsewhere", 2, 100, ""},
 		{"two", btc + second, "node 1,elsewhere", 2, 100, ""},
 		{"three", btc + second + third, "node 1,elsewhere,node 3", 2, 100, ""},
 		{"all of three", btc + "views = 3\n" + second + third, "node 1,elsewhere,node 3", 3, 100, ""},
@@ -137,6 +138,9 @@ func TestNodes(t *testing.T) {
 				if m.Label == "elsewhere" && (m.User != "u" || m.Password.Reveal() != "geheim" || m.RPC != "https://b.example") {
 					t.Errorf("%+v", m)
 				}
+			}
+			if all := n.Nodes(); strings.Contains(c.config, "coins") && (all[0].Coins != "index" || all[1].Coins != "wallet") {
+				t.Errorf("%+v", all)
 			}
 			if strings.Join(names, ",") != c.nodes || n.Views != c.views || n.Watch != c.watch || n.RPC != "http://a.example" {
 				t.Errorf("%v, %d views, watched to %d", names, n.Views, n.Watch)
@@ -176,6 +180,8 @@ func TestRefusals(t *testing.T) {
 		{"no rpc", strings.Replace(btc, "http://127.0.0.1:1", "", 1), "p", 0o600, "config.rpc", ""},
 		{"scheme", strings.Replace(btc, "http:", "ftp:", 1), "p", 0o600, "config.rpc", ""},
 		{"user in rpc", strings.Replace(btc, "//", "//u:geheim@", 1), "p", 0o600, "config.rpc", "password_file"},
+		{"unknown way to coins", btc + "coins = \"guess\"\n", "p", 0o600, "config.coins", "wallet"},
+		{"coins of accounts", strings.NewReplacer("BTC", "ETH", "regtest", "local").Replace(btc) + "coins = \"wallet\"\n", "p", 0o600, "config.coins", ""},
 		{"zero depth", btc + "confirmations = 0\n", "p", 0o600, "config.confirmations", ""},
 		{"huge depth", btc + "confirmations = 100001\n", "p", 0o600, "config.confirmations", ""},
 		{"world reads", withPassword, "geheim", 0o604, "config.password", "0604"},
