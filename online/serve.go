@@ -76,11 +76,12 @@ func (a *app) serve() error {
 			defer h.polling(loop, log)()
 			defer h.tell(log)()
 		}
+		creator := h.creator(loop)
 		in := h.intake()
 		in.Blockhash = hot.Blockhash
-		calls := api.New(api.Config{Store: h.store, Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: h.creator(loop), Hooks: h.hooks(), Now: h.now, Log: log, Version: version(),
+		calls := api.New(api.Config{Store: h.store, Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: creator, Hooks: h.hooks(), Now: h.now, Log: log, Version: version(),
 			Signer: hot, Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
-		pages, said, err := h.desk(l.Addr(), calls, log)
+		pages, said, err := h.desk(l.Addr(), calls, creator, log)
 		if err != nil {
 			return err
 		}

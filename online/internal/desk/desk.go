@@ -71,6 +71,7 @@ type Config struct {
 	Store    *store.Store
 	Intake   *intake.Intake
 	Replacer *replace.Maker
+	Creator  Creator // nil: there is the form of native bytes only
 	Chains   *registry.Registry
 	Device   *courier.Device
 	Doctor   func(context.Context) ([]doctor.Finding, error) // what "coldsign-online doctor" finds
@@ -117,7 +118,7 @@ type route struct {
 }
 
 func (d *Desk) routes() []route {
-	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), d.carrying())
+	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), createRoutes(), manageRoutes(), passkeyRoutes(), d.carrying())
 }
 
 // New makes the desk.

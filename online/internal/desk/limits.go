@@ -3,10 +3,13 @@ package desk
 import "time"
 
 const (
-	maxForm   = 64 << 10 // bytes of a form
-	maxCookie = 64       // characters of our cookie
-	maxShown  = 8 << 10  // bytes of a transaction on a page
-	maxSearch = 128      // characters of a search
+	maxForm    = 64 << 10 // bytes of a form
+	maxRaw     = 8 << 20  // bytes of a form with a transaction in it
+	maxWallets = 500      // on one page
+	maxKeyName = 64       // characters of a passkey's name
+	maxCookie  = 64       // characters of our cookie
+	maxShown   = 8 << 10  // bytes of a transaction on a page
+	maxSearch  = 128      // characters of a search
 
 	idle    = 30 * time.Minute // without a request, a session ends
 	whole   = 12 * time.Hour   // and after that time in any case

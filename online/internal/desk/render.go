@@ -12,6 +12,7 @@ import (
 
 	"coldsign/online/internal/account"
 	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/quote"
 )
@@ -44,6 +45,8 @@ func (d *Desk) functions() template.FuncMap {
 		"more":    func(n int64) int64 { return n - 1 },
 		"netname": d.networkName,
 		"clip":    clip,
+		"zero":    func(id bundle.ID) bool { return id == bundle.ID{} },
+		"hex":     func(b []byte) string { return fmt.Sprintf("%x", b) },
 		"nav":     d.nav,
 		"dict":    dict,
 	}
@@ -158,8 +161,9 @@ func (d *Desk) nav(v view) (list []link) {
 		{"/desk/send", "nav.send", account.Operator},
 		{"/desk/take", "nav.take", account.Operator},
 		{"/desk/wallets", "nav.wallets", account.Viewer},
-		{"/desk/nodes", "nav.nodes", account.Viewer},
+		{"/desk/health", "nav.health", account.Viewer},
 		{"/desk/audit", "nav.audit", account.Viewer},
+		{"/desk/keys", "nav.keys", account.Admin},
 		{"/desk/users", "nav.users", account.Admin},
 	} {
 		if _, pattern := d.mux.Handler(probe(x.path)); v.Role.May(x.need) && pattern != "/desk/" {

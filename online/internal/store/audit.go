@@ -26,15 +26,24 @@ func (s *Store) Audit(ctx context.Context, id bundle.ID, after int64, limit int)
 		query, args = query+" AND id = ?", append(args, id[:])
 	}
 	rows, err := s.db.QueryContext(ctx, query+" ORDER BY n LIMIT ?", append(args, min(limit, maxPage))...)
-	list, err := all(rows, err, func(from scanner) (e Entry, err error) {
-		var at int64
-		var id []byte
-		err = from.Scan(&e.N, &at, &e.Actor, &e.Action, &id, &e.From, &e.To, &e.Detail)
-		copy(e.ID[:], id)
-		e.At = fromMillis(at)
-		return e, err
-	})
+	list, err := all(rows, err, scanEntry)
 	return list, s.fail(err)
+}
+
+// AuditBefore gives entries before the entry number, the latest first.
+func (s *Store) AuditBefore(ctx context.Context, before int64, limit int) ([]Entry, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT n, at, actor, action, id, before, after, detail FROM audit WHERE n < ? ORDER BY n DESC LIMIT ?", before, min(limit, maxPage))
+	list, err := all(rows, err, scanEntry)
+	return list, s.fail(err)
+}
+
+func scanEntry(from scanner) (e Entry, err error) {
+	var at int64
+	var id []byte
+	err = from.Scan(&e.N, &at, &e.Actor, &e.Action, &id, &e.From, &e.To, &e.Detail)
+	copy(e.ID[:], id)
+	e.At = fromMillis(at)
+	return e, err
 }
 
 // audit appends an entry within the change that it tells of.
