@@ -12,9 +12,10 @@ const (
 
 	attempts = 8 // of a creation that others are faster than, before the node is asked anew
 
-	nonceAge = time.Second     // for how long a node's count of an account is used
-	priceAge = 2 * time.Second // for how long a price is
-	gasAge   = time.Minute     // for how long a plain transfer to an address is known to need so much gas
-	tokenAge = time.Hour       // for how long a token's decimals are known
-	maxNoted = 10_000          // addresses and tokens that are remembered
+	nonceAge = time.Second      // for how long a node's count of an account is used
+	minedAge = 10 * time.Minute // for how long a node that shows fewer is taken to lag
+	priceAge = 2 * time.Second  // for how long a price is
+	gasAge   = time.Minute      // for how long a plain transfer to an address is known to need so much gas
+	tokenAge = time.Hour        // for how long a token's decimals are known
+	maxNoted = 10_000           // addresses and tokens that are remembered
 )

@@ -175,7 +175,9 @@ func (b *Builder) estimate(ctx context.Context, r *create.Request, p *payment) (
 // lane is an account on a network.
 type lane struct {
 	mu    sync.Mutex
-	count uint64    // the account's next nonce, as the node has it
+	mined uint64    // the account's transactions in blocks
+	seen  time.Time // when a node last showed as many
+	count uint64    // its next nonce, with what waits in pools
 	err   error     // or why that is not known: those that wait need not ask a node that hangs
 	until time.Time // for how long that holds
 	next  uint64    // every nonce from count to here was reserved when last looked at
@@ -183,7 +185,7 @@ type lane struct {
 
 // nonce gives the lowest that no row and no node has used: one that a cancelled row has
 // left free comes first, as all later ones wait for it. A nonce that the caller gives
-// is kept.
+// is kept, unless a block has it; one that is in a pool may be meant to be replaced.
 func (b *Builder) nonce(ctx context.Context, r *create.Request, p *payment) (uint64, error) {
 	l := b.lane(string(r.On.ID) + p.from)
 	l.mu.Lock()
@@ -194,8 +196,8 @@ func (b *Builder) nonce(ctx context.Context, r *create.Request, p *payment) (uin
 			if err := b.count(ctx, r, p, l); err != nil {
 				return 0, err
 			}
-			if *p.nonce < l.count {
-				return 0, create.Bad("nonce", "min", fmt.Sprintf("must be %d or more: lower ones of the account are used", l.count))
+			if *p.nonce < l.mined {
+				return 0, create.Bad("nonce", "min", fmt.Sprintf("must be %d or more: lower ones of the account are used", l.mined))
 			}
 		}
 		return *p.nonce, nil
@@ -243,18 +245,35 @@ func (b *Builder) count(ctx context.Context, r *create.Request, p *payment, l *l
 	if r.Attempt < attempts && b.now().Before(l.until) {
 		return l.err
 	}
-	payer, ok := r.Node.(node.Payer)
-	if !ok {
-		return r.NoNode("nonce")
-	}
 	ctx, done := create.Shared(ctx)
 	defer done()
-	n, err := payer.Pending(ctx, p.from)
-	if l.err = nil; err != nil {
-		l.err = create.NodeError(err)
-	} else {
-		l.count, l.next = n, n
-	}
+	mined, all, err := counts(ctx, r, p.from)
 	l.until = b.now().Add(nonceAge)
-	return l.err
+	if l.err = err; err != nil {
+		return err
+	}
+	// Nodes take turns at being down: one that lags does not take back what another has
+	// shown. A reorganization may, and is over before the memory is.
+	if mined >= l.mined || b.now().After(l.seen.Add(minedAge)) {
+		l.mined, l.seen = mined, b.now()
+	}
+	l.count = max(l.mined, all)
+	l.next = l.count
+	return nil
+}
+
+// counts gives the account's transactions in blocks, and its next nonce with the pools.
+func counts(ctx context.Context, r *create.Request, address string) (mined, all uint64, err error) {
+	counter, ok := r.Node.(node.Counter)
+	payer, too := r.Node.(node.Payer)
+	if !ok || !too {
+		return 0, 0, r.NoNode("nonce")
+	}
+	if all, err = payer.Pending(ctx, address); err == nil {
+		mined, err = counter.Next(ctx, address)
+	}
+	if err != nil {
+		return 0, 0, create.NodeError(err)
+	}
+	return min(mined, all), all, nil // Pending has compared what the nodes say
 }

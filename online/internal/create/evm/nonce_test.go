@@ -54,6 +54,13 @@ func (r *rig) later() {
 	r.now = r.now.Add(time.Hour)
 }
 
+// moments pass, after which a node is asked again.
+func (r *rig) moments() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = r.now.Add(2 * time.Second)
+}
+
 // TestParallel: fifty creations at once from one account have fifty consecutive
 // nonces; on PostgreSQL, where there may be several servers, though two make them that
 // know nothing of each other.
@@ -132,13 +139,20 @@ func TestNonces(t *testing.T) {
 	r.counts(5, 9)
 	r.later()
 	next(9)
-	// Fewer than before, of a node that lags, shares no nonce that is used here.
+	// Fewer than before are of a node that lags: not 4, which a block has.
 	r.counts(0, 0)
+	r.moments()
+	next(5)
+	// Those that last for long are believed, and share no nonce that is used here.
 	r.later()
 	next(4)
 	// One that the caller gives is kept, also with a gap before it, which is filled.
 	next(20, `"nonce":20`)
-	next(5)
+	next(6)
+	// Also where it is in a pool: that one is to be replaced.
+	r.counts(0, 9)
+	r.later()
+	next(7, `"nonce":7`)
 	// Not one that a live row has, and not one that is used.
 	if _, err := r.create(eth(), pays(`"nonce":20`)); !fault.Is(err, "reservation.conflict") {
 		t.Errorf("nonce 20 again: %v", err)
@@ -149,7 +163,18 @@ func TestNonces(t *testing.T) {
 		t.Errorf("a used nonce: %v", err)
 	}
 	next(30, `"nonce":30`)
-	// A node that names a nonce far beyond is not believed.
+	// A node that names a nonce far beyond is not believed, nor one that does so once.
+	r.mu.Lock()
+	honest := r.says["eth_getTransactionCount"].(func([]json.RawMessage) (any, *nodetest.Error))
+	r.says["eth_getTransactionCount"] = func(params []json.RawMessage) (any, *nodetest.Error) {
+		if string(params[1]) == `"0x10"` { // Next asks by the block's number
+			return "0xffffff", nil
+		}
+		return honest(params)
+	}
+	r.mu.Unlock()
+	r.later()
+	next(31)
 	for _, absurd := range [][2]uint64{{30, 1 << 40}, {1 << 60, 1 << 60}, {1<<64 - 1, 1<<64 - 1}} {
 		r.counts(absurd[0], absurd[1])
 		r.later()
@@ -180,12 +205,12 @@ func TestAskedOnce(t *testing.T) {
 	for range 20 {
 		r.must(r.create(eth(), pays()))
 	}
-	if r.asked["eth_getTransactionCount"] != 2 || r.asked["eth_getBlockByNumber"] != 1 || r.asked["eth_estimateGas"] != 1 || r.asked["eth_chainId"] != 1 {
+	if r.asked["eth_getTransactionCount"] != 3 || r.asked["eth_getBlockByNumber"] != 1 || r.asked["eth_estimateGas"] != 1 || r.asked["eth_chainId"] != 1 {
 		t.Errorf("asked %v", r.asked)
 	}
 	r.later()
 	r.must(r.create(eth(), pays()))
-	if r.asked["eth_getTransactionCount"] != 4 || r.asked["eth_getBlockByNumber"] != 2 {
+	if r.asked["eth_getTransactionCount"] != 6 || r.asked["eth_getBlockByNumber"] != 2 {
 		t.Errorf("later, asked %v", r.asked)
 	}
 }
