@@ -291,6 +291,21 @@ func TestATT100ConflictWins(t *testing.T) {
 		if got := s.get(1); got.State != pending.Failed || got.Code != conflicted {
 			t.Errorf("%s %q", got.State, got.Code)
 		}
+		sends := len(a.sent) + len(b.sent)
+		show(node.Sighting{}) // the stranger's is gone: ours is not sent by itself
+		a.show("txb", node.Sighting{Seen: true, Confirmations: 3})
+		once(t, l) // and one node alone brings nothing back
+		if got := s.get(1); got.State != pending.Failed || len(a.sent)+len(b.sent) != sends {
+			t.Errorf("%s, sent %d times", got.State, len(a.sent)+len(b.sent)-sends)
+		}
+		show(node.Sighting{Seen: true, Confirmations: 1}) // somebody else had kept it
+		sum := once(t, l)
+		if got := s.get(1); got.State != pending.Broadcast || got.Code != reorged || !strings.HasPrefix(got.Reason, "ALARM") || sum.Reorged != 1 {
+			t.Errorf("%s %q %q", got.State, got.Code, got.Reason)
+		}
+		show(node.Sighting{Seen: true, Confirmations: 3})
+		once(t, l)
+		wantState(t, s, 1, pending.Complete)
 		for _, x := range append(a.sent, b.sent...) {
 			if x.TxID != "txb" {
 				t.Errorf("another transaction was sent: %+v", x)

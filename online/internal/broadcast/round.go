@@ -39,7 +39,7 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 	}
 	missed := 0
 	for i := range rows {
-		watched := rows[i].State == pending.Complete
+		watched := watched(&rows[i])
 		if ctx.Err() != nil || missed == misses {
 			if !watched {
 				sum.Waiting++
@@ -92,7 +92,7 @@ func (l *Loop) turn(ctx context.Context, rows []pending.Transaction) {
 	ctx = context.WithoutCancel(ctx)
 	for _, t := range rows {
 		var err error
-		if t.State == pending.Complete {
+		if watched(&t) {
 			err = l.Store.Watching(ctx, t.ID, false)
 		} else {
 			err = l.Store.Seen(ctx, t.ID, t.Confirmations)

@@ -26,7 +26,7 @@ type work struct {
 
 // turn gives the row its turn.
 func (w *work) turn(ctx context.Context) error {
-	if w.t.State == pending.Complete {
+	if watched(&w.t) {
 		return w.watch(ctx)
 	}
 	return w.step(ctx)
@@ -173,7 +173,7 @@ func (l *Loop) settles() time.Duration {
 	return settle
 }
 
-const conflicted, expired = "chain.conflict", "chain.expired"
+const conflicted, expired = pending.Conflicted, "chain.expired"
 
 // end closes a row that can never land. The end of a payment is not decided by
 // one answer: the first is noted in the row, where other processes find it too,

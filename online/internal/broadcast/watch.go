@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"time"
 
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
@@ -23,6 +24,9 @@ func (w *work) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.t.State == pending.Failed {
+		return w.risen(ctx, saw)
+	}
 	switch {
 	case saw.Few:
 		return nil
@@ -41,6 +45,34 @@ func (w *work) watch(ctx context.Context) error {
 	w.database = w.loop.Store.Watching(context.WithoutCancel(ctx), w.t.ID, true)
 	return w.database
 }
+
+// stranger is how long a row is watched that ended because another's transaction was
+// final in its place.
+const stranger = 7 * 24 * time.Hour
+
+// risen takes such a row back when as many nodes as must agree have it in a block. It is not sent
+// again before: the payment may have been made anew since.
+func (w *work) risen(ctx context.Context, saw node.Sighting) error {
+	if saw.Confirmations == 0 || saw.Few {
+		if w.loop.Now().Sub(w.t.Updated) > stranger {
+			w.database = w.loop.Store.Watching(context.WithoutCancel(ctx), w.t.ID, true)
+		}
+		return w.database
+	}
+	alarm := fault.New(reorged, "do not make the payment again; if that was done, both may land", "ALARM: it was failed, since another transaction was final in its place, and is in a block now")
+	if err := w.move(ctx, pending.Revive, func(t *pending.Transaction) error {
+		t.Code, t.Reason = reorged, alarm.Error()
+		return nil
+	}); err != nil {
+		return err
+	}
+	w.sum.Reorged++
+	w.loop.problem(w.sum, alarm, "id", w.t.ID.String(), "txid", w.t.TxID, "state", string(w.t.State))
+	return w.seen(ctx, saw)
+}
+
+// watched reports whether a row that is due is one that has ended.
+func watched(t *pending.Transaction) bool { return ended(t.State) }
 
 // undone takes a row back that is not as deep any more.
 func (w *work) undone(ctx context.Context, saw node.Sighting, depth uint64) error {

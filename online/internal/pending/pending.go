@@ -58,7 +58,7 @@ const (
 	Supersede Event = "supersede"
 
 	// Revive takes a row back that was sent and ended because another was final: that
-	// one is so no longer, after a reorganization, and this one may land.
+	// one is so no longer, after a reorganization, and this one may land, or has.
 	Revive Event = "revive"
 )
 
@@ -125,6 +125,10 @@ func (t *Transaction) Left() bool {
 // Replaced is the code of a row that ended because one that conflicts with it on
 // chain is final.
 const Replaced = "chain.replaced"
+
+// Conflicted is the code of a row that ended because a transaction that is not ours
+// is final in its place.
+const Conflicted = "chain.conflict"
 
 // Foreign is the Signer of what another wallet signs: a hardware or software
 // wallet that takes one request at a time and gives its signatures back.

@@ -142,6 +142,35 @@ func TestATT87CancelAfterExport(t *testing.T) {
 	}
 }
 
+// TestATT87CancelOrReplace: a payment that is being cancelled is not made again beside
+// that without a word; what cancels it may be raised, and the order of the two the
+// other way round is what cancelling is for.
+func TestATT87CancelOrReplace(t *testing.T) {
+	c := newEVM(t)
+	id, to := c.pay(0)
+	c.signed(id)
+	c.once()
+	c.make(id, replace.Options{})
+	cancel := c.make(id, replace.Options{Cancel: true}).New
+	_, err := c.maker.Make(t.Context(), "a", id, replace.Options{})
+	code(t, err, "replace.cancelled")
+	c.export(cancel.ID)
+	_, err = c.maker.Make(t.Context(), "a", id, replace.Options{})
+	code(t, err, "replace.cancelled")
+	raised := c.make(cancel.ID, replace.Options{}).New
+	if link := must(c.store.Links(t.Context(), []bundle.ID{raised.ID}))(t)[raised.ID]; !link.Cancels {
+		t.Error("what replaces a cancellation does not cancel")
+	}
+	forced := c.make(id, replace.Options{Force: true}).New // one of the set lands, whichever
+	c.signed(forced.ID)
+	c.once()
+	c.mine(depth)
+	c.once()
+	c.want(forced.ID, pending.Complete, "")
+	c.want(cancel.ID, pending.Cancelled, pending.Replaced)
+	c.paid(to, 1e15)
+}
+
 // What may not be sent any more is not sent by way of a replacement either.
 func TestReplacementKeepsTheDeadline(t *testing.T) {
 	c := newEVM(t)

@@ -55,7 +55,7 @@ func TestATT95RandomRivals(t *testing.T) {
 					done, err := c.maker.Make(t.Context(), "a", id, replace.Options{Cancel: dice.IntN(2) == 0})
 					if err == nil && done.Made {
 						r.set = append(r.set, done.New.ID)
-					} else if err != nil && !fault.Is(err, "state.conflict") && !fault.Is(err, "replace.complete") && !fault.Is(err, "replace.conflict") && !fault.Is(err, "reservation.conflict") {
+					} else if err != nil && !fault.Is(err, "state.conflict") && !fault.Is(err, "replace.complete") && !fault.Is(err, "replace.cancelled") && !fault.Is(err, "replace.conflict") && !fault.Is(err, "reservation.conflict") {
 						t.Fatal(err)
 					}
 				case 5:

@@ -37,6 +37,7 @@ type Options struct {
 type Store interface {
 	Get(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
 	Rivals(ctx context.Context, tenant string, id bundle.ID) ([]pending.Transaction, error)
+	Links(ctx context.Context, ids []bundle.ID) (map[bundle.ID]store.Link, error)
 	Cancel(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
 	Earlier(ctx context.Context, tenant string, idem store.Idempotency) (*pending.Transaction, error)
 	Create(ctx context.Context, t *pending.Transaction, idem store.Idempotency) (*pending.Transaction, error)
@@ -119,12 +120,16 @@ func (m *Maker) Make(ctx context.Context, tenant string, id bundle.ID, o Options
 	if err != nil {
 		return Done{}, err
 	}
+	cancels, err := m.cancels(ctx, s)
+	if err != nil {
+		return Done{}, err
+	}
 	fill = fill && !s.live // else its rivals are what is cancelled
 	made, err := m.build(s, fill)
 	if err != nil {
 		return Done{}, err
 	}
-	if made.Cancels = o.Cancel; !fill {
+	if made.Cancels = cancels; !fill {
 		made.Replaces = root
 	}
 	existing, err := m.Store.Create(ctx, made, o.Idem)
@@ -137,6 +142,30 @@ func (m *Maker) Make(ctx context.Context, tenant string, id bundle.ID, o Options
 	done, err := m.done(ctx, tenant, id, *made)
 	done.Had = existing != nil
 	return done, err
+}
+
+// cancels tells whether what replaces the row pays nobody: since that is wanted, or
+// since the row itself pays nobody. The payment is not made again beside a row that
+// is to end it, unless that is forced: whoever wanted the one would not expect the
+// other.
+func (m *Maker) cancels(ctx context.Context, s *set) (bool, error) {
+	ids := make([]bundle.ID, len(s.all))
+	for i := range s.all {
+		ids[i] = s.all[i].row.ID
+	}
+	links, err := m.Store.Links(ctx, ids)
+	if err != nil || s.option.Cancel || links[s.of.row.ID].Cancels {
+		return err == nil, err
+	}
+	for _, r := range s.all {
+		_, unsent := pending.Transition(r.row.State, pending.Supersede)
+		sent := r.row.State == pending.Broadcasting || r.row.State == pending.Broadcast
+		if links[r.row.ID].Cancels && (unsent && !r.row.CancelRequested || sent) && !s.option.Force {
+			return false, fault.New("replace.cancelled", "cancel that one first, or say --force: one of the two lands, and nobody knows which",
+				"transaction %s is being cancelled by %s", s.of.row.ID, r.row.ID)
+		}
+	}
+	return false, nil
 }
 
 func (m *Maker) done(ctx context.Context, tenant string, id bundle.ID, made pending.Transaction) (Done, error) {

@@ -23,6 +23,11 @@ type Selection struct {
 // it and time (Unix seconds).
 type SealFunc func(sequence uint64, previous [32]byte, created int64, rows []pending.Transaction) ([]byte, error)
 
+// soonest sorts rows by when they end. What names a recent blockhash, and no durable
+// nonce, ends about a minute after it was made, whatever deadline it has.
+const soonest = "CASE WHEN network LIKE 'solana:%' AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.id = transactions.id AND r.key LIKE 'nonce:%') " +
+	"AND (deadline = 0 OR deadline > created / 1000 + 60) THEN created / 1000 + 60 WHEN deadline = 0 THEN 9007199254740991 ELSE deadline END"
+
 const (
 	itemOverhead   = 16      // bytes that an item takes beyond its own
 	bundleOverhead = 1 << 16 // bytes of a bundle beyond its items
@@ -36,7 +41,7 @@ const (
 // Without a paired offline half it is pair.missing, and pair.stopped when that
 // half's journal went back. Rows whose deadline has
 // passed are not exported: they are cancelled, since nothing of them ever left.
-// Those that end soonest come first. Where approvals are required, those that lack
+// Those that end soonest come first, what has a recent blockhash before all. Where approvals are required, those that lack
 // one are asked for first, and rows without one stay. Rows that another wallet signs
 // are ExportForeign's.
 func (s *Store) Export(ctx context.Context, sel Selection, seal SealFunc) (raw []byte, seq uint64, repeat bool, err error) {
@@ -120,7 +125,7 @@ func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, 
 	if t.gated {
 		query += " AND NOT " + unapproved
 	}
-	found, err := t.sql.QueryContext(t.ctx, query+" ORDER BY CASE WHEN deadline = 0 THEN 1 ELSE 0 END, deadline, n LIMIT ? /* FOR NO KEY UPDATE SKIP LOCKED */", append(args, limit)...)
+	found, err := t.sql.QueryContext(t.ctx, query+" ORDER BY "+soonest+", n LIMIT ? /* FOR NO KEY UPDATE SKIP LOCKED */", append(args, limit)...)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -11,12 +11,21 @@ import (
 )
 
 // follow does what comes of a move beside the row itself: a complete row is
-// watched, one that is final ends its rivals, and one that has ended gives up what
+// watched, and one in whose place a stranger's transaction is, one that is final ends its rivals, and one that has ended gives up what
 // it reserved.
 func (t *tx) follow(p *pending.Transaction, e pending.Event) error {
 	switch e {
+	case pending.Fail:
+		if p.Code != pending.Conflicted {
+			break
+		}
+		fallthrough
 	case pending.Confirm:
 		if _, err := t.exec("INSERT INTO watches (id, looked) VALUES (?, ?) ON CONFLICT DO NOTHING", p.ID[:], t.at.UnixMilli()); err != nil {
+			return err
+		}
+	case pending.Revive:
+		if _, err := t.exec("DELETE FROM watches WHERE id = ?", p.ID[:]); err != nil {
 			return err
 		}
 	case pending.Reorg:
@@ -46,8 +55,9 @@ func (t *tx) follow(p *pending.Transaction, e pending.Event) error {
 // Executed is the code of a row that is in a block for good, where it failed.
 const Executed = "chain.failed"
 
-// Watched gives complete rows that a reorganization may still reach and that were
-// last looked at before the given time, those looked at longest ago first.
+// Watched gives rows, complete or ended by a stranger's transaction, that a
+// reorganization may still reach and that were last looked at before the given
+// time, those looked at longest ago first.
 func (s *Store) Watched(ctx context.Context, before time.Time, limit int) ([]pending.Transaction, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE id IN (SELECT id FROM watches WHERE looked < ? ORDER BY looked LIMIT ?) ORDER BY n",
 		before.UnixMilli(), limit)
@@ -55,7 +65,7 @@ func (s *Store) Watched(ctx context.Context, before time.Time, limit int) ([]pen
 	return list, s.fail(err)
 }
 
-// Watching notes that a complete row was looked up just now; no more of it is
+// Watching notes that such a row was looked up just now; no more of it is
 // wanted once it is deep enough.
 func (s *Store) Watching(ctx context.Context, id bundle.ID, deep bool) error {
 	return s.writeBeside(ctx, func(t *tx) error {

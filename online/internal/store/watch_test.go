@@ -1,0 +1,100 @@
+package store
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
+)
+
+// TestATT100StrangerIsWatched: a row in whose place a stranger's transaction is can be
+// taken back, and one that failed by itself cannot.
+func TestATT100StrangerIsWatched(t *testing.T) {
+	if onBoth(t, TestATT100StrangerIsWatched) {
+		return
+	}
+	s := fresh(t)
+	ids := [2]bundle.ID{}
+	for i, code := range []string{pending.Conflicted, Executed} {
+		p := put(t, s, number(i+1))
+		move(t, s, p.ID, toBroadcast...)
+		_, err := s.Move(t.Context(), p.ID, pending.Fail, func(p *pending.Transaction) error { p.Code = code; return nil })
+		ok(t, err)
+		ids[i] = p.ID
+	}
+	watched := func() (list []bundle.ID) {
+		rows, err := s.Watched(t.Context(), s.Now().Add(time.Second), 10)
+		ok(t, err)
+		for _, r := range rows {
+			list = append(list, r.ID)
+		}
+		return list
+	}
+	if got := watched(); !slices.Equal(got, ids[:1]) {
+		t.Fatalf("%v are watched", got)
+	}
+	_, err := s.Move(t.Context(), ids[1], pending.Revive, nil)
+	code(t, err, "state.conflict")
+	move(t, s, ids[0], pending.Revive)
+	if got := watched(); len(got) != 0 || get(t, s, ids[0]).State != pending.Broadcast {
+		t.Errorf("%v are watched, and it is %s", got, get(t, s, ids[0]).State)
+	}
+	move(t, s, ids[0], pending.Confirm)
+	if got := watched(); !slices.Equal(got, ids[:1]) {
+		t.Errorf("%v are watched once it is complete", got)
+	}
+}
+
+// TestWatchesOfBefore: rows that were complete before there were watches are looked
+// at once more, those that somebody asserted are not.
+func TestWatchesOfBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kms.db")
+	s, err := open(t.Context(), path, fixed, migrations[:len(migrations)-1])
+	ok(t, err)
+	whole := put(t, s, number(1))
+	move(t, s, whole.ID, append(toBroadcast, pending.Confirm)...)
+	move(t, s, put(t, s, number(2)).ID, pending.Assert)
+	move(t, s, put(t, s, number(3)).ID, toBroadcast...)
+	if _, err := s.db.Exec("DELETE FROM watches"); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, s.Close())
+	s, err = Open(t.Context(), path, fixed)
+	ok(t, err)
+	defer s.Close()
+	rows, err := s.Watched(t.Context(), fixed(), 10)
+	ok(t, err)
+	if len(rows) != 1 || rows[0].ID != whole.ID {
+		t.Errorf("%d are watched", len(rows))
+	}
+}
+
+// TestExportSoonest: what ends soonest goes first, and a recent blockhash ends within
+// a minute or so; a durable nonce does not end.
+func TestExportSoonest(t *testing.T) {
+	if onBoth(t, TestExportSoonest) {
+		return
+	}
+	s := fresh(t)
+	now := s.Now().Unix()
+	solana := func(p *pending.Transaction) { p.Chain, p.Network = "SOL", "solana:4uhcVJyU9pJkvQyS88uRDiswHXSCkY3z" }
+	for i, change := range []func(*pending.Transaction){
+		func(*pending.Transaction) {},
+		func(p *pending.Transaction) { p.Deadline = now + 3600 },
+		func(p *pending.Transaction) { solana(p); p.Reserve = []string{"nonce:account:value"} },
+		solana,
+		func(p *pending.Transaction) { solana(p); p.Deadline = now + 30 },
+		func(p *pending.Transaction) { solana(p); p.Deadline = now + 7200 },
+	} {
+		put(t, s, number(i+1, change))
+	}
+	for _, want := range []int{5, 4, 6, 2, 1, 3} {
+		_, seq, _ := export(t, s, Selection{Limit: 1})
+		if row := get(t, s, number(want).ID); row.State != pending.Exported || row.Bundle != seq {
+			t.Errorf("row %d is %s, not in bundle %d", want, row.State, seq)
+		}
+	}
+}
