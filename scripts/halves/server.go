@@ -123,6 +123,9 @@ func (h *Halves) Serve(ctx context.Context) error {
 	}
 }
 
+// URL is where the server listens.
+func (h *Halves) URL() string { return h.server.url }
+
 // Stop asks the server to end, and insists after ten seconds. It is an error if
 // it ends with a failure.
 func (h *Halves) Stop() error {
@@ -274,4 +277,9 @@ func (h *Halves) call(ctx context.Context, method, path, idempotency string, bod
 		return nil
 	}
 	return json.Unmarshal(text, into)
+}
+
+// Call makes any call of the API with the key of Configure.
+func (h *Halves) Call(ctx context.Context, method, path string, body []byte, into any) error {
+	return h.call(ctx, method, path, "", body, into)
 }

@@ -142,12 +142,29 @@ function status(signature) {
   return x ? { slot: x.slot, confirmations: null, err: x.err, status: statusOf(x.err), confirmationStatus: 'finalized' } : null;
 }
 
-function found(signature) {
+// The form "json", which a client gets that names no encoding.
+function plain(raw) {
+  const { messageBytes } = kit.getTransactionDecoder().decode(raw);
+  const m = messages.decode(messageBytes);
+  return {
+    signatures: Array.from({ length: raw[0] }, (_, i) => base58(raw.slice(1 + 64 * i, 65 + 64 * i))),
+    message: {
+      accountKeys: m.staticAccounts, recentBlockhash: m.lifetimeToken,
+      header: {
+        numRequiredSignatures: m.header.numSignerAccounts, numReadonlySignedAccounts: m.header.numReadonlySignerAccounts,
+        numReadonlyUnsignedAccounts: m.header.numReadonlyNonSignerAccounts,
+      },
+      instructions: m.instructions.map((i) => ({ programIdIndex: i.programAddressIndex, accounts: i.accountIndices ?? [], data: base58(i.data ?? new Uint8Array()) })),
+    },
+  };
+}
+
+function found(signature, options) {
   const x = landed.get(signature);
   if (!x?.raw) return null;
   return {
     slot: x.slot, blockTime: Math.floor(Date.now() / 1000), version: 'legacy',
-    transaction: [Buffer.from(x.raw).toString('base64'), 'base64'],
+    transaction: (options?.encoding ?? 'json') === 'json' ? plain(x.raw) : [Buffer.from(x.raw).toString('base64'), 'base64'],
     meta: { err: x.err, status: statusOf(x.err), fee: 5000 * x.raw[0], logMessages: x.meta.logs(), preBalances: [], postBalances: [] },
   };
 }
@@ -177,7 +194,7 @@ const methods = {
     return inContext({ err: errorOf(result), logs: meta.logs(), unitsConsumed: meta.computeUnitsConsumed(), accounts: null, returnData: null });
   },
   getSignatureStatuses: ([signatures]) => inContext(signatures.map(status)),
-  getTransaction: ([signature]) => found(signature),
+  getTransaction: ([signature, options]) => found(signature, options),
   svm_expireBlockhash: () => {
     svm.expireBlockhash();
     pass(151n);
