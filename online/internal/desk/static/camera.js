@@ -82,7 +82,7 @@ export class Camera {
       await this.offer(() => luma(frame)).catch(() => {});
       frame.close();
     }
-    reader.cancel().catch(() => {});
+    for (let last; !(last = await reader.read().catch(() => ({ done: true }))).done; ) last.value.close(); // those under way when the track was stopped
   }
 
   // offer takes a picture if there is room for it.

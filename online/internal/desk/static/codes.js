@@ -14,6 +14,7 @@ export class Codes {
   // show begins anew with a shape: format, version, fragment, only, columns, rows, perSecond.
   async show(shape) {
     Object.assign(this, { shape, lots: new Map(), at: 0, drawn: -1 });
+    delete this.canvas.dataset.shown;
     this.each = shape.columns * shape.rows;
     this.size = this.each * Math.ceil(lot / this.each);
     const round = ++this.round;

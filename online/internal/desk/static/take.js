@@ -175,9 +175,11 @@ class Taker {
     if (seen.whole) this.finish();
   }
 
-  // tell names something in view that is of no use.
+  // tell names what is in view and of no use, for a while.
   tell(note) {
-    say(this.note, { message: words.wrong, cure: sentence(note) });
+    this.heard = [...(this.note.hidden ? [] : this.heard), sentence(note)].slice(-3);
+    this.note.replaceChildren(el("p", { className: "big" }, words.wrong), ...this.heard.map((n) => el("p", {}, n)));
+    this.note.hidden = false;
     clearTimeout(this.quiet);
     this.quiet = setTimeout(() => (this.note.hidden = true), slow);
   }
