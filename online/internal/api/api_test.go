@@ -144,7 +144,7 @@ func routes(id string) [][3]string { // method, path, the scope it needs
 	}
 }
 
-func TestAuthentication(t *testing.T) {
+func TestAuthn(t *testing.T) {
 	r := newRig(t)
 	id := r.create(0)
 	revokedID, revoked, err := r.store.CreateAPIKey(t.Context(), "gone", "a", []string{"admin"})
@@ -180,7 +180,7 @@ func TestAuthentication(t *testing.T) {
 	}
 }
 
-func TestScopes(t *testing.T) {
+func TestAuthzScopes(t *testing.T) {
 	r := newRig(t)
 	id := r.create(0)
 	for _, route := range routes(id) {
@@ -222,9 +222,9 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-// TestTenants: another tenant's row is answered as one that never was, to the
+// TestAuthzTenants: another tenant's row is answered as one that never was, to the
 // byte, and nothing of it changes.
-func TestTenants(t *testing.T) {
+func TestAuthzTenants(t *testing.T) {
 	r := newRig(t)
 	id, never := r.create(0), strings.Repeat("0", 23)+"1"
 	for _, route := range routes(id) {
@@ -265,7 +265,7 @@ func quoteJSON(s string) string {
 	return string(b)
 }
 
-func TestKMSCalls(t *testing.T) {
+func TestStateKMSCalls(t *testing.T) {
 	r := newRig(t)
 	first, second := r.create(0), r.create(1)
 	one, two := r.record(first, 0, ""), r.record(second, 1, "")

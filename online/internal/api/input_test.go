@@ -140,7 +140,7 @@ func TestJSON(t *testing.T) {
 	r.want(r.send("a/read", "GET", "/v1/transactions", ""), 200, `{"transactions":[],"next":null}`)
 }
 
-func TestIDs(t *testing.T) {
+func TestIds(t *testing.T) {
 	r := newRig(t)
 	id := r.create(0)
 	for _, bad := range []string{strings.ToUpper(id[:23] + "a"), id[:23], id + "0", "%00" + id[1:], id[:23] + "%20",
@@ -168,7 +168,7 @@ func TestIDs(t *testing.T) {
 	r.want(r.send("a/submit", "DELETE", "/v3/kms/"+id, ""), 204, "")
 }
 
-func TestManyIDs(t *testing.T) {
+func TestIdsMany(t *testing.T) {
 	r := newRig(t)
 	r.create(0)
 	ids := func(n int) string {
@@ -189,7 +189,7 @@ func TestManyIDs(t *testing.T) {
 	}
 }
 
-func TestBodies(t *testing.T) {
+func TestTransportBodies(t *testing.T) {
 	r := newRig(t)
 	header := func(name, value string) func(*http.Request) {
 		return func(q *http.Request) { q.Header.Set(name, value) }
@@ -209,7 +209,7 @@ func TestBodies(t *testing.T) {
 	r.want(r.send("a/read", "POST", "/v3/kms/pending/ETH", "{}"+strings.Repeat(" ", 2<<20-2)), 200, "")
 }
 
-func TestPaths(t *testing.T) {
+func TestIdsPaths(t *testing.T) {
 	r := newRig(t)
 	for _, x := range []struct {
 		method, path string
@@ -228,8 +228,8 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestLog: one line of JSON for each request, whatever it holds.
-func TestLog(t *testing.T) {
+// TestInjectionLog: one line of JSON for each request, whatever it holds.
+func TestInjectionLog(t *testing.T) {
 	r := newRig(t)
 	id := r.create(0)
 	before := strings.Count(r.log.String(), "\n")

@@ -15,7 +15,7 @@ import (
 )
 
 // What was accepted once is answered with its row, whatever has changed since.
-func TestRepeat(t *testing.T) {
+func TestIdempotency(t *testing.T) {
 	for name, change := range map[string]func(*rig){
 		"nothing":                  func(*rig) {},
 		"the deadline has passed":  func(r *rig) { r.now = r.now.Add(2 * time.Hour) },

@@ -18,7 +18,7 @@ import (
 	"coldsign/online/internal/store"
 )
 
-func TestServerBounds(t *testing.T) {
+func TestTransportBounds(t *testing.T) {
 	s := api.Server("127.0.0.1:0", http.NotFoundHandler())
 	if s.ReadHeaderTimeout != 5*time.Second || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 {
 		t.Errorf("timeouts %v %v %v %v", s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout)
@@ -62,7 +62,7 @@ func raw(t *testing.T, addr, request string) string {
 	return strings.TrimSpace(line)
 }
 
-func TestWire(t *testing.T) {
+func TestTransportWire(t *testing.T) {
 	r := newRig(t)
 	addr := serve(t, r.handler, 10)
 	for _, x := range []struct{ request, status string }{
@@ -79,8 +79,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestLimit: a connection more than allowed is answered when another ends.
-func TestLimit(t *testing.T) {
+// TestTransportLimit: a connection more than allowed is answered when another ends.
+func TestTransportLimit(t *testing.T) {
 	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }), 1)
 	hold, err := net.Dial("tcp", addr)
 	if err != nil {
