@@ -62,7 +62,7 @@ func (a *app) configuration() (config.Config, error) {
 	} else if _, err := os.Stat(path); err != nil {
 		return config.Config{}, fault.New("config.read", "check the name", "no configuration file %q", path)
 	}
-	c, err := config.Load(path, a.chain.All())
+	c, err := config.LoadWith(path, a.env("CREDENTIALS_DIRECTORY"), a.chain.All())
 	if err == nil {
 		a.chain = registry.New(c.Added...)
 	}

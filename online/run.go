@@ -26,7 +26,7 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   serve [--listen 127.0.0.1:8190] [--metrics 127.0.0.1:9190] [--database FILE.db|postgres://...] [--config FILE.toml]
   pair --out FILE | pair --in FILE [--confirm "six words"] [--replace]
   keys import FILE                              public keys from the offline half
-  apikey create --name N --scope submit,read,complete,webhook,admin [--tenant T]
+  apikey create --name N --scope submit,read,complete,webhook,admin [--tenant T] [--until 2027-01-31] [--out FILE]
   apikey list | apikey revoke ID
   webhook add --type KMS_COMPLETED_TX|KMS_FAILED_TX|KMS_REORGED_TX --url URL [--tenant T]     tell an application what became of payments
   webhook list | remove ID | test ID | retry [EVENT]         who is told, and what could not be told; try it, or send it again
@@ -72,12 +72,12 @@ type app struct {
 
 type options struct {
 	link.Ends
-	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant, from, to, role, kind, url string
-	json, replace, testnet, rehearsal, moved, force                                                                         bool
-	limit                                                                                                                   int
-	bundle                                                                                                                  int64
-	expires                                                                                                                 time.Duration
-	ids                                                                                                                     cli.List
+	home, database, config, listen, metrics, fee, chain, state, in, confirm, name, scope, tenant, from, to, role, kind, url, until string
+	json, replace, testnet, rehearsal, moved, force                                                                                bool
+	limit                                                                                                                          int
+	bundle                                                                                                                         int64
+	expires                                                                                                                        time.Duration
+	ids                                                                                                                            cli.List
 }
 
 func everywhere(more ...string) []string {
@@ -89,7 +89,7 @@ func commands() []cli.Command[*app] {
 		{Name: "serve", Flags: everywhere("listen", "metrics"), Do: (*app).serve},
 		{Name: "pair", Flags: everywhere(link.OutFlags(link.InFlags("in", "confirm", "replace")...)...), Do: (*app).pair},
 		{Name: "keys import", Flags: everywhere(link.InFlags("chain", "testnet")...), Max: 1, Do: (*app).keysImport},
-		{Name: "apikey create", Flags: everywhere("name", "scope", "tenant"), Do: (*app).apikeyCreate},
+		{Name: "apikey create", Flags: everywhere("name", "scope", "tenant", "until", "out"), Do: (*app).apikeyCreate},
 		{Name: "apikey list", Flags: everywhere(), Do: (*app).apikeyList},
 		{Name: "apikey revoke", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).apikeyRevoke},
 		{Name: "desk user add", Flags: everywhere("role"), Min: 1, Max: 1, Do: (*app).userAdd},
@@ -150,7 +150,7 @@ func (a *app) define(fs *flag.FlagSet, name string) {
 	text := map[string]*string{
 		"home": &o.home, "database": &o.database, "config": &o.config, "listen": &o.listen, "metrics": &o.metrics, "fee": &o.fee, "chain": &o.chain, "state": &o.state,
 		"in": &o.in, "confirm": &o.confirm, "name": &o.name, "scope": &o.scope, "tenant": &o.tenant,
-		"from": &o.from, "to": &o.to, "role": &o.role, "type": &o.kind, "url": &o.url,
+		"from": &o.from, "to": &o.to, "role": &o.role, "type": &o.kind, "url": &o.url, "until": &o.until,
 	}
 	yes := map[string]*bool{"rehearsal": &o.rehearsal, "json": &o.json, "replace": &o.replace, "testnet": &o.testnet, "force": &o.force, "moved": &o.moved}
 	switch {

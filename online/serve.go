@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"coldsign/online/internal/api"
+	"coldsign/online/internal/apikeys"
 	"coldsign/online/internal/broadcast"
 	"coldsign/online/internal/chain/clients"
 	"coldsign/online/internal/chain/transport"
@@ -24,7 +25,6 @@ import (
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/signer"
 	"coldsign/shared/chain"
-	"coldsign/shared/cli"
 	"coldsign/shared/fault"
 )
 
@@ -79,7 +79,7 @@ func (a *app) serve() error {
 		creator := h.creator(loop)
 		in := h.intake()
 		in.Blockhash = hot.Blockhash
-		calls := api.New(api.Config{Store: h.store, Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: creator, Hooks: h.hooks(), Now: h.now, Log: log, Version: version(),
+		calls := api.New(api.Config{Store: apikeys.New(h.store, h.config.APIKeys, h.now), Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: h.intake()}, Creator: creator, Hooks: h.hooks(), Now: h.now, Log: log, Version: version(),
 			Signer: hot, Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
 		pages, said, err := h.desk(l.Addr(), calls, creator, log)
 		if err != nil {
@@ -207,74 +207,6 @@ func (a *app) broadcast() error {
 			return fault.New("broadcast.problem", "see the lines above; run it again when the node answers", "%d problems", len(sum.Problems))
 		}
 		return err
-	})
-}
-
-func (a *app) apikeyCreate() error {
-	if a.opt.name == "" || a.opt.scope == "" {
-		return cli.Usagef("give --name and --scope, e.g. --scope submit,read")
-	}
-	tenant := a.opt.tenant
-	if tenant == "" {
-		tenant = "default"
-	}
-	scopes := strings.Split(a.opt.scope, ",")
-	return a.with(func(h *home) error {
-		id, key, err := h.store.CreateAPIKey(h.ctx, h.opt.name, tenant, scopes)
-		if err != nil {
-			return err
-		}
-		return h.say(struct {
-			ID     string   `json:"id"`
-			Key    string   `json:"key"`
-			Scopes []string `json:"scopes"`
-		}{id, key, scopes}, "id   %s\nkey  %s\nThe key is shown this once.\n", id, key)
-	})
-}
-
-type keyJSON struct {
-	ID      string   `json:"id"`
-	Name    string   `json:"name"`
-	Tenant  string   `json:"tenant"`
-	Scopes  []string `json:"scopes"`
-	Created string   `json:"created"`
-	Revoked string   `json:"revoked,omitempty"`
-}
-
-func (a *app) apikeyList() error {
-	return a.look(func(h *home) error {
-		keys, err := h.store.APIKeys(h.ctx)
-		if err != nil {
-			return err
-		}
-		list := make([]keyJSON, len(keys))
-		for i, k := range keys {
-			list[i] = keyJSON{ID: k.ID, Name: k.Name, Tenant: k.Tenant, Scopes: k.Scopes, Created: k.Created.UTC().Format(time.RFC3339)}
-			if !k.Revoked.IsZero() {
-				list[i].Revoked = k.Revoked.UTC().Format(time.RFC3339)
-			}
-		}
-		return h.print(list, func(w io.Writer) error {
-			for _, k := range list {
-				state := "valid"
-				if k.Revoked != "" {
-					state = "revoked " + k.Revoked
-				}
-				if _, err := fmt.Fprintf(w, "%s  %-12s %-10s %-30s %s\n", k.ID, k.Name, k.Tenant, strings.Join(k.Scopes, ","), state); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-}
-
-func (a *app) apikeyRevoke() error {
-	return a.with(func(h *home) error {
-		if err := h.store.RevokeAPIKey(h.ctx, h.args[0]); err != nil {
-			return err
-		}
-		return h.say(map[string]any{"id": h.args[0], "revoked": true}, "revoked %s\n", h.args[0])
 	})
 }
 

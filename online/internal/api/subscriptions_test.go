@@ -44,7 +44,7 @@ func TestSubscriptionsRefuse(t *testing.T) {
 	url := func(u string) string { return `{"type":"KMS_FAILED_TX","attr":{"url":"` + u + `"}}` }
 	for body, property := range map[string]string{
 		url("http://example.com/"): "attr.url", url("https://u:p@example.com/"): "attr.url", url("ftp://example.com"): "attr.url", url("https:///x"): "attr.url",
-		url("https://example.com/#x"): "attr.url", url("https://example.com/" + strings.Repeat("a", 500)): "attr.url", url(""): "attr.url", url("file:///etc/passwd"): "attr.url",
+		url("https://example.com/#x"): "attr.url", url("https://example.com/" + strings.Repeat("a", 500)): "attr.url", url(""): "attr.url", url("file:///etc/passwd"): "attr.url", url("https://169.254.169.254/"): "attr.url",
 		url("https://ex\\u00e4mple.com/"):                                                  "attr.url",
 		`{"type":"ADDRESS_EVENT","attr":{"url":"https://example.com/"}}`:                   "type",
 		`{"attr":{"url":"https://example.com/"}}`:                                          "type",

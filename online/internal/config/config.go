@@ -87,6 +87,7 @@ type Config struct {
 	Upstream         *Upstream // nil: the list is our own
 	FourEyes         *FourEyes // nil: nobody is asked before export
 
+	APIKeys  []APIKey
 	Webhooks []netip.Prefix // where events may go besides public addresses
 
 	Certificate *tls.Certificate // of the listener; nil: plain HTTP
@@ -137,13 +138,18 @@ type file struct {
 	Upstream *upstream `toml:"upstream"`
 	FourEyes *fourEyes `toml:"four_eyes"`
 	Webhooks webhooks  `toml:"webhooks"`
+	APIKey   []apiKey  `toml:"api_key"`
 }
 
 // Load reads the file at path; chains are the ones we know. Faults have codes
 // config.read, config.syntax, config.key, config.network, config.rpc,
 // config.password, config.confirmations, config.views, config.watch, config.coins,
-// config.upstream, config.four-eyes, config.webhooks, config.tls and config.desk.
-func Load(path string, chains []chain.Chain) (Config, error) {
+// config.upstream, config.four-eyes, config.webhooks, config.api-key, config.tls and config.desk.
+func Load(path string, chains []chain.Chain) (Config, error) { return LoadWith(path, "", chains) }
+
+// LoadWith is Load where credentials, "" for none, is a folder of systemd's: a file
+// of a secret that is named without a folder is looked for there first.
+func LoadWith(path, credentials string, chains []chain.Chain) (Config, error) {
 	raw, _, err := read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{}, nil
@@ -164,6 +170,10 @@ func Load(path string, chains []chain.Chain) (Config, error) {
 		return Config{}, fault.New("config.key", "correct or remove it", "unknown key %s in %s", quote.Line(unknown[0].String()), quote.Line(path))
 	}
 	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database, DeskOff: f.Desk.Off}
+	f.locate(credentials)
+	if c.APIKeys, err = apiKeys(filepath.Dir(path), f.APIKey); err != nil {
+		return Config{}, err
+	}
 	if c.Webhooks, err = f.Webhooks.allowed(); err != nil {
 		return Config{}, err
 	}

@@ -5,6 +5,8 @@ import "time"
 // Limits on what is read, in bytes, on the depth of a transaction, on nodes, and on
 // services.
 const (
+	minKey      = 43 // characters of an API key in a file
+	maxKey      = 128
 	maxFile     = 1 << 20
 	maxPassword = 4 << 10
 	maxDepth    = 100_000

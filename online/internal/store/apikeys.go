@@ -50,6 +50,7 @@ type APIKey struct {
 	Scopes           []string
 	Created          time.Time
 	Revoked          time.Time // zero while the key is valid
+	Expires          time.Time // from when on it is no key; zero never
 }
 
 const keyPrefix = "csk_"
@@ -58,6 +59,14 @@ const keyPrefix = "csk_"
 // in base64url. It is shown once and stored as its SHA-256: guessing 256 random
 // bits needs no slow hash to stop it.
 func (s *Store) CreateAPIKey(ctx context.Context, name, tenant string, scopes []string) (id, key string, err error) {
+	return s.CreateAPIKeyUntil(ctx, name, tenant, scopes, time.Time{})
+}
+
+// CreateAPIKeyUntil is CreateAPIKey of a key that ends by itself; zero is never.
+func (s *Store) CreateAPIKeyUntil(ctx context.Context, name, tenant string, scopes []string, until time.Time) (id, key string, err error) {
+	if !until.IsZero() && !until.After(s.now()) {
+		return "", "", fault.New("apikey.expires", "", "the key would have ended already")
+	}
 	if name == "" || len(name) > maxText || !quote.Plain(name) {
 		return "", "", fault.New("apikey.name", "", "%s is no name for a key: 1 to %d printable ASCII characters", quote.String(name), maxText)
 	}
@@ -78,8 +87,8 @@ func (s *Store) CreateAPIKey(ctx context.Context, name, tenant string, scopes []
 	key = keyPrefix + id + "_" + base64.RawURLEncoding.EncodeToString(random[8:])
 	digest := sha256.Sum256([]byte(key))
 	err = s.write(ctx, func(t *tx) error {
-		_, err := t.exec("INSERT INTO api_keys (id, name, tenant, scopes, digest, created) VALUES (?, ?, ?, ?, ?, ?)",
-			id, name, tenant, strings.Join(scopes, ","), digest[:], t.at.UnixMilli())
+		_, err := t.exec("INSERT INTO api_keys (id, name, tenant, scopes, digest, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			id, name, tenant, strings.Join(scopes, ","), digest[:], t.at.UnixMilli(), toMillis(until))
 		if err != nil {
 			return err
 		}
@@ -93,12 +102,12 @@ func (s *Store) CreateAPIKey(ctx context.Context, name, tenant string, scopes []
 
 // APIKeys lists the keys, revoked ones too, oldest first.
 func (s *Store) APIKeys(ctx context.Context) ([]APIKey, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT id, name, tenant, scopes, created, revoked FROM api_keys ORDER BY created, id")
+	rows, err := s.db.QueryContext(ctx, "SELECT id, name, tenant, scopes, created, revoked, expires FROM api_keys ORDER BY created, id")
 	list, err := all(rows, err, func(from scanner) (k APIKey, err error) {
 		var scopes string
-		var created, revoked int64
-		err = from.Scan(&k.ID, &k.Name, &k.Tenant, &scopes, &created, &revoked)
-		k.Scopes, k.Created, k.Revoked = strings.Split(scopes, ","), fromMillis(created), fromMillis(revoked)
+		var created, revoked, expires int64
+		err = from.Scan(&k.ID, &k.Name, &k.Tenant, &scopes, &created, &revoked, &expires)
+		k.Scopes, k.Created, k.Revoked, k.Expires = strings.Split(scopes, ","), fromMillis(created), fromMillis(revoked), fromMillis(expires)
 		return k, err
 	})
 	return list, s.fail(err)
@@ -118,7 +127,7 @@ func (s *Store) RevokeAPIKey(ctx context.Context, id string) error {
 	})
 }
 
-// Authenticate tells who presents the key. A wrong, unknown or revoked one is
+// Authenticate tells who presents the key. A wrong, unknown, revoked or expired one is
 // apikey.invalid, and nothing of it is repeated.
 func (s *Store) Authenticate(ctx context.Context, key string) (Caller, error) {
 	invalid := fault.New("apikey.invalid", "", "the API key is not valid")
@@ -129,8 +138,8 @@ func (s *Store) Authenticate(ctx context.Context, key string) (Caller, error) {
 	c := Caller{KeyID: id}
 	var scopes string
 	var kept []byte
-	var revoked int64
-	err := s.db.QueryRowContext(ctx, "SELECT name, tenant, scopes, digest, revoked FROM api_keys WHERE id = ?", id).Scan(&c.Name, &c.Tenant, &scopes, &kept, &revoked)
+	var revoked, expires int64
+	err := s.db.QueryRowContext(ctx, "SELECT name, tenant, scopes, digest, revoked, expires FROM api_keys WHERE id = ?", id).Scan(&c.Name, &c.Tenant, &scopes, &kept, &revoked, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Caller{}, invalid
 	}
@@ -138,7 +147,7 @@ func (s *Store) Authenticate(ctx context.Context, key string) (Caller, error) {
 		return Caller{}, s.fail(err)
 	}
 	digest := sha256.Sum256([]byte(key))
-	if subtle.ConstantTimeCompare(digest[:], kept) != 1 || revoked != 0 {
+	if subtle.ConstantTimeCompare(digest[:], kept) != 1 || revoked != 0 || expires != 0 && s.now().UnixMilli() >= expires {
 		return Caller{}, invalid
 	}
 	c.Scopes = strings.Split(scopes, ",")

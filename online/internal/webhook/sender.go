@@ -26,6 +26,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -51,6 +52,9 @@ func (g Guard) CheckURL(text string) error {
 		return bad("must hold no fragment")
 	case u.Scheme != "https" && (u.Scheme != "http" || len(g.Allow) == 0):
 		return bad("must begin with https://")
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil { // no need to wait for the connection
+		return g.Check(a, u.Scheme == "http")
 	}
 	return nil
 }
