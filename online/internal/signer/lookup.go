@@ -75,6 +75,11 @@ func (d *Desk) Ask(ctx context.Context, tenant, name, method string, params []js
 	if err != nil {
 		return nil, err
 	}
+	if as == "eth_estimateGas" {
+		if answer, err := d.limit(ctx, tenant, name, network, params); err != nil || answer != nil {
+			return answer, err
+		}
+	}
 	answer, err := n.Ask(ctx, as, params)
 	if err == nil && len(answer) > MaxAnswer {
 		err = fault.New("node.unusable", "", "the node's answer has more than %d bytes", MaxAnswer)

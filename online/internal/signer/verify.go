@@ -115,27 +115,12 @@ func ethereum(name string, raw []byte) ([][]byte, error) {
 	if raw[0] < 0xc0 { // EIP-2718
 		body = raw[1:]
 	}
-	list, rest, err := rlp.SplitList(body)
-	if err != nil || len(rest) > 0 {
-		return nil, bad
-	}
-	var items [][]byte
-	for len(list) > 0 && len(items) < 20 {
-		var item []byte
-		kind := rlp.String
-		if kind, item, list, err = rlp.Split(list); err != nil {
-			return nil, bad
-		}
-		if kind == rlp.List {
-			item = nil
-		}
-		items = append(items, item)
-	}
+	items := items(body)
 	n := len(items)
 	if name == "CELO" && raw[0] >= 0xc0 && n == 12 {
 		return nil, errors.New("it is of Celo's own legacy type, which its network takes no more")
 	}
-	if n < 9 || len(list) > 0 || len(items[n-3]) > 32 || len(items[n-2]) > 32 || len(items[n-1]) > 32 {
+	if n < 9 || len(items[n-3]) > 32 || len(items[n-2]) > 32 || len(items[n-1]) > 32 {
 		return nil, bad
 	}
 	v := new(big.Int).SetBytes(items[n-3])
@@ -148,6 +133,23 @@ func ethereum(name string, raw []byte) ([][]byte, error) {
 	copy(sig[64-len(items[n-1]):64], items[n-1])
 	sig[64] = byte(recovery)
 	return [][]byte{sig}, nil
+}
+
+// items are those of an RLP list that is all of b, at most 20; a list among them is
+// empty. nil where there is no such list.
+func items(b []byte) (list [][]byte) {
+	b, rest, err := rlp.SplitList(b)
+	for err == nil && len(rest) == 0 && len(b) > 0 && len(list) < 20 {
+		kind, item := rlp.String, []byte(nil)
+		if kind, item, b, err = rlp.Split(b); kind == rlp.List {
+			item = nil
+		}
+		list = append(list, item)
+	}
+	if err != nil || len(rest) > 0 || len(b) > 0 {
+		return nil
+	}
+	return list
 }
 
 // split reads a signed Solana transaction: a count below 128, as many
