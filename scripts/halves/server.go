@@ -123,9 +123,6 @@ func (h *Halves) Serve(ctx context.Context) error {
 	}
 }
 
-// URL is where the server listens.
-func (h *Halves) URL() string { return h.server.url }
-
 // Stop asks the server to end, and insists after ten seconds. It is an error if
 // it ends with a failure.
 func (h *Halves) Stop() error {
