@@ -46,6 +46,7 @@ bench: build peers ## ratios, measured side by side in one run
 soak: build ## kill -9 at each crash point (KILLS, a thousand), payments under faults (SOAK, ten minutes), long fuzzing, the second-opinion node; prints figures
 	$(GO) run ./scripts/soak -points $(KILLS)
 	$(GO) run ./scripts/soak -time $(SOAK)
+	$(GO) run ./scripts/soak -time $(SOAK) -replicas 3
 	bash scripts/soak.sh
 
 release: ## dist: both binaries for linux amd64 and arm64, SHA256SUMS, bills of materials, the audit

@@ -67,6 +67,8 @@ type Halves struct {
 	Say func(line string)
 	// Show is told what each command printed; nil for silence.
 	Show func(output string)
+	// Database is that of the online half; "" for the file in its home.
+	Database string
 	// Wrap stands before each command but "serve", as strace does; nil for none.
 	Wrap []string
 	// Env is given to each program beside HOME and PATH, "NAME=value".
@@ -105,7 +107,16 @@ func CodeOf(err error) string {
 
 // Online runs a command of the online half and gives its stdout.
 func (h *Halves) Online(ctx context.Context, args ...string) ([]byte, error) {
-	return h.run(ctx, h.Programs.Online, append(args, "--home", "online"))
+	return h.run(ctx, h.Programs.Online, append(args, h.home("online")...))
+}
+
+// home are the flags that name a home of the online half, and its database.
+func (h *Halves) home(name string) []string {
+	flags := []string{"--home", name}
+	if h.Database != "" {
+		flags = append(flags, "--database", h.Database)
+	}
+	return flags
 }
 
 // Offline runs a command of the offline half and gives its stdout.

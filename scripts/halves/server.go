@@ -76,7 +76,7 @@ type server struct {
 
 // Serve starts the server on a free port and returns when it listens.
 func (h *Halves) Serve(ctx context.Context) error {
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--home", "online"}
+	args := append([]string{"serve", "--listen", "127.0.0.1:0"}, h.home("online")...)
 	h.say(h.Programs.Online, args)
 	cmd := exec.Command(h.Programs.Online, args...)
 	cmd.Dir, cmd.Env = h.Dir, append([]string{"HOME=" + h.Dir}, h.Env...)

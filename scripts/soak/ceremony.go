@@ -22,7 +22,8 @@ func (d *driver) file(kind string) string {
 
 // killing runs a command until it has run to its end; chance kills it before, most
 // often near the end.
-func (d *driver) killing(ctx context.Context, kind string, do func(context.Context) error) error {
+func (d *driver) killing(ctx context.Context, kind string, once func(context.Context) error) error {
+	do := func(ctx context.Context) error { return d.patiently(ctx, once) }
 	for range 3 {
 		if rand.IntN(5) < 2 {
 			break
@@ -61,7 +62,7 @@ func (d *driver) ceremony(ctx context.Context) error {
 	}
 	if err == nil && rand.IntN(3) == 0 {
 		d.counts.add("twice", "export")
-		err = export(ctx)
+		err = d.patiently(ctx, export)
 	}
 	if err != nil {
 		return err
@@ -162,8 +163,7 @@ func (d *driver) torn(ctx context.Context, name, kind string, read func(name str
 // take imports the answer: from one process or two, killed now and then, and again.
 func (d *driver) take(ctx context.Context, answer string) error {
 	imports := func(ctx context.Context) error {
-		_, err := d.Import(ctx, answer)
-		return err
+		return d.patiently(ctx, func(ctx context.Context) error { _, err := d.Import(ctx, answer); return err })
 	}
 	if rand.IntN(2) == 0 {
 		var two sync.WaitGroup

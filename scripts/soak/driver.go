@@ -16,6 +16,7 @@ import (
 
 	"coldsign/scripts/fund"
 	"coldsign/scripts/halves"
+	"coldsign/scripts/postgres"
 )
 
 const (
@@ -58,8 +59,10 @@ type driver struct {
 	reconciled int
 	broken     []string // what was seen on the way
 	stop       func()   // the miner
-	failing    string   // an online half with failpoints
-	calm       bool     // chance does nothing
+	server     *postgres.Server
+	replicas   []*replica
+	failing    string // an online half with failpoints
+	calm       bool   // chance does nothing
 	still      atomic.Bool
 }
 
@@ -69,6 +72,11 @@ func begin(ctx context.Context, p plan, dir string) (*driver, error) {
 	var err error
 	if d.Programs = p.Built; d.Programs.Online == "" {
 		if d.Programs, err = halves.Build(ctx, dir); err != nil {
+			return d, err
+		}
+	}
+	if d.Replicas > 0 {
+		if err := d.share(); err != nil {
 			return d, err
 		}
 	}
@@ -98,12 +106,25 @@ func begin(ctx context.Context, p plan, dir string) (*driver, error) {
 	var miner sync.WaitGroup
 	miner.Go(func() { d.mine(mining) })
 	d.stop = func() { stop(); miner.Wait() }
+	for n := range max(d.Replicas-1, 0) {
+		r, err := d.replica(n + 1)
+		if err != nil {
+			return d, err
+		}
+		d.replicas = append(d.replicas, r)
+	}
 	return d, d.start(ctx)
 }
 
 func (d *driver) end() {
 	d.Kill()
 	d.stop()
+	for _, r := range d.replicas {
+		r.kill()
+	}
+	if d.server != nil {
+		d.server.Stop()
+	}
 	for _, n := range d.nodes {
 		n.CloseClientConnections()
 		n.Close()
@@ -112,7 +133,7 @@ func (d *driver) end() {
 
 // start starts the server, and lets chance end it.
 func (d *driver) start(ctx context.Context) error {
-	if err := d.Serve(ctx); err != nil {
+	if err := d.patiently(ctx, d.Serve); err != nil {
 		return err
 	}
 	d.struck.Store(false)
@@ -156,6 +177,8 @@ func (d *driver) faults(ctx context.Context) error {
 		n.strike = func(point string) { d.strike(point) }
 		n.mu.Unlock()
 	}
+	stop := d.breaking(ctx)
+	defer stop()
 	audited, end := time.Now(), time.Now().Add(d.Time)
 	for time.Now().Before(end) && len(d.broken) == 0 {
 		for range 2 + rand.IntN(12) {
@@ -304,8 +327,10 @@ func (d *driver) chance(n int) bool { return !d.calm && rand.IntN(n) == 0 }
 
 // recover starts a killed server again; any other failure is one.
 func (d *driver) recover(ctx context.Context, err error) error {
-	if r, ok := errors.AsType[*halves.Refusal](err); ok {
+	if r, ok := errors.AsType[*halves.Refusal](err); ok && (r.Status < 500 || d.server == nil) {
 		return r
+	} else if ok { // the database is away
+		return wait(ctx)
 	}
 	if !d.struck.Load() {
 		return fmt.Errorf("the server runs, and says: %w", err)

@@ -29,6 +29,8 @@ type plan struct {
 	Rate   float64       // of node calls that go wrong
 	Log    io.Writer
 
+	Replicas int // servers on one PostgreSQL, which is killed too; 0: one server on a file
+
 	Built halves.Programs // none: they are built
 }
 
@@ -37,6 +39,7 @@ func main() {
 	flag.DurationVar(&p.Time, "time", 10*time.Minute, "how long things go wrong")
 	flag.DurationVar(&p.Settle, "settle", 10*time.Minute, "how long all payments may take to come to an end afterwards")
 	flag.Float64Var(&p.Rate, "rate", 0.12, "of node calls that go wrong")
+	flag.IntVar(&p.Replicas, "replicas", 0, "so many servers on PostgreSQL; 0 for one on a file")
 	flag.BoolVar(&p.Deep, "deep", true, "reorganize below complete payments too")
 	times := flag.Int("points", 0, "kill so often at each crash point, and do nothing else")
 	only := flag.String("only", strings.Join(sorted(), ","), "the crash points, with commas between")

@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	_ "modernc.org/sqlite" // registers "sqlite"
+	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
+	"modernc.org/sqlite"               // registers "sqlite"
 )
 
 // row is what the database says of one payment.
@@ -38,7 +39,18 @@ func (d *driver) reconcile(ctx context.Context, final bool) (result, error) {
 	d.reconciled++
 	w := &world{payments: d.payments}
 	// The database first: what it claims must be so afterwards.
-	if err := w.read(ctx, d.Path("online/coldsign.db")); err != nil {
+	db, err := d.database()
+	if err != nil {
+		return result{}, err
+	}
+	defer db.Close()
+	err = w.read(ctx, db)
+	for try := 0; err != nil && d.server != nil && try < 50; try++ { // it may be away
+		if err = wait(ctx); err == nil {
+			err = w.read(ctx, db)
+		}
+	}
+	if err != nil {
 		return result{}, err
 	}
 	text, err := d.Offline(ctx, "journal", "export", "--format", "json")
@@ -59,14 +71,21 @@ func (d *driver) reconcile(ctx context.Context, final bool) (result, error) {
 	return r, nil
 }
 
-// read reads the database file as it is, while others may write it.
-func (w *world) read(ctx context.Context, file string) error {
-	db, err := sql.Open("sqlite", "file:"+file+"?mode=ro&_pragma=busy_timeout(10000)")
-	if err != nil {
-		return err
+// database opens the online half's database for reading.
+func (d *driver) database() (*sql.DB, error) {
+	if d.server != nil {
+		return sql.Open("pgx", d.Database)
 	}
-	defer db.Close()
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	return sql.Open("sqlite", "file:"+d.Path("online/coldsign.db")+"?mode=ro&_pragma=busy_timeout(10000)")
+}
+
+// read reads the database as it is, while others may write it.
+func (w *world) read(ctx context.Context, db *sql.DB) error {
+	how := sql.TxOptions{ReadOnly: true}
+	if _, file := db.Driver().(*sqlite.Driver); !file {
+		how.Isolation = sql.LevelRepeatableRead // a file has no other
+	}
+	tx, err := db.BeginTx(ctx, &how)
 	if err != nil {
 		return err
 	}

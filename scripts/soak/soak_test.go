@@ -24,6 +24,17 @@ func TestATT118Soak(t *testing.T) {
 	}
 }
 
+// TestATT118Replicas is the same with three servers on one PostgreSQL, whose processes
+// and connections are killed too.
+func TestATT118Replicas(t *testing.T) {
+	var out bytes.Buffer
+	clean, err := soak(t.Context(), plan{Time: 5 * time.Second, Settle: 90 * time.Second, Rate: 0.12, Replicas: 3, Log: t.Output()}, &out)
+	t.Logf("\n%s", out.String())
+	if err != nil || !clean {
+		t.Fatalf("clean %v, %v", clean, err)
+	}
+}
+
 // TestATT99ATT117KillPoints kills at every crash point, K1 to K14, by name;
 // "make soak" does so a thousand times each.
 func TestATT99ATT117KillPoints(t *testing.T) {

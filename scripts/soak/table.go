@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -71,6 +72,9 @@ func (d *driver) table(w io.Writer, r result, took time.Duration) {
 		n.mu.Unlock()
 	}
 	block("node faults", faults)
+	if d.server != nil {
+		block("database faults, PostgreSQL with "+strconv.Itoa(d.Replicas), d.counts.group("database"))
+	}
 	d.ledger.mu.Lock()
 	reorgs := maps.Clone(d.ledger.reorgs)
 	d.ledger.mu.Unlock()
