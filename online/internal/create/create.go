@@ -196,7 +196,7 @@ func (c *Creator) request(ctx context.Context, who Caller, call Call, body []byt
 		return nil, nil, err
 	}
 	if call.Chain == "" {
-		if call.Chain = f.value("chain").Text; f.value("chain").Kind != strictjson.String {
+		if call.Chain = f.value("chain").Text; f.value("chain").Kind != strictjson.String || len(call.Chain) > maxChain {
 			return nil, nil, Bad("chain", "isString", "must be the name of a chain")
 		}
 	}
@@ -204,7 +204,7 @@ func (c *Creator) request(ctx context.Context, who Caller, call Call, body []byt
 	for _, text := range f.signatureIDs() {
 		id, err := bundle.ParseSignatureID(text)
 		if err != nil {
-			return nil, nil, intake.FieldErrors{{Property: "signatureId", Code: "isUuid", Message: "signatureId must be a UUID: that of a wallet", Value: text}}
+			return nil, nil, intake.FieldErrors{{Property: "signatureId", Code: "isUuid", Message: "signatureId must be a UUID: that of a wallet", Value: text[:min(len(text), maxShown)]}}
 		}
 		wallets = append(wallets, id)
 	}

@@ -109,12 +109,15 @@ func (b *Builder) fees(ctx context.Context, r *create.Request, p *payment) (f fe
 	} else if f.limit, err = b.estimate(ctx, r, p); err != nil {
 		return f, err
 	}
-	asked := p.gasPrice == nil || p.gasLimit == nil
-	if cost := new(big.Int).Mul(most, new(big.Int).SetUint64(f.limit)); asked && cost.Cmp(r.On.FeeCap) > 0 {
-		return f, fault.New("create.fee", "give fee.gasLimit and fee.gasPrice, if it is to be paid all the same",
-			"the network asks for a fee of up to %s base units, and %s is the most that is offered unasked", cost, r.On.FeeCap)
+	cost := new(big.Int).Mul(most, new(big.Int).SetUint64(f.limit))
+	switch {
+	case p.gasPrice != nil && p.gasLimit != nil || cost.Cmp(r.On.FeeCap) <= 0:
+		return f, nil
+	case p.gasPrice != nil:
+		return f, create.Bad("gasPrice", "evm.fee", fmt.Sprintf("comes to a fee of up to %s base units with the gas that the node estimates, more than %s: give gasLimit too, if it is to be paid", cost, r.On.FeeCap))
 	}
-	return f, nil
+	return f, fault.New("create.fee", "give fee.gasLimit and fee.gasPrice, if it is to be paid all the same",
+		"the network asks for a fee of up to %s base units, and %s is the most that is offered unasked", cost, r.On.FeeCap)
 }
 
 // choose makes fees of a price: twice the base fee, which grows by an eighth in a block

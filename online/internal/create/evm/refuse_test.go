@@ -3,6 +3,7 @@ package evm_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,8 @@ func TestBadFields(t *testing.T) {
 		{"eth", "feeCurrency", `"CUSD"`, "feeCurrency", "whitelistValidation"},
 		{"eth", "subtractFee", `true`, "subtractFee", "whitelistValidation"},
 		{"token", "chain", ``, "chain", "isString"},
+		{"eth", "fee", `{"gasPrice":"99999999"}`, "gasPrice", "evm.fee"},
+		{"withdrawal", "gasPrice", `"99999999"`, "gasPrice", "evm.fee"},
 		{"token", "chain", `"DOT"`, "chain", "isIn"},
 		{"token", "chain", `"BSC"`, "signatureId", "wallet.chain"},
 		{"token", "digits", ``, "digits", "isDefined"},
@@ -134,6 +137,52 @@ func TestBadFields(t *testing.T) {
 	for _, body := range []string{`[]`, `5`, ``, `{"to":1,"to":2}`, `{}x`} {
 		if _, err := r.create(eth(), body); err == nil {
 			t.Errorf("%q was read", body)
+		}
+	}
+}
+
+// TestTypes: each field of each call with a value of each kind. What is taken is what the
+// documentation has; all else is an error of that field.
+func TestTypes(t *testing.T) {
+	r := newRig(t)
+	values := []string{`null`, `""`, `0`, `-1`, `1.5`, `1e400`, `9223372036854775808`, `true`, `[]`, `{}`, `"` + strings.Repeat("a", 1<<20) + `"`, `[` + strings.Repeat("0,", 5000) + `0]`}
+	optional := []string{"data", "nonce", "fee", "index", "compliant", "paymentId", "senderNote", "gasLimit", "gasPrice"}
+	zero := []string{"nonce", "index", "gasPrice"}
+	for _, c := range []struct {
+		create.Call
+		body   string
+		fields string
+	}{
+		{eth(), pays(), "to amount currency data nonce fee signatureId index"},
+		{tokenCall(), tokenBody(), "chain to contractAddress amount digits nonce fee signatureId index"},
+		{withdrawalCall(), withdrawalBody(), "senderAccountId address amount nonce compliant signatureId index paymentId senderNote gasLimit gasPrice"},
+	} {
+		for _, field := range strings.Fields(c.fields) {
+			for _, value := range values {
+				row, err := r.create(c.Call, change(t, c.body, field, value))
+				good := value == `null` && slices.Contains(optional, field) || value == `0` && slices.Contains(zero, field) ||
+					value == `{}` && field == "fee" || value == `1.5` && field == "gasPrice"
+				shown := value[:min(len(value), 30)]
+				if good {
+					if err != nil {
+						t.Errorf("%s %s %s: %v", c.Kind, field, shown, err)
+						continue
+					}
+					if _, err := r.store.Cancel(t.Context(), r.tenant, row.ID); err != nil { // its nonce goes to the next
+						t.Fatal(err)
+					}
+					r.later()
+					continue
+				}
+				e, ok := errors.AsType[intake.FieldErrors](err)
+				of := field
+				if field == "digits" && value == `0` {
+					of = "amount" // which has decimals
+				}
+				if !ok || e[0].Property != of || len(e[0].Value) > 64 || len(e[0].Message) > 300 {
+					t.Errorf("%s %s %s: %v", c.Kind, field, shown, err)
+				}
+			}
 		}
 	}
 }
