@@ -6,10 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"time"
 
 	"coldsign/online/internal/broadcast"
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/foureyes"
+	"coldsign/online/internal/signer"
 	"coldsign/online/internal/upstream"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
@@ -130,7 +132,8 @@ func (a *app) upstreamPoll() error {
 			return err
 		}
 		p := h.poller(l, log)
-		p.TellEach = 1 // what is not told yet is told now
+		p.TellEach = time.Second // what is not told yet is told now
+		p.Blockhash = (&signer.Desk{Store: h.store, Codecs: h.chain, Nodes: l.Nodes}).Blockhash
 		sum, first := p.Round(h.ctx)
 		err = h.print(sum, func(w io.Writer) error {
 			for _, problem := range sum.Problems {

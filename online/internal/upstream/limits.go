@@ -18,4 +18,6 @@ const (
 	nonces     = 16              // that are tried for one record
 	maxBackoff = 5 * time.Minute // between polls of an upstream that does not answer well
 	tellEvery  = 30 * time.Second
+
+	blockhashLife = 80 * time.Second // after which nothing with a blockhash of now is begun: 150 slots take about 60 s
 )

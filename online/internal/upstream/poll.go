@@ -49,6 +49,11 @@ type Poller struct {
 	Period   time.Duration // between rounds
 	TellEach time.Duration // between two attempts to tell of an end; 0 means 30 s
 
+	// Blockhash gives a recent one for Solana's records. It ends within a minute or two,
+	// so it is set only where somebody waits to sign at once; else records that need one
+	// are left.
+	Blockhash func(context.Context, chain.ID) ([32]byte, error)
+
 	said map[string]string // what was logged of an id, so that it is not each round
 }
 
@@ -279,6 +284,14 @@ func (p *Poller) accept(ctx context.Context, n chain.Network, r *Record) (row *p
 		return nil, fixed, err
 	}
 	row, _, err = p.Intake.Accept(ctx, Tenant, s)
+	if e, ok := errors.AsType[intake.FieldErrors](err); ok && n.Chain == "SOL" && e[0].Code == "kms.incomplete" {
+		if p.Blockhash == nil {
+			return nil, fixed, fault.New("upstream.blockhash", "run \"coldsign-online upstream poll\" when you are ready to export and sign", "it needs a blockhash, which is good for a minute")
+		}
+		live := *p.Intake
+		live.Blockhash, s.Deadline = p.Blockhash, p.Now().Add(blockhashLife).Unix()
+		row, _, err = live.Accept(ctx, Tenant, s)
+	}
 	return row, fixed, err
 }
 

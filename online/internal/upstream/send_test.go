@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -8,13 +9,18 @@ import (
 	"strings"
 	"testing"
 
+	"coldsign/online/internal/intake"
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
+	"coldsign/shared/chain/chaintest"
+	"coldsign/shared/chain/registry"
 	"coldsign/shared/fault"
 )
+
+const solWallet, solanaDevnet = "44444444-4444-4444-8444-444444444444", "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1"
 
 // sealed is a row on its way, and what would send it.
 func sealed(t *testing.T, change func(rec map[string]any)) (*rig, *Relay) {
@@ -263,5 +269,39 @@ func TestSolanaIsTold(t *testing.T) {
 	row := pending.Transaction{ID: idOf(1), Chain: "SOL"}
 	if _, mine, err := (&Relay{r.Client, r.Store}).Send(t.Context(), &row); mine || err != nil {
 		t.Errorf("relayed: %v", err)
+	}
+}
+
+// A blockhash is put in where somebody waits to sign, and ends.
+func TestBlockhash(t *testing.T) {
+	r := newRig(t)
+	payer := chaintest.Ed25519Key(append(make([]byte, 31), 9))
+	id, err := bundle.ParseSignatureID(solWallet)
+	ok(t, err)
+	_, devnet, found := registry.New().ByNetwork(solanaDevnet)
+	if !found {
+		t.Fatal("no devnet")
+	}
+	ok(t, r.Store.PutWallets(t.Context(), []bundle.Wallet{{SignatureID: id, Chain: "SOL", Testnet: true, Curve: chain.Ed25519, Key: payer.Bytes()}}))
+	r.Networks, r.Intake.Networks = []chain.Network{devnet}, []chain.ID{devnet.ID}
+	message, err := hex.DecodeString("01000103" + hex.EncodeToString(payer.Bytes()) + strings.Repeat("22", 32) + strings.Repeat("00", 32) +
+		"60d38e0da20dc5900b7e902c918eae6a95e2d90af154b53a422f4ab26b050f4f" + "01" + "02" + "02" + "0001" + "0c" + "02000000" + "e803000000000000")
+	ok(t, err)
+	r.account.List(map[string]any{"id": hexID(1), "chain": "SOL", "hashes": []string{solWallet}, "serializedTransaction": `{"txData":"` + hex.EncodeToString(message) + `"}`})
+	if sum := r.round(); sum.Held != 1 || !strings.Contains(sum.Problems[0], "upstream poll") {
+		t.Fatalf("%+v", sum)
+	}
+	r.Poller.Blockhash = func(context.Context, chain.ID) ([32]byte, error) { return [32]byte{7}, nil }
+	if sum := r.round(); sum.Taken != 1 {
+		t.Fatalf("%+v", sum)
+	}
+	row := r.row(1)
+	if row.Deadline != r.Now().Add(blockhashLife).Unix() {
+		t.Errorf("deadline %d", row.Deadline)
+	}
+	request, err := intake.Request(&row)
+	ok(t, err)
+	if hash := request.Payload[4+3*32:][:32]; hash[0] != 7 || hash[1] != 0 {
+		t.Errorf("blockhash %x", hash)
 	}
 }
