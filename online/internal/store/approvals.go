@@ -30,8 +30,9 @@ const (
 	noAnswer = "four-eyes.unreachable"
 )
 
-// Require has every export ask first, in this process: from now on no row leaves
-// that the asker has not said yes to. Call it before the store is shared.
+// Require has every export, and every taking of what a hot signer made, ask first, in
+// this process: from now on no row goes on that the asker has not said yes to. Call it
+// before the store is shared.
 func (s *Store) Require(a Asker) { s.asker = a }
 
 // unapproved is the condition of rows that lack an approval of their bytes.

@@ -59,6 +59,8 @@ func TestApprovals(t *testing.T) {
 	// Any other way to the event.
 	_, err = s.Move(t.Context(), no.ID, pending.Export, fill(pending.Export))
 	code(t, err, "four-eyes.refused")
+	_, err = s.HandIn(t.Context(), "a", no.ID, handed(2, "x"))
+	code(t, err, "four-eyes.refused")
 	// The service changes its mind, and is asked again.
 	delete(v.says, no.ID)
 	delete(v.says, abroad.ID)
@@ -72,9 +74,26 @@ func TestApprovals(t *testing.T) {
 	// What was approved and comes back is not asked about again.
 	move(t, s, yes.ID, pending.Defer)
 	export(t, s, Selection{})
-	if v.asked[yes.ID] != 1 || v.asked[no.ID] != 3 || v.asked[abroad.ID] != 2 {
+	if v.asked[yes.ID] != 1 || v.asked[no.ID] != 4 || v.asked[abroad.ID] != 2 {
 		t.Errorf("asked %v", v.asked)
 	}
+}
+
+// A hot signer's payment needs an approval too.
+func TestApprovalOfHandedIn(t *testing.T) {
+	if onBoth(t, TestApprovalOfHandedIn) {
+		return
+	}
+	s := fresh(t)
+	row := put(t, s, number(1))
+	v := &service{}
+	s.Require(v)
+	got, err := s.HandIn(t.Context(), "a", row.ID, handed(1, "x"))
+	if ok(t, err); got.State != pending.Signed || v.asked[row.ID] != 1 {
+		t.Errorf("%+v, asked %v", got, v.asked)
+	}
+	_, err = s.HandIn(t.Context(), "b", number(2).ID, handed(2, "x"))
+	code(t, err, "kms.missing")
 }
 
 // An approval holds for the bytes that it was given for.

@@ -16,6 +16,14 @@ import (
 // these very bytes is given as it is (repeat), one that is sealed to others is
 // kms.transaction.mismatch, so that of several signers one wins.
 func (s *Store) HandIn(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (row pending.Transaction, err error) {
+	if s.asker != nil { // what needs an approval to cross the gap needs one to be taken here
+		if _, err := s.Get(ctx, tenant, id); err != nil {
+			return row, err
+		}
+		if err := s.ask(ctx, Selection{IDs: []bundle.ID{id}}, ""); err != nil {
+			return row, err
+		}
+	}
 	err = s.writeBeside(ctx, func(t *tx) error {
 		if row, err = t.load(tenant, id); err != nil {
 			return err

@@ -63,7 +63,7 @@ func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending
 	if !ok || row.CancelRequested && withdrawn(e) || (e == pending.Assert || e == pending.Take) && row.Left() || e == pending.Take && (row.MaybeSigned || row.Signer != "") || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && row.Code != pending.Replaced && row.Code != pending.Conflicted {
 		return pending.Transaction{}, conflict(row, e)
 	}
-	if e == pending.Export {
+	if e == pending.Export || e == pending.Take {
 		if err := t.approved(&row); err != nil {
 			return pending.Transaction{}, err
 		}

@@ -15,6 +15,7 @@ const (
 	timeout     = 30 * time.Second // of one call, the whole answer included
 	listTimeout = time.Minute      // the same of a list
 
+	misses     = 3               // records in a row without an answer of the node, after which it is left alone for the round
 	nonces     = 16              // that are tried for one record
 	maxBackoff = 5 * time.Minute // between polls of an upstream that does not answer well
 	tellEvery  = 30 * time.Second

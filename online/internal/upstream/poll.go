@@ -209,6 +209,7 @@ func (p *Poller) records(ctx context.Context, sum *Summary, n chain.Network, lis
 		return err
 	}
 	listed := make(map[bundle.ID]bool, len(list))
+	deaf := 0 // records in a row that the node had no answer for
 	for _, r := range list {
 		if r.TxID == "" {
 			listed[r.ID] = true
@@ -228,9 +229,15 @@ func (p *Poller) records(ctx context.Context, sum *Summary, n chain.Network, lis
 		case !r.names(ours):
 			sum.Held++
 			p.problem(sum, r.ID.String(), fault.New("upstream.record", "", "the upstream lists %s, which names none of the wallets that it was asked for", r.ID))
+		case deaf == misses:
+			sum.Held++
 		default:
-			if err := p.take(ctx, sum, n, r); err != nil {
+			lost, err := p.take(ctx, sum, n, r)
+			if err != nil {
 				return err
+			}
+			if deaf++; !lost {
+				deaf = 0
 			}
 		}
 	}
@@ -238,8 +245,8 @@ func (p *Poller) records(ctx context.Context, sum *Summary, n chain.Network, lis
 }
 
 // take makes a row of a new record, keeps its refusal, or leaves it for a later round.
-// The error is the database's.
-func (p *Poller) take(ctx context.Context, sum *Summary, n chain.Network, r *Record) error {
+// lost says that its node had no answer. The error is the database's.
+func (p *Poller) take(ctx context.Context, sum *Summary, n chain.Network, r *Record) (lost bool, failed error) {
 	l := store.Listed{ID: r.ID, Network: n.ID, Content: r.Content}
 	var row *pending.Transaction
 	err := error(nil)
@@ -251,19 +258,19 @@ func (p *Poller) take(ctx context.Context, sum *Summary, n chain.Network, r *Rec
 		if _, err = p.Store.Take(ctx, l, row); err == nil {
 			sum.Taken++
 			p.well(r.ID.String())
-			return nil
+			return false, nil
 		}
 		if fixed || !fault.Is(err, "reservation.conflict") {
 			break
 		}
 	}
 	if strings.HasPrefix(fault.Code(err), "store.") {
-		return err
+		return false, err
 	}
 	if !final(err) {
 		sum.Held++
 		p.problem(sum, r.ID.String(), fmt.Errorf("%s is left for later: %w", r.ID, err))
-		return nil
+		return slices.Contains([]string{"node.timeout", "node.unusable", "node.network"}, fault.Code(err)), nil
 	}
 	e, _ := errors.AsType[intake.FieldErrors](err)
 	l.Code, l.Reason = e[0].Code, quote.Line(e.Error())
@@ -272,7 +279,7 @@ func (p *Poller) take(ctx context.Context, sum *Summary, n chain.Network, r *Rec
 		sum.Refused++
 		p.problem(sum, r.ID.String(), fault.New(l.Code, "it is reported to the upstream, and not looked at again", "the upstream's %s is refused: %s", r.ID, l.Reason))
 	}
-	return err
+	return false, err
 }
 
 // accept freezes a record and makes a row of it. fixed says that no other attempt

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"coldsign/online/internal/chain/nodetest"
 	"coldsign/online/internal/pending"
 	"coldsign/shared/fault"
 )
@@ -217,6 +218,24 @@ func TestFreeze(t *testing.T) {
 	r.account.List(record(6))
 	if sum := r.round(); sum.Taken != 1 || !strings.Contains(r.row(6).Serialized, `"nonce":"0x5"`) {
 		t.Errorf("%+v %s", sum, r.row(6).Serialized)
+	}
+}
+
+// Payments that the node thinks would fail keep no others back; a node that is gone is
+// not waited for once a record.
+func TestNodesAnswers(t *testing.T) {
+	r := newRig(t)
+	r.says("eth_estimateGas", &nodetest.Error{Code: 3, Message: "execution reverted \x1b"})
+	for n := range 5 {
+		r.account.List(record(n + 1))
+	}
+	r.account.List(record(6, `"gas":"21000"`))
+	if sum := r.round(); sum.Held != 5 || sum.Taken != 1 {
+		t.Errorf("%+v", sum)
+	}
+	r.says("eth_chainId", "0x1")
+	if sum := r.round(); sum.Held != 5 || len(sum.Problems) != misses {
+		t.Errorf("%+v", sum)
 	}
 }
 
