@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"coldsign/online/internal/account"
+	"coldsign/online/internal/create"
 	"coldsign/online/internal/desk"
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/replace"
@@ -23,7 +24,7 @@ import (
 
 // desk puts the operator's desk beside the API, and gives what serve says. There is
 // none where anybody on the way could read along: passwords need TLS or loopback.
-func (h *home) desk(at net.Addr, calls http.Handler, creator desk.Creator, log *slog.Logger) (http.Handler, map[string]any, error) {
+func (h *home) desk(at net.Addr, calls http.Handler, creator *create.Creator, log *slog.Logger) (http.Handler, map[string]any, error) {
 	scheme := "http://"
 	if h.config.Certificate != nil {
 		scheme = "https://"
@@ -40,7 +41,7 @@ func (h *home) desk(at net.Addr, calls http.Handler, creator desk.Creator, log *
 	}
 	in := h.intake()
 	c := desk.Config{
-		Store: h.store, Intake: in, Creator: creator, Replacer: &replace.Maker{Store: h.store, Intake: in}, Chains: h.chain, Device: h.device,
+		Store: h.store, Intake: in, Creator: creator, Replacer: &replace.Maker{Store: h.store, Intake: in, Nodes: creator.Nodes}, Chains: h.chain, Device: h.device,
 		Doctor: h.examine, Now: h.now, Log: log, Version: version(), URL: h.config.DeskURL, Listen: at.String(), TLS: h.config.Certificate != nil,
 		Rehearsal: h.loud != "", Done: h.ctx.Done(), Depth: map[chain.ID]uint64{},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"strings"
 
@@ -34,7 +35,11 @@ func (a *app) compete(cancel bool) error {
 		o.Fee = fee
 	}
 	return a.with(func(h *home) error {
-		m := &replace.Maker{Store: h.store, Intake: h.intake()}
+		l, err := h.loop(slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		m := &replace.Maker{Store: h.store, Intake: h.intake(), Nodes: l.Nodes}
 		done, err := m.Make(store.WithActor(h.ctx, "operator"), store.Any, id, o)
 		if err != nil {
 			return err

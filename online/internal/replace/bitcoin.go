@@ -23,7 +23,8 @@ const (
 
 // bitcoin spends the same inputs, all of them, for a fee that is a quarter higher
 // than the highest of the set and pays for its own way (BIP-125 rules 3 and 4). The
-// change pays it; one that cancels gives all of it back to the wallet.
+// change pays it, or further outputs of the same addresses (see charge); one that
+// cancels gives all of it back to the wallet.
 func (s *set) bitcoin(r *bundle.Request) error {
 	p, err := psbt.NewFromRawBytes(bytes.NewReader(r.Payload), false)
 	if err != nil {
@@ -66,7 +67,7 @@ func (s *set) bitcoin(r *bundle.Request) error {
 		}
 		fee = want.Int64()
 	}
-	if err := pay(p, in, fee, s.own(r)); err != nil {
+	if err := s.charge(p, in, fee, s.own(r)); err != nil {
 		return err
 	}
 	for i := range p.Inputs { // signatures of the old one are of no use
@@ -123,16 +124,8 @@ func (s *set) shrink(r *bundle.Request, p *psbt.Packet) error {
 			return nil
 		}
 	}
-	for i, in := range p.Inputs {
-		var from *wire.TxOut
-		at := p.UnsignedTx.TxIn[i].PreviousOutPoint
-		switch {
-		case in.WitnessUtxo != nil:
-			from = in.WitnessUtxo
-		case in.NonWitnessUtxo != nil && int(at.Index) < len(in.NonWitnessUtxo.TxOut):
-			from = in.NonWitnessUtxo.TxOut[at.Index]
-		}
-		if from != nil && own[string(from.PkScript)] {
+	for i := range p.Inputs {
+		if from := spent(p, i); from != nil && own[string(from.PkScript)] {
 			p.UnsignedTx.TxOut, p.Outputs = []*wire.TxOut{wire.NewTxOut(0, from.PkScript)}, []psbt.POutput{{}}
 			return nil
 		}

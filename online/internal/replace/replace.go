@@ -17,6 +17,7 @@ import (
 	"math/big"
 
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
@@ -41,6 +42,7 @@ type Store interface {
 	Cancel(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
 	Earlier(ctx context.Context, tenant string, idem store.Idempotency) (*pending.Transaction, error)
 	Create(ctx context.Context, t *pending.Transaction, idem store.Idempotency) (*pending.Transaction, error)
+	Reserved(ctx context.Context, network chain.ID, names []string) (map[string]bool, error)
 }
 
 // Intake reads and makes rows.
@@ -53,6 +55,9 @@ type Intake interface {
 type Maker struct {
 	Store  Store
 	Intake Intake
+	// Nodes are asked for further outputs, where change cannot pay a higher fee; without
+	// them such a replacement is refused.
+	Nodes map[chain.ID]node.Node
 }
 
 // Done is what was made. Without Made the row itself was cancelled: nothing of it
@@ -79,6 +84,7 @@ type set struct {
 	sent   bool    // one of them may be with a node
 	live   bool    // one of them may still land
 	option Options
+	funds  *funds // nil where no node can be asked
 }
 
 // Make makes the replacement of a row and stores it. A row that never left is
@@ -186,7 +192,7 @@ func (m *Maker) set(ctx context.Context, tenant string, row pending.Transaction,
 	if err != nil {
 		return nil, bundle.ID{}, err
 	}
-	s := &set{option: o}
+	s := &set{option: o, funds: m.funds(ctx, row.Network)}
 	if s.chain, err = m.Intake.Chain(&row); err != nil {
 		return nil, bundle.ID{}, err
 	}
