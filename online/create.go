@@ -5,12 +5,13 @@ import (
 	"coldsign/online/internal/create"
 	"coldsign/online/internal/create/bitcoin"
 	"coldsign/online/internal/create/evm"
+	"coldsign/online/internal/create/solana"
 )
 
 // creator makes the transactions that the KMS API's creation calls ask for. It asks the
 // nodes that the loop broadcasts to; without a loop, of a damaged database, none.
 func (h *home) creator(loop *broadcast.Loop) *create.Creator {
-	c := &create.Creator{Store: h.store, Intake: h.intake(), Builders: map[string]create.Builder{"eip155": evm.New(h.now), "bip122": bitcoin.Builder{}}}
+	c := &create.Creator{Store: h.store, Intake: h.intake(), Builders: map[string]create.Builder{"eip155": evm.New(h.now), "bip122": bitcoin.Builder{}, "solana": solana.New(h.now)}}
 	if loop != nil {
 		c.Nodes = loop.Nodes
 	}

@@ -17,7 +17,8 @@ type Creator interface {
 
 // createRoutes are the calls of the KMS API that create pending transactions.
 func createRoutes() []route {
-	list := []route{{"POST /v3/blockchain/token/transaction", "submit", creates("", create.Token)}}
+	list := []route{{"POST /v3/blockchain/token/transaction", "submit", creates("", create.Token)},
+		{"POST /v3/solana/transaction", "submit", creates("SOL", create.Transaction)}}
 	for _, c := range []struct{ path, chain string }{
 		{"ethereum", "ETH"}, {"bsc", "BSC"}, {"polygon", "MATIC"}, {"celo", "CELO"}, {"klaytn", "KLAY"}, {"xdc", "XDC"}, {"one", "ONE"}, {"kcs", "KCS"},
 	} {
