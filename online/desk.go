@@ -64,7 +64,7 @@ func (h *home) desk(at net.Addr, calls http.Handler, creator *create.Creator, lo
 type front struct{ desk, calls http.Handler }
 
 func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/" && r.Method == http.MethodGet || strings.HasPrefix(r.URL.Path, "/desk/") {
+	if (r.URL.Path == "/" || r.URL.Path == "/desk") && r.Method == http.MethodGet || strings.HasPrefix(r.URL.Path, "/desk/") {
 		f.desk.ServeHTTP(w, r)
 		return
 	}

@@ -20,6 +20,7 @@ import (
 	"coldsign/online/internal/courier"
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/pending"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
 	"coldsign/shared/chain/registry"
@@ -375,6 +376,18 @@ func TestTextsAreThere(t *testing.T) {
 					t.Errorf("%s: there is no text %q", name, key)
 				}
 			}
+		}
+	}
+	for group, keys := range map[string][]string{"scope.": store.Scopes(), "role.": account.Roles(), "order.": {"", "oldest", "deadline", "largest", "smallest"}, "health.": {"ok", "warning", "bad"}, "cancel.": {"now", "chain"}} {
+		for _, key := range keys {
+			if _, ok := english()[group+key]; !ok {
+				t.Errorf("there is no text %q", group+key)
+			}
+		}
+	}
+	for _, s := range pending.States() {
+		if _, ok := english()["state."+string(s)]; !ok {
+			t.Errorf("there is no text for %q", s)
 		}
 	}
 	if len(named) < 30 || !slices.Contains(named, "login.title") {

@@ -33,10 +33,18 @@ func (x *index) catchUp(ctx context.Context, most int) (more bool, err error) {
 	if x.Store.Damaged() != nil {
 		return false, nil
 	}
+	last, err := x.Store.LastRow(ctx)
+	if err != nil {
+		return false, err
+	}
 	for done := 0; done < most; {
 		list, err := x.Store.Unread(ctx, max(0, x.read-late), batch)
-		if err != nil || len(list) == 0 {
+		if err != nil {
 			return false, err
+		}
+		if len(list) == 0 {
+			x.read = max(x.read, last)
+			return false, nil
 		}
 		sums := make([]store.Summary, len(list))
 		for i, u := range list {
@@ -48,6 +56,7 @@ func (x *index) catchUp(ctx context.Context, most int) (more bool, err error) {
 		x.read = max(x.read, list[len(list)-1].N)
 		done += len(list)
 		if len(list) < batch {
+			x.read = max(x.read, last)
 			return false, nil
 		}
 	}

@@ -23,7 +23,7 @@ func TestQueue(t *testing.T) {
 		w.pay(i, i+1, func(s *intake.Submission) { s.Deadline = w.now.Add(time.Duration(i+1) * time.Hour).Unix() })
 	}
 	first := b.ask("GET", "/desk/", nil)
-	want(t, first, 200, "1.83", "60 payments on their way", "0.06", "sepolia", "Next page")
+	want(t, first, 200, "1.83", "60 on their way", "0.06", "sepolia", "Next page")
 	rows := func(r *httptest.ResponseRecorder) int {
 		return strings.Count(r.Body.String(), `<a href="/desk/tx/`)
 	}

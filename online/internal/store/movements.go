@@ -52,6 +52,12 @@ func (s *Store) Unread(ctx context.Context, after int64, limit int) ([]Unread, e
 	return list, s.fail(err)
 }
 
+// LastRow gives the number of the row that came last.
+func (s *Store) LastRow(ctx context.Context) (n int64, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT coalesce(max(n), 0) FROM transactions").Scan(&n)
+	return n, s.fail(err)
+}
+
 // Summarise keeps summaries. What another process has kept meanwhile stays.
 func (s *Store) Summarise(ctx context.Context, list []Summary) error {
 	return s.writeBeside(ctx, func(t *tx) error {
@@ -221,8 +227,12 @@ func (s *Store) Page(ctx context.Context, q Query) ([]Line, error) {
 	var where clause
 	from, key, order := "transactions t", "''", "t.n DESC"
 	byAmount := q.Asset != ""
-	if byAmount {
-		from, key = "movements a JOIN transactions t ON t.n = a.n", "a.amount"
+	if byAmount { // SQLite takes the tables of a CROSS JOIN in their order
+		from, key = "transactions t CROSS JOIN movements a", "a.amount"
+		if q.Order == Largest || q.Order == Smallest {
+			from = "movements a CROSS JOIN transactions t"
+		}
+		where.add("t.n = a.n")
 		where.add("a.asset = ?", q.Asset)
 		where.add("a.k = (SELECT min(b.k) FROM movements b WHERE b.n = a.n AND b.asset = a.asset)")
 		if q.Least != nil {

@@ -42,8 +42,22 @@ async function refresh() {
   }
 }
 
-const feed = new EventSource("/desk/events");
-feed.addEventListener("changed", refresh);
-feed.addEventListener("open", () => document.documentElement.setAttribute("data-feed", "open"));
-feed.addEventListener("error", () => document.documentElement.setAttribute("data-feed", "away"));
-addEventListener("pagehide", () => feed.close());
+// A browser has six connections to a server: a page that nobody looks at gives its own up.
+let feed;
+function listen() {
+  if (document.hidden || feed) return;
+  feed = new EventSource("/desk/events");
+  feed.addEventListener("changed", refresh);
+  feed.addEventListener("open", () => {
+    if (document.documentElement.dataset.feed) refresh(); // it was away, and may have missed something
+    document.documentElement.dataset.feed = "open";
+  });
+}
+function leave() {
+  feed?.close();
+  feed = undefined;
+}
+document.addEventListener("visibilitychange", () => (document.hidden ? leave() : listen()));
+addEventListener("pagehide", leave);
+addEventListener("pageshow", listen);
+listen();
