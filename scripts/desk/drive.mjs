@@ -35,6 +35,11 @@ const does = {
     await cdp.send("Network.enable");
     cdp.on("Network.loadingFinished", (e) => (bytes += e.encodedDataLength));
   },
+  // authenticator puts a security key in that knows its owner and says yes.
+  async authenticator() {
+    await cdp.send("WebAuthn.enable");
+    await cdp.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } });
+  },
   async grant({ what, origin }) { await context.grantPermissions(what, { origin }); },
   // deny says no to the camera, as a person does who clicks "block".
   async deny({ origin }) {

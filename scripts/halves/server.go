@@ -280,3 +280,6 @@ func (h *Halves) call(ctx context.Context, method, path, idempotency string, bod
 func (h *Halves) Call(ctx context.Context, method, path string, body []byte, into any) error {
 	return h.call(ctx, method, path, "", body, into)
 }
+
+// URL is where the server listens.
+func (h *Halves) URL() string { return h.server.url }
