@@ -155,7 +155,7 @@ func New(c Config) http.Handler {
 		k := &call{Request: r, Config: c, w: w}
 		k.serve("", "", func(k *call) (reply, error) {
 			if !clean {
-				return reply{}, bad("path", "isPath", "the path must be in its plain form", r.URL.Path)
+				return reply{}, bad("path", "isPath", "the path must be in its plain form", "") // it may hold a key
 			}
 			return reply{}, noRoute(mux, k)
 		})

@@ -178,7 +178,7 @@ func reportErrors(k *call) (reply, error) {
 			f.fail("errors", "isObject", "must hold objects of signatureId, the id of a pending transaction, and error, a text")
 			break
 		}
-		list = append(list, store.SignerReport{ID: id, Text: words(pair["error"].Text)})
+		list = append(list, store.SignerReport{ID: id, Text: words(pair["error"].Text, k.Header.Get("X-Api-Key"))})
 	}
 	if f.errs != nil {
 		return reply{}, f.errs
@@ -195,8 +195,8 @@ func reportErrors(k *call) (reply, error) {
 
 // words makes a printable line of a signer's error. Its text may hold the address
 // that it called, and so an API key.
-func words(text string) string {
-	line := ""
+func words(text, key string) string {
+	text, line := strings.ReplaceAll(text, key, "(key)"), ""
 	for i, part := range strings.Split(text, "csk_") {
 		if i > 0 {
 			part = "(key)" + strings.TrimLeft(part, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-")
@@ -278,7 +278,7 @@ func rpcFault(err error) (*rpcError, error) {
 		return &rpcError{-32602, quote.Line(err.Error())}, nil
 	case what != "":
 		return &rpcError{-32000, what + " (" + code + ")"}, nil
-	case slices.Contains([]string{"kms.exported", "kms.transaction.mismatch", "deadline.passed", "txid.duplicate", "state.conflict", "broadcast.foreign", "broadcast.failed", "node.network", "node.missing"}, code):
+	case slices.Contains([]string{"kms.exported", "kms.transaction.mismatch", "deadline.passed", "txid.duplicate", "state.conflict", "broadcast.foreign", "broadcast.ambiguous", "broadcast.failed", "node.network", "node.missing"}, code):
 		return &rpcError{-32000, quote.Line(err.Error())}, nil
 	}
 	return nil, err
@@ -286,6 +286,9 @@ func rpcFault(err error) (*rpcError, error) {
 
 // countOf is GET /v3/{coin}/transaction/count/{address}: a bare number.
 func countOf(k *call) (reply, error) {
+	if _, err := k.query(); err != nil {
+		return reply{}, err
+	}
 	c, err := k.coin()
 	if err != nil {
 		return reply{}, err
@@ -300,6 +303,9 @@ func countOf(k *call) (reply, error) {
 // feeOf is GET /v3/blockchain/fee/{chain}: what the node asks for a unit of gas, in
 // wei, for all three speeds.
 func feeOf(k *call) (reply, error) {
+	if _, err := k.query(); err != nil {
+		return reply{}, err
+	}
 	c, err := k.coin()
 	if err != nil {
 		return reply{}, err

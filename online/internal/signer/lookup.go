@@ -137,8 +137,9 @@ func (d *Desk) sendSolana(ctx context.Context, tenant, name string, network chai
 }
 
 // whose finds the row that a signed message is of: the one that is sealed to it, or
-// else the oldest that waits. Two rows of the same payment are sealed one after the
-// other, and each is paid once.
+// else the only one that waits for it. Of two rows of the same payment nobody can
+// tell which was approved, and a guess would have both paid on the word for one: so
+// none is taken, nor while such a payment is sealed and not yet with the network.
 func (d *Desk) whose(ctx context.Context, tenant, name string, network chain.ID, raw []byte) (pending.Transaction, error) {
 	if len(raw) > 65 { // the id is the first signature
 		row, err := d.Store.ByTxID(ctx, tenant, network, base58.Encode(raw[1:65]))
@@ -154,18 +155,27 @@ func (d *Desk) whose(ctx context.Context, tenant, name string, network chain.ID,
 		return pending.Transaction{}, err
 	}
 	refused := fault.New("broadcast.foreign", "", "the transaction is that of no pending row, and nothing else is sent")
+	var found []pending.Transaction
 	for _, row := range rows {
-		if row.Network != network || row.TxID != "" || row.CancelRequested {
+		if row.Network != network || row.CancelRequested {
 			continue
 		}
-		switch _, err := Verify(d.Codecs, &row, raw); {
-		case err == nil && row.State == pending.Pending:
-			return row, nil
-		case err == nil:
-			refused = fault.New("kms.exported", "stop the hot signer, or cancel the payment and submit it anew", "transaction %s went to a signer of its own, and nobody else's signature is taken", row.ID)
+		if _, err := Verify(d.Codecs, &row, raw); err != nil {
+			continue
 		}
+		if row.State == pending.Exported {
+			refused = fault.New("kms.exported", "stop the hot signer, or cancel the payment and submit it anew", "transaction %s went to a signer of its own, and nobody else's signature is taken", row.ID)
+			continue
+		}
+		found = append(found, row)
 	}
-	return pending.Transaction{}, refused
+	switch {
+	case len(found) == 0:
+		return pending.Transaction{}, refused
+	case len(found) > 1 || found[0].State != pending.Pending:
+		return pending.Transaction{}, fault.New("broadcast.ambiguous", "wait until the first is with the network; make payments differ, by a memo for one", "%d open rows are this same payment, transaction %s the oldest", len(found), found[0].ID)
+	}
+	return found[0], nil
 }
 
 // shown gives the bytes of a Solana transaction that the signer says it has sent,

@@ -11,6 +11,7 @@ import (
 	"coldsign/online/internal/signer"
 	"coldsign/shared/chain/registry"
 	"coldsign/shared/chain/solana"
+	"coldsign/shared/fault"
 
 	"github.com/gagliardetto/solana-go/base58"
 )
@@ -122,26 +123,43 @@ func TestSolanaBlockhash(t *testing.T) {
 	}
 }
 
-// TestSolanaTwins: two rows of one payment are two payments, one after the other; the
-// same signature twice is one.
+// TestSolanaTwins: of two rows of one payment nobody can tell which the signer means.
+// One after the other they are two payments.
 func TestSolanaTwins(t *testing.T) {
 	s := newSol(t)
-	a := s.submit(s.v)
-	s.ledger.answers["getLatestBlockhash"] = json.RawMessage(`{"context":{"slot":1},"value":{"blockhash":"` + base58.Encode(append(make([]byte, 31), 9)) + `","lastValidBlockHeight":1}}`)
-	b := s.submit(s.v) // the same payment: its blockhash alone is another
+	again := func(n byte) string { // the same payment: its blockhash alone is another
+		s.ledger.answers["getLatestBlockhash"] = json.RawMessage(`{"context":{"slot":1},"value":{"blockhash":"` + base58.Encode(append(make([]byte, 31), n)) + `","lastValidBlockHeight":1}}`)
+		return s.submit(s.v)
+	}
+	a, b := again(8), again(9)
 	first, one := s.sign(s.message(1))
 	second, two := s.sign(s.message(2))
-	third, _ := s.sign(s.message(3))
+	if said := s.send("daemon", first); !strings.Contains(said, "2 open rows") || s.ledger.different() != 0 {
+		t.Fatalf("two rows wait: %s", said)
+	}
+	if answer := s.call("submit", "DELETE", "/v3/kms/"+b, ""); answer.status != 204 {
+		t.Fatal(answer.body)
+	}
+	s.ledger.refuses = fault.New("node.busy", "", "later")
+	if said := s.send("daemon", first); !strings.HasPrefix(said, "error: ") {
+		t.Fatalf("the node refuses: %s", said)
+	}
+	// a is sealed and not with the network: another blockhash is not taken for c.
+	c := again(10)
+	if said := s.send("daemon", second); !strings.Contains(said, "open rows") || s.ledger.different() != 1 {
+		t.Errorf("while one is on its way: %s; %d were sent", said, s.ledger.different())
+	}
+	s.ledger.refuses = nil
 	for _, raw := range [][]byte{first, first, second, second} {
 		s.send("daemon", raw)
 	}
-	if said := s.send("daemon", third); !strings.HasPrefix(said, "error: ") || s.ledger.different() != 2 {
-		t.Errorf("a third payment: %s; %d were sent", said, s.ledger.different())
+	if third, _ := s.sign(s.message(3)); !strings.HasPrefix(s.send("daemon", third), "error: ") || s.ledger.different() != 2 {
+		t.Errorf("%d payments were sent", s.ledger.different())
 	}
 	if answer := s.tell1(a, two); answer.status != 403 {
 		t.Errorf("the other row's: %s", answer.body)
 	}
-	for id, txID := range map[string]string{a: one, b: two} {
+	for id, txID := range map[string]string{a: one, c: two} {
 		if answer := s.tell1(id, txID); answer.status != 200 {
 			t.Errorf("%s: %s", txID, answer.body)
 		}

@@ -87,10 +87,10 @@ func (s *Store) KeepReports(ctx context.Context, tenant string, list []SignerRep
 	return fresh, unknown, err
 }
 
-// Twins gives the tenant's rows of a chain that a signature may still be for, and
-// those on their way, oldest first: what a hot signer sends is one of them.
+// Twins gives the tenant's open rows of a chain, those first that a hot signer may
+// still sign, oldest first: what it sends is one of them.
 func (s *Store) Twins(ctx context.Context, tenant, chain string, limit int) ([]pending.Transaction, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE "+isOpen+" AND tenant = ? AND chain = ? ORDER BY n LIMIT ?", tenant, chain, limit)
+	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE "+isOpen+" AND tenant = ? AND chain = ? ORDER BY CASE WHEN state = 'pending' THEN 0 ELSE 1 END, n LIMIT ?", tenant, chain, limit)
 	list, err := all(rows, err, scan)
 	return list, s.fail(err)
 }
