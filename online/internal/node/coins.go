@@ -19,7 +19,8 @@ type Treasurer interface {
 	// that would have to guess gives an error.
 	Unspent(ctx context.Context, addresses []string) ([]Coin, error)
 	// Output gives one unspent output with the transaction that proves it. When a block
-	// or the mempool spends it, or it never was, the code is node.spent.
+	// or the mempool spends it, or it never was, the code is node.spent,
+	// and node.unread when its transaction is of no form that is known.
 	Output(ctx context.Context, txID string, index uint32) (Coin, error)
 	// Rate gives what gets a transaction into a block soon, in base units for 1000
 	// virtual bytes, and the least that the node relays; 0 what it does not know.

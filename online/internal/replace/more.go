@@ -89,7 +89,7 @@ func (f *funds) grow(p *psbt.Packet, in, fee, rate int64) (int64, int64, error) 
 	}
 	for n := 0; n < len(list) && n < maxMore && in < out+fee; n++ {
 		coin, err := f.node.Output(f.ctx, list[n].TxID, list[n].Index)
-		if fault.Is(err, "node.spent") {
+		if fault.Is(err, "node.spent") || fault.Is(err, "node.unread") {
 			continue
 		}
 		if err != nil {

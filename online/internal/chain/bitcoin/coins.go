@@ -51,6 +51,9 @@ func (c *client) Unspent(ctx context.Context, addresses []string) ([]node.Coin, 
 		coins, err = c.scanned(ctx, addresses)
 		way = transport.CoinsScan
 	}
+	if missing(err) {
+		err = c.plain(err)
+	}
 	if err == nil {
 		c.finder.mu.Lock()
 		c.finder.way = way
@@ -281,7 +284,10 @@ func (c *client) Output(ctx context.Context, txID string, index uint32) (node.Co
 		return node.Coin{}, err
 	}
 	tx, err := decode(raw)
-	if err != nil || tx.TxHash().String() != txID || uint64(index) >= uint64(len(tx.TxOut)) {
+	if err != nil { // as of Litecoin's extension blocks, whose form the codec does not know
+		return node.Coin{}, fault.New("node.unread", "", "transaction %s is of a form that is not known here", txID)
+	}
+	if tx.TxHash().String() != txID || uint64(index) >= uint64(len(tx.TxOut)) {
 		return node.Coin{}, c.Unusable(fmt.Errorf("another transaction than %s", txID))
 	}
 	out := tx.TxOut[index]

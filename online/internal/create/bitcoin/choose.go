@@ -24,7 +24,7 @@ func (p *payment) choose(ctx context.Context, r *create.Request, n node.Treasure
 	var found []input
 	var err error
 	if p.wallet != "" {
-		found, err = p.wide(ctx, r, n)
+		found, err = p.wide(ctx, r, n, rate)
 	} else {
 		found, err = p.find(ctx, r, n, p.sources)
 	}
@@ -52,7 +52,7 @@ func (p *payment) choose(ctx context.Context, r *create.Request, n node.Treasure
 				continue
 			}
 			coin, err := n.Output(ctx, in.TxID, in.Index)
-			if err != nil && !fault.Is(err, "node.spent") {
+			if err != nil && !fault.Is(err, "node.spent") && !fault.Is(err, "node.unread") {
 				return nil, c, create.NodeError(err)
 			}
 			at := slices.IndexFunc(found, func(o input) bool { return o.TxID == in.TxID && o.Index == in.Index })
@@ -130,8 +130,9 @@ func (p *payment) find(ctx context.Context, r *create.Request, n node.Treasurer,
 	return found, nil
 }
 
-// wide looks at a wallet's addresses from 0 on, window by window until one holds nothing.
-func (p *payment) wide(ctx context.Context, r *create.Request, n node.Treasurer) (found []input, err error) {
+// wide looks at a wallet's addresses from 0 on, window by window, until they pay or one
+// holds nothing.
+func (p *payment) wide(ctx context.Context, r *create.Request, n node.Treasurer, rate rates) (found []input, err error) {
 	for from := uint32(0); from < maxIndex; from += window {
 		var sources []source
 		named := intake.Submission{}
@@ -154,6 +155,9 @@ func (p *payment) wide(ctx context.Context, r *create.Request, n node.Treasurer)
 			return nil, err
 		}
 		if found = append(found, more...); len(more) == 0 {
+			break
+		}
+		if _, err := coins.Select(spendable(found), p.target(rate)); err == nil {
 			break
 		}
 	}

@@ -254,3 +254,16 @@ func BenchmarkCreate(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWithdrawal is the same of a wallet, of which 100 addresses are looked at.
+func BenchmarkWithdrawal(b *testing.B) {
+	r, bank := bitcoind(b)
+	to, _ := fund.NewBitcoinAddress()
+	for range 100 {
+		coin(b, bank, 100_000, r.address(1, 0), r.address(3, 0))
+	}
+	body := fmt.Sprintf(`{"senderAccountId":"a","address":"%s","amount":"0.0005","signatureId":"%s","xpub":"%s"}`, to, mnemonic, r.xpub())
+	for b.Loop() {
+		r.must(r.make(create.Withdrawal, body))
+	}
+}
