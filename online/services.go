@@ -12,6 +12,7 @@ import (
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/foureyes"
 	"coldsign/online/internal/signer"
+	"coldsign/online/internal/store"
 	"coldsign/online/internal/upstream"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
@@ -99,11 +100,18 @@ func (a *app) upstream() error {
 			}
 			networks = append(networks, one)
 		}
+		if groups == nil {
+			groups = []store.ListedGroup{}
+		}
 		where, _ := url.Parse(h.config.Upstream.URL) // config has parsed it
 		return h.print(map[string]any{"host": where.Host, "networks": networks, "listed": groups}, func(w io.Writer) error {
 			fmt.Fprintf(w, "asks %s every %s\n", quote.Line(where.Host), h.config.Upstream.Period)
 			for _, n := range networks {
-				fmt.Fprintf(w, "  for %d wallets of %s %s\n", n.Wallets, n.Chain, n.Name)
+				hint := ""
+				if n.Wallets == 0 {
+					hint = ": not asked for before \"keys import\""
+				}
+				fmt.Fprintf(w, "  for %d wallets of %s %s%s\n", n.Wallets, n.Chain, n.Name, hint)
 			}
 			for _, g := range groups {
 				fmt.Fprintf(w, "%6d %-13s %s", g.Count, g.State, g.Network)

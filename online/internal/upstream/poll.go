@@ -218,13 +218,10 @@ func (p *Poller) records(ctx context.Context, sum *Summary, n chain.Network, lis
 		switch {
 		case again && l.Content != r.Content:
 			sum.Changed++
-			seen, err := p.Store.Alter(ctx, r.ID, r.Content)
-			if err != nil {
+			if _, err := p.Store.Alter(ctx, r.ID, r.Content); err != nil {
 				return err
 			}
-			if p.problem(sum, r.ID.String(), changed(r.ID)); seen {
-				continue
-			}
+			p.problem(sum, r.ID.String(), changed(r.ID))
 		case again || r.TxID != "":
 		case !r.names(ours):
 			sum.Held++
