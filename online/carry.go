@@ -136,6 +136,9 @@ func (a *app) export() error {
 		if err != nil {
 			return err
 		}
+		if err := h.unapproved(); err != nil {
+			return err
+		}
 		if err := h.send(x.Raw); err != nil || h.opt.Printed() {
 			return err
 		}

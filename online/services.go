@@ -178,3 +178,12 @@ func (h *home) fourEyes(warn func(text string)) {
 	}
 	h.store.Require(foureyes.New(foureyes.Config{URL: f.URL, Method: f.Method, Secret: f.Secret.Reveal(), Key: f.Key, Compat: f.Compat}, h.intake(), warn))
 }
+
+// unapproved says how many rows an export has left behind.
+func (h *home) unapproved() error {
+	n, err := h.store.Unapproved(h.ctx)
+	if err == nil && n > 0 {
+		fmt.Fprintf(h.err, "note: %d transactions are left, since the approval service has not said yes; see \"coldsign-online pending\"\n", n)
+	}
+	return err
+}

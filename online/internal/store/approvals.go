@@ -171,6 +171,15 @@ func (t *tx) held(chain string) error {
 	return t.approved(&rows[0])
 }
 
+// Unapproved counts the pending rows that lack an approval, where one is required.
+func (s *Store) Unapproved(ctx context.Context) (n int, err error) {
+	if s.asker == nil {
+		return 0, nil
+	}
+	err = s.db.QueryRowContext(ctx, "SELECT count(*) FROM transactions WHERE state = 'pending' AND cancel_requested = 0 AND "+unapproved).Scan(&n)
+	return n, s.fail(err)
+}
+
 // ApprovalOf gives the approval of a row's bytes, and whether there is one.
 func (s *Store) ApprovalOf(ctx context.Context, row *pending.Transaction) (a Approval, ok bool, err error) {
 	found, err := s.db.QueryContext(ctx, "SELECT kind, verdict FROM approvals WHERE id = ? AND digest = ?", row.ID[:], row.Digest[:])

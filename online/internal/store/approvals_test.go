@@ -46,6 +46,9 @@ func TestApprovals(t *testing.T) {
 	if string(raw[len(raw)-len(yes.Request):]) != string(yes.Request) || get(t, s, yes.ID).State != pending.Exported {
 		t.Errorf("exported %q", raw)
 	}
+	if n, err := s.Unapproved(t.Context()); err != nil || n != 2 {
+		t.Errorf("%d lack an approval, %v", n, err)
+	}
 	if row := get(t, s, no.ID); row.State != pending.Pending || row.Code != "four-eyes.refused" || row.Reason != "it says no" {
 		t.Errorf("%+v", row)
 	}
