@@ -31,10 +31,11 @@ import (
 	"coldsign/shared/fault"
 )
 
+const localnet chain.ID = "solana:4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZ"
+
 const (
-	localnet chain.ID = "solana:4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZ"
-	wallet            = "33333333-3333-4333-8333-333333333333"
-	payer             = "44444444-4444-4444-8444-444444444444"
+	wallet = "33333333-3333-4333-8333-333333333333"
+	payer  = "44444444-4444-4444-8444-444444444444"
 )
 
 // rig is a creator over a real store, intake and runtime, with two wallets.
