@@ -19,7 +19,7 @@ func (a *app) doctor() error {
 		if err != nil {
 			return err
 		}
-		list := append(doctor.Examine(h.ctx, p), h.examineUpstream()...)
+		list := slices.Concat(doctor.Examine(h.ctx, p), h.examineUpstream(), h.examineWebhooks())
 		worst := doctor.Worst(list)
 		err = h.print(map[string]any{"level": worst, "findings": list}, func(w io.Writer) error {
 			for _, f := range list {

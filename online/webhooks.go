@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"coldsign/online/internal/api"
+	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/store"
 	"coldsign/online/internal/webhook"
 	"coldsign/shared/cli"
@@ -37,6 +38,26 @@ func (h *home) tell(log *slog.Logger) (stop func()) {
 
 // whose is the tenant that a command is about; every one where none is given.
 func (a *app) whose() string { return cmp.Or(a.opt.tenant, store.Any) }
+
+// examineWebhooks says what the application was not told.
+func (h *home) examineWebhooks() []doctor.Finding {
+	list, err := h.store.Subscriptions(h.ctx, store.Any)
+	if err != nil {
+		return []doctor.Finding{{Check: "webhooks", Level: doctor.Bad, Code: fault.Code(err), Text: quote.Line(err.Error())}}
+	}
+	waiting, dead := 0, 0
+	for _, s := range list {
+		waiting, dead = waiting+s.Waiting, dead+s.Dead
+	}
+	switch {
+	case len(list) == 0:
+		return nil
+	case dead > 0:
+		return []doctor.Finding{{Check: "webhooks", Level: doctor.Warning, Code: "webhook.dead", Text: fmt.Sprintf("%d events could not be told", dead),
+			Cure: "look at the receivers with webhook list and webhook test, then webhook retry"}}
+	}
+	return []doctor.Finding{{Check: "webhooks", Level: doctor.OK, Text: fmt.Sprintf("%d events wait to be told", waiting)}}
+}
 
 func (a *app) webhookAdd() error {
 	if a.opt.kind == "" || a.opt.url == "" {
