@@ -26,10 +26,14 @@ func crashes() [][]point {
 		{{"K10", "reply given, not in the database"}},
 		{{"K11", "accepted; the node forgets its pool"}},
 		{{"K12", "completion committed, reply not sent"}},
+		{{jumps, "nothing is killed: the online half's clock is set, days back and ahead"}},
 		{{"K13", "schema migration"}},
 		{{"K14", "change of passphrase, of policy"}},
 	}
 }
+
+// jumps names what is no crash point: a clock that is set.
+const jumps = "clock"
 
 // sorted are the names of all points, in their order.
 func sorted() (names []string) {
@@ -50,6 +54,8 @@ func (d *driver) kill(ctx context.Context, line []point, times int) error {
 		return d.crossings(ctx, times)
 	case "K12":
 		return d.completed(ctx, times)
+	case jumps:
+		return d.jumping(ctx, times)
 	case "K13":
 		return d.migrated(ctx, times)
 	case "K14":

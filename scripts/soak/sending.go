@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
 	"time"
 
 	"coldsign/scripts/halves"
@@ -16,7 +19,7 @@ const patience = time.Minute
 func (d *driver) failAt(ctx context.Context, place string) error {
 	d.Kill()
 	shipped := d.Programs.Online
-	d.Programs.Online, d.Env = d.failing, []string{"COLDSIGN_FAILPOINT=" + place}
+	d.Programs.Online, d.Env = d.failing, []string{"COLDSIGN_FAILPOINT=" + place, "COLDSIGN_CLOCK=" + d.Path("clock")}
 	defer func() { d.Programs.Online, d.Env = shipped, nil }()
 	d.struck.Store(true) // whoever needs a server starts another
 	return d.Serve(ctx)
@@ -137,6 +140,43 @@ func (n *node) strikeAlways(point string) {
 	n.always = point
 }
 
+// jumping sends payments while the clock of the online half is set so often. What has
+// been written down of times is then of the future, or of long ago.
+func (d *driver) jumping(ctx context.Context, times int) error {
+	list, err := d.some(ctx, min(times, perBatch), jumps)
+	if err != nil {
+		return err
+	}
+	if err := d.crossed(ctx, ""); err != nil {
+		return err
+	}
+	if err := d.failAt(ctx, ""); err != nil { // the build whose clock can be set
+		return err
+	}
+	d.struck.Store(false)
+	for i := range times {
+		offset := fmt.Sprint(rand.IntN(20*86400) - 10*86400)
+		if err := os.WriteFile(d.Path("clock"), []byte(offset), 0o600); err != nil {
+			return err
+		}
+		d.met(jumps)
+		if _, err := d.Get(ctx, list[i%len(list)].id); err != nil {
+			return err
+		}
+		if _, err := d.some(ctx, 1, jumps); err != nil {
+			return err
+		}
+	}
+	for _, p := range list { // they need no clock that is right
+		if _, err := d.until(ctx, p.id, "broadcast", "complete"); err != nil {
+			return err
+		}
+	}
+	d.Kill() // what was created meanwhile crosses the gap by a clock that is right
+	d.struck.Store(true)
+	return d.crossed(ctx, "")
+}
+
 // completed kills the server when a client's completion is committed (K12), and
 // asks again.
 func (d *driver) completed(ctx context.Context, times int) error {
@@ -184,10 +224,8 @@ func (d *driver) until(ctx context.Context, id string, states ...string) (row ha
 		if row, err = d.Get(ctx, id); err != nil {
 			return row, err
 		}
-		for _, s := range states {
-			if row.State == s {
-				return row, nil
-			}
+		if slices.Contains(states, row.State) {
+			return row, nil
 		}
 		if time.Now().After(end) {
 			return row, fmt.Errorf("%s is still %s", id, row.State)
