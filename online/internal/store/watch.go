@@ -57,10 +57,11 @@ const Executed = "chain.failed"
 
 // Watched gives rows, complete or ended by a stranger's transaction, that a
 // reorganization may still reach and that were last looked at before the given
-// time, those looked at longest ago first.
+// time, those looked at longest ago first. One that was looked at in the future, by a
+// clock that was set back since, is among them.
 func (s *Store) Watched(ctx context.Context, before time.Time, limit int) ([]pending.Transaction, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE id IN (SELECT id FROM watches WHERE looked < ? ORDER BY looked LIMIT ?) ORDER BY n",
-		before.UnixMilli(), limit)
+	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE id IN (SELECT id FROM watches WHERE looked < ? OR looked > ? ORDER BY looked LIMIT ?) ORDER BY n",
+		before.UnixMilli(), s.now().Add(time.Minute).UnixMilli(), limit)
 	list, err := all(rows, err, scan)
 	return list, s.fail(err)
 }

@@ -48,6 +48,28 @@ func TestATT100StrangerIsWatched(t *testing.T) {
 	}
 }
 
+// TestWatchedWhenTheClockGoesBack: what was looked at by a clock that was ahead is not
+// left alone until that time comes.
+func TestWatchedWhenTheClockGoesBack(t *testing.T) {
+	now := epoch
+	s, err := open(t.Context(), filepath.Join(t.TempDir(), "kms.db"), func() time.Time { return now }, migrations)
+	ok(t, err)
+	defer s.Close()
+	p := put(t, s, number(1))
+	move(t, s, p.ID, append(toBroadcast, pending.Confirm)...)
+	for _, c := range []struct {
+		back time.Duration
+		want int
+	}{{0, 0}, {30 * time.Second, 0}, {48 * time.Hour, 1}} {
+		now = epoch.Add(-c.back)
+		rows, err := s.Watched(t.Context(), now.Add(-time.Minute), 10)
+		ok(t, err)
+		if len(rows) != c.want {
+			t.Errorf("%s back: %d are due, want %d", c.back, len(rows), c.want)
+		}
+	}
+}
+
 // TestWatchesOfBefore: rows that were complete before there were watches are looked
 // at once more, those that somebody asserted are not.
 func TestWatchesOfBefore(t *testing.T) {
