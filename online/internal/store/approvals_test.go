@@ -118,6 +118,9 @@ func TestApprovalOfOtherBytes(t *testing.T) {
 
 // A service that is gone is not waited for once a row.
 func TestApprovalsGiveUp(t *testing.T) {
+	if onBoth(t, TestApprovalsGiveUp) {
+		return
+	}
 	s := fresh(t)
 	v := &service{says: map[bundle.ID]string{}}
 	for n := range 100 {
