@@ -1,14 +1,18 @@
 package desk
 
 import (
+	"context"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"coldsign/online/internal/account"
+	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/store"
@@ -139,4 +143,69 @@ func TestEvents(t *testing.T) {
 	if until("event: changed") {
 		t.Errorf("told after the end: %q", seen)
 	}
+}
+
+// Whatever others wrote stays words, and what could turn a line around is quoted.
+func TestHostileText(t *testing.T) {
+	w := newWorld(t)
+	w.wallet()
+	b := w.login(account.Admin)
+	const script, image, bidi = `<script>pwned=1</script>`, `"><img src=x onerror=pwned=1>`, "safe\u202egnp.exe"
+	row := w.pay(0, 1, func(s *intake.Submission) { s.Note, s.Requester = bidi+script, image })
+	p := row
+	p.ID, p.Tenant, p.Reserve = store.NewID(), script, nil
+	_, err := w.store.Create(t.Context(), &p, store.Idempotency{})
+	must(t, err)
+	list, err := w.store.Unread(t.Context(), 0, 10)
+	must(t, err)
+	for _, u := range list { // a token's name, and a recipient, as no codec of ours writes them
+		must(t, w.store.Summarise(t.Context(), []store.Summary{{N: u.N, Note: bidi + script, Movements: []store.Movement{{Asset: image, Symbol: script + bidi, Decimals: 2, Amount: big.NewInt(1), To: image + bidi}}}}))
+	}
+	_, _, err = w.store.CreateAPIKey(t.Context(), image, script, []string{store.ScopeRead})
+	must(t, err)
+	w.desk.Doctor = func(context.Context) ([]doctor.Finding, error) {
+		return []doctor.Finding{{Check: script, Level: doctor.Bad, Code: image, Text: bidi + script, Cure: image}}, nil
+	}
+	for _, path := range []string{"/desk/", "/desk/?state=open", "/desk/tx/" + row.ID.String(), "/desk/tx/" + p.ID.String(), "/desk/keys", "/desk/health", "/desk/audit", "/desk/wallets", "/desk/create", "/desk/?q=" + url.QueryEscape(image), "/desk/?asset=" + url.QueryEscape(image)} {
+		page := b.ask("GET", path, nil)
+		want(t, page, 200)
+		for _, bad := range []string{"<script>pwned", "<img src=x", "\u202e"} {
+			if strings.Contains(page.Body.String(), bad) {
+				t.Errorf("%s holds %q:\n%s", path, bad, page.Body)
+			}
+		}
+	}
+	want(t, b.ask("GET", "/desk/", nil), 200, "&lt;script&gt;pwned", `safe\u{202E}gnp.exe`)
+	want(t, b.ask("GET", "/desk/tx/"+row.ID.String(), nil), 200, `safe\u{202E}gnp.exe&lt;script&gt;`, "onerror")
+	for _, path := range []string{"/desk/create", "/desk/create/raw"} {
+		form := b.form("idem", newIdem())
+		for _, name := range []string{"wallet", "index", "network", "to", "amount", "fee", "token", "digits", "chain", "hashes", "transaction", "evidence", "note"} {
+			form.Set(name, image+script)
+		}
+		page := b.ask("POST", path, form)
+		want(t, page, 400, "Please correct this")
+		if strings.Contains(page.Body.String(), "<script>pwned") || strings.Contains(page.Body.String(), "<img src=x") {
+			t.Errorf("%s:\n%s", path, page.Body)
+		}
+	}
+	want(t, b.ask("POST", "/desk/users/create", b.form("name", script, "role", "viewer")), 400, "no name for a user")
+	want(t, b.ask("POST", "/desk/keys/create", b.form("name", bidi)), 400, `safe\u{202E}`)
+}
+
+// An administrator cannot lock the door from outside.
+func TestUsersPage(t *testing.T) {
+	w := newWorld(t)
+	b := w.login(account.Admin)
+	made := b.ask("POST", "/desk/users/create", b.form("name", "bert", "role", "viewer"))
+	want(t, made, 200, "http://localhost:8190/desk/enrol#")
+	self, err := w.store.UserNamed(t.Context(), "admin-user")
+	must(t, err)
+	for _, action := range []string{"role", "reset", "remove"} {
+		want(t, b.ask("POST", "/desk/users/"+action, b.form("id", self.ID, "role", "viewer")), 400, "your own role")
+	}
+	u, err := w.store.UserNamed(t.Context(), "bert")
+	must(t, err)
+	want(t, b.ask("POST", "/desk/users/role", b.form("id", u.ID, "role", "operator")), 303)
+	want(t, b.ask("POST", "/desk/users/remove", b.form("id", u.ID)), 303)
+	want(t, b.ask("POST", "/desk/users/remove", b.form("id", u.ID)), 404)
 }
