@@ -150,7 +150,7 @@ func refusal(err error, c coin, id string) error {
 		return bad("txData", "isTransaction", quote.Line(err.Error()), "")
 	case code == "kms.missing":
 		return &problem{http.StatusForbidden, code, "No such KMS signature with id '" + id + "'.", nil}
-	case slices.Contains([]string{"kms.exported", "kms.transaction.mismatch", "deadline.passed", "txid.duplicate", "state.conflict", "node.network", "node.missing"}, code):
+	case told(code):
 		return &problem{http.StatusForbidden, code, quote.Line(err.Error()), nil}
 	case code == "broadcast.failed":
 		return &problem{http.StatusForbidden, c.code + ".broadcast.failed", quote.Line(err.Error()), nil}
@@ -158,6 +158,12 @@ func refusal(err error, c coin, id string) error {
 		return &problem{http.StatusForbidden, c.code + ".broadcast.failed", strings.TrimSuffix(what+"; "+cure, "; "), nil}
 	}
 	return err
+}
+
+// told reports whether a signer is told the code and its words as they are.
+func told(code string) bool {
+	return strings.HasPrefix(code, "four-eyes.") ||
+		slices.Contains([]string{"kms.exported", "kms.transaction.mismatch", "deadline.passed", "txid.duplicate", "state.conflict", "node.network", "node.missing"}, code)
 }
 
 // reportErrors is POST /v3/tatum/kms/batch: what the signer could not sign or hand
@@ -278,7 +284,7 @@ func rpcFault(err error) (*rpcError, error) {
 		return &rpcError{-32602, quote.Line(err.Error())}, nil
 	case what != "":
 		return &rpcError{-32000, what + " (" + code + ")"}, nil
-	case slices.Contains([]string{"kms.exported", "kms.transaction.mismatch", "deadline.passed", "txid.duplicate", "state.conflict", "broadcast.foreign", "broadcast.ambiguous", "broadcast.failed", "node.network", "node.missing"}, code):
+	case told(code), slices.Contains([]string{"broadcast.foreign", "broadcast.ambiguous", "broadcast.failed"}, code):
 		return &rpcError{-32000, quote.Line(err.Error())}, nil
 	}
 	return nil, err

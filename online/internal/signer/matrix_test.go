@@ -1,6 +1,7 @@
 package signer_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
@@ -361,5 +362,25 @@ func TestNodeTrouble(t *testing.T) {
 	row, err := p.store.Get(t.Context(), store.Any, rowID(t, p.id))
 	if err != nil || row.State != pending.Complete {
 		t.Errorf("the row is %s, %v", row.State, err)
+	}
+}
+
+// asker stands for an approval service.
+type asker struct{ err error }
+
+func (a *asker) Ask(context.Context, *pending.Transaction) (store.Approval, error) {
+	return store.Approval{Kind: "verdict", Verdict: []byte("yes")}, a.err
+}
+
+// TestApproved: where payments need an approval to cross the gap, one that nobody
+// approved is not taken from a hot signer either.
+func TestApproved(t *testing.T) {
+	p := ethereum(t)
+	a := &asker{fault.New("four-eyes.refused", "", "the approval service said no")}
+	p.store.Require(a)
+	p.wantRefused("four-eyes.refused", "pending")
+	a.err = nil
+	if a := p.handIn(p.v, p.id, nil); a.status != 200 {
+		t.Errorf("approved: %d %s", a.status, a.body)
 	}
 }
