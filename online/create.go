@@ -11,7 +11,13 @@ import (
 // creator makes the transactions that the KMS API's creation calls ask for. It asks the
 // nodes that the loop broadcasts to; without a loop, of a damaged database, none.
 func (h *home) creator(loop *broadcast.Loop) *create.Creator {
-	c := &create.Creator{Store: h.store, Intake: h.intake(), Builders: map[string]create.Builder{"eip155": evm.New(h.now), "bip122": bitcoin.Builder{}, "solana": solana.New(h.now)}}
+	ethereum := evm.New(h.now)
+	for _, n := range h.config.Networks {
+		if n.LegacyFees {
+			ethereum.Legacy = append(ethereum.Legacy, n.ID)
+		}
+	}
+	c := &create.Creator{Store: h.store, Intake: h.intake(), Builders: map[string]create.Builder{"eip155": ethereum, "bip122": bitcoin.Builder{}, "solana": solana.New(h.now)}}
 	if loop != nil {
 		c.Nodes = loop.Nodes
 	}

@@ -49,6 +49,7 @@
 //	symbol = "ETH"
 //	testnet = false                    # true: wallets of test networks sign there
 //	explorer = "https://lineascan.build/tx/"
+//	legacy_fees = false                # true: creation calls make type 0, which hot signers take
 //	rpc = "https://linea.example"
 //
 // What the file says and we do not know is an error: a misspelt key must not
@@ -104,6 +105,7 @@ type Network struct {
 	Views         int    // nodes that must agree on what is final
 	Confirmations uint64 // at least 1
 	Watch         uint64 // confirmations up to which a complete payment is watched for a reorganization; at least Confirmations
+	LegacyFees    bool   // creation calls make transactions with a gas price there
 }
 
 // Secret is text that prints as "(hidden)" by any verb.

@@ -180,6 +180,7 @@ func TestRefusals(t *testing.T) {
 		{"no rpc", strings.Replace(btc, "http://127.0.0.1:1", "", 1), "p", 0o600, "config.rpc", ""},
 		{"scheme", strings.Replace(btc, "http:", "ftp:", 1), "p", 0o600, "config.rpc", ""},
 		{"user in rpc", strings.Replace(btc, "//", "//u:geheim@", 1), "p", 0o600, "config.rpc", "password_file"},
+		{"a gas price of coins", btc + "legacy_fees = true\n", "p", 0o600, "config.network", "no gas price"},
 		{"unknown way to coins", btc + "coins = \"guess\"\n", "p", 0o600, "config.coins", "wallet"},
 		{"coins of accounts", strings.NewReplacer("BTC", "ETH", "regtest", "local").Replace(btc) + "coins = \"wallet\"\n", "p", 0o600, "config.coins", ""},
 		{"zero depth", btc + "confirmations = 0\n", "p", 0o600, "config.confirmations", ""},
@@ -206,5 +207,16 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("a refused configuration gave %+v", got)
 			}
 		})
+	}
+}
+
+// TestLegacyFees: what the setting says, and that it is off by itself.
+func TestLegacyFees(t *testing.T) {
+	const eth = "[[network]]\nchain = \"ETH\"\nnetwork = \"local\"\nrpc = \"http://a.example\"\n"
+	for text, want := range map[string]bool{eth: false, eth + "legacy_fees = true\n": true, eth + "legacy_fees = false\n": false} {
+		got, err := Load(home(t, text, "x", 0o600), chains)
+		if err != nil || got.Networks[0].LegacyFees != want {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
 	}
 }

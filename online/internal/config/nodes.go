@@ -41,6 +41,7 @@ type table struct {
 	Confirmations *int64 `toml:"confirmations"`
 	Views         *int64 `toml:"views"`
 	Watch         *int64 `toml:"watch"`
+	LegacyFees    bool   `toml:"legacy_fees"`
 	Node          []node `toml:"node"`
 	added
 }
@@ -56,6 +57,9 @@ func (c *Config) add(in table, dir string, chains []chain.Chain) (err error) {
 	}
 	if err != nil {
 		return err
+	}
+	if n.LegacyFees = in.LegacyFees; in.LegacyFees && n.ID.Namespace() != "eip155" {
+		return fault.New("config.network", "remove legacy_fees", "%s %s has no gas price", n.Chain, n.Network.Name)
 	}
 	for _, o := range c.Networks {
 		if o.ID == n.ID {

@@ -10,6 +10,7 @@ import (
 
 	"coldsign/online/internal/chain/nodetest"
 	"coldsign/online/internal/create"
+	"coldsign/online/internal/create/evm"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/quorum"
 	"coldsign/shared/chain"
@@ -234,6 +235,19 @@ func TestPrices(t *testing.T) {
 				t.Error(row.Serialized)
 			}
 		})
+	}
+}
+
+// TestLegacy: where signers take a gas price alone, it is what both fees come to.
+func TestLegacy(t *testing.T) {
+	r := newRig(t)
+	r.Builders["eip155"].(*evm.Builder).Legacy = []chain.ID{"eip155:11155111"}
+	if row := r.must(r.create(eth(), pays())); !strings.Contains(row.Serialized, `"gas":"21000","gasPrice":"4000000000","chainId"`) {
+		t.Error(row.Serialized)
+	}
+	r.Builders["eip155"].(*evm.Builder).Legacy = []chain.ID{"eip155:1"}
+	if row := r.must(r.create(eth(), pays())); !strings.Contains(row.Serialized, `"maxFeePerGas":"4000000000"`) {
+		t.Error(row.Serialized)
 	}
 }
 

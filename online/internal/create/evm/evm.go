@@ -22,12 +22,17 @@ import (
 	"coldsign/online/internal/create"
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/strictjson"
+	"coldsign/shared/chain"
 	codec "coldsign/shared/chain/evm"
 	"coldsign/shared/fault"
 )
 
 // Builder is a create.Builder. It remembers for moments what nodes have said.
 type Builder struct {
+	// Legacy are the networks where transactions have a gas price though blocks have a
+	// base fee: some signers take no others. It is set before the first call.
+	Legacy []chain.ID
+
 	now func() time.Time
 
 	mu     sync.Mutex

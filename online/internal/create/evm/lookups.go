@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,6 +97,9 @@ func (b *Builder) fees(ctx context.Context, r *create.Request, p *payment) (f fe
 			return f, err
 		}
 		f.choose(price)
+		if f.max != nil && p.currency == "" && slices.Contains(b.Legacy, r.On.ID) {
+			f = fees{gasPrice: f.max}
+		}
 		if most = f.max; most == nil {
 			most = f.gasPrice
 		}
@@ -158,13 +162,17 @@ func (b *Builder) estimate(ctx context.Context, r *create.Request, p *payment) (
 			gas, err = again, nil
 		}
 	}
+	field := "fee"
+	if r.Kind == create.Withdrawal {
+		field = "gasLimit"
+	}
 	switch {
 	case told(err):
-		return 0, create.Bad("fee", "evm.reverts", "must give gasLimit: the node cannot estimate it. "+what(err))
+		return 0, create.Bad(field, "evm.reverts", "must give gasLimit: the node cannot estimate it. "+what(err))
 	case err != nil:
 		return 0, create.NodeError(err)
 	case gas == 0 || gas > maxGas:
-		return 0, create.Bad("fee", "evm.gas", fmt.Sprintf("must give gasLimit: the node estimates %d, more than %d", gas, maxGas))
+		return 0, create.Bad(field, "evm.gas", fmt.Sprintf("must give gasLimit: the node estimates %d, more than %d", gas, maxGas))
 	}
 	if gas > 21_000 {
 		gas += gas / 5
@@ -196,10 +204,8 @@ func (b *Builder) nonce(ctx context.Context, r *create.Request, p *payment) (uin
 	if p.nonce != nil {
 		r.Fixed = true
 		if _, ok := r.Node.(node.Payer); ok {
-			if err := b.count(ctx, r, p, l); err != nil {
-				return 0, err
-			}
-			if *p.nonce < l.mined {
+			// What a node cannot say keeps nobody from giving it.
+			if err := b.count(ctx, r, p, l); err == nil && *p.nonce < l.mined {
 				return 0, create.Bad("nonce", "min", fmt.Sprintf("must be %d or more: lower ones of the account are used", l.mined))
 			}
 		}

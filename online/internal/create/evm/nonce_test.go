@@ -187,14 +187,14 @@ func TestNonces(t *testing.T) {
 // TestManyWait: the free nonce behind many that are reserved is found.
 func TestManyWait(t *testing.T) {
 	r := newRig(t)
-	for n := range uint64(1200) {
+	for n := range uint64(520) {
 		row := r.must(r.create(eth(), pays()))
 		if got := nonceOf(t, row); got != n {
 			t.Fatalf("nonce %d, want %d", got, n)
 		}
 	}
 	r.later()
-	if got := nonceOf(t, r.must(r.create(eth(), pays()))); got != 1200 {
+	if got := nonceOf(t, r.must(r.create(eth(), pays()))); got != 520 {
 		t.Errorf("nonce %d", got)
 	}
 }

@@ -223,6 +223,7 @@ func TestNodeTrouble(t *testing.T) {
 		{"another network", "eth_chainId", "0x1", pays(), "create.node"},
 		{"another network, and all is given", "eth_chainId", "0x1", pays(`"nonce":5`, `"fee":{"gasLimit":"21000","gasPrice":"9"}`), ""},
 		{"no count", "eth_getTransactionCount", says("no"), pays(), "create.node"},
+		{"no count, and all is given", "eth_getTransactionCount", says("no"), pays(`"nonce":5`, `"fee":{"gasLimit":"21000","gasPrice":"9"}`), ""},
 		{"no block", "eth_getBlockByNumber", nil, pays(), "create.node"},
 		{"null for a count", "eth_getTransactionCount", nil, pays(), "create.node"},
 		{"null for a tip", "eth_maxPriorityFeePerGas", nil, pays(), "create.node"},
