@@ -50,7 +50,7 @@ func TestPageLarge(t *testing.T) {
 		return
 	}
 	s := fresh(t)
-	const rows, bound = 20_000, 2 * time.Second
+	const rows, bound = 10_000, 2 * time.Second
 	crowd(t, s, rows)
 	middle := Cursor{N: rows / 2}
 	for name, q := range map[string]Query{
