@@ -39,6 +39,8 @@ check: ## formatting, vet, staticcheck, import rules, tidy go.mod
 bench: build peers ## ratios, measured side by side in one run
 	$(GO) run ./scripts/bench
 	$(GO) run ./scripts/optics/bench
+	bash scripts/desk/install.sh
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./scripts/desk
 	bash scripts/postgres/install.sh
 	$(GO) run ./online/internal/store/storebench
 	$(GO) run ./online/internal/create/createbench
