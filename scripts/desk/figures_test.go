@@ -11,7 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
 
 	"coldsign/scripts/optics"
@@ -139,7 +139,9 @@ func pages(b *testing.B, film []byte) http.Handler {
 	b.Helper()
 	wasm := compiled(b)
 	b.ReportMetric(float64(len(wasm))/1000, "kB/wasm")
-	exec, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "lib", "wasm", "wasm_exec.js")) //nolint:staticcheck // the toolchain that built the module
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	ok(b, err)
+	glue, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js"))
 	ok(b, err)
 	r := reader.New()
 	mux := http.NewServeMux()
@@ -150,7 +152,7 @@ func pages(b *testing.B, film []byte) http.Handler {
 		})
 	}
 	give("/{$}", "text/html", []byte(measure))
-	give("/wasm_exec.js", "text/javascript", exec)
+	give("/wasm_exec.js", "text/javascript", glue)
 	give("/reader.wasm", "application/wasm", wasm)
 	give("/film", "application/octet-stream", film)
 	mux.HandleFunc("POST /read", func(w http.ResponseWriter, q *http.Request) {
