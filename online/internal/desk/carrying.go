@@ -44,7 +44,7 @@ func (d *Desk) carrying() []route {
 
 // sendView is what waits to be sent across.
 type sendView struct {
-	Rows    []pending.Transaction
+	Rows    []store.Line
 	More    int64 // beyond those
 	Foreign bool  // another wallet signs some of them
 	Earlier []uint64
@@ -53,7 +53,10 @@ type sendView struct {
 func sendPage(r *request) error {
 	var v sendView
 	var err error
-	if v.Rows, err = r.Store.List(r.Context(), store.Filter{Tenant: store.Any, State: pending.Pending, Limit: maxListed}); err != nil {
+	if _, err = r.index.catchUp(r.Context(), batch); err != nil {
+		return err
+	}
+	if v.Rows, err = r.Store.Page(r.Context(), store.Query{State: string(pending.Pending), Order: store.Oldest, Limit: maxListed}); err != nil {
 		return err
 	}
 	groups, err := r.Store.Stats(r.Context())
