@@ -177,10 +177,12 @@ func plain(s string) string {
 
 // report tells that a hot signer failed to sign or send a row, which changes
 // nothing of it. The same report again tells nothing, nor do more than twenty
-// different ones.
+// different ones. Nothing is told of a row that is sealed, exported or at its end: a
+// daemon reports that it could not hand in what another one signs, or what the loop
+// sends since, and who is told that this failed pays again.
 func (t *tx) report(row *pending.Transaction, text string) error {
-	if row.State == pending.Complete {
-		return nil // it is paid, whatever failed
+	if row.State != pending.Pending || row.Left() {
+		return nil
 	}
 	b := body{SignatureID: row.ID.String(), Type: KMSFailed, Chain: row.Chain, State: string(row.State), Code: "signer.error", Error: cmp.Or(text, "the signer said nothing")}
 	want, err := b.json()

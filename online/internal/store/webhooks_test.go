@@ -222,6 +222,28 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// TestReportsOfWhatGoesOn: what a hot signer could not do with a row that is exported,
+// sealed or being sent is no failure of the payment: told as one, it is made again.
+func TestReportsOfWhatGoesOn(t *testing.T) {
+	if onBoth(t, TestReportsOfWhatGoesOn) {
+		return
+	}
+	s := fresh(t)
+	receivers(t, s)
+	for n, events := range [][]pending.Event{
+		{pending.Take}, {pending.Take, pending.Intend}, {pending.Take, pending.Intend, pending.Accept},
+		{pending.Export}, {pending.Export, pending.Seal}, {pending.Export, pending.Defer}, {},
+	} {
+		row := put(t, s, number(n+1))
+		move(t, s, row.ID, events...)
+		ok(t, reports(s, row.ID, "Request failed with status code 403"))
+		if r := get(t, s, row.ID); r.Report == "" {
+			t.Errorf("row %d does not show it", n+1)
+		}
+	}
+	wantTold(t, s, "KMS_FAILED_TX 7 signer.error")
+}
+
 // TestTake: a receiver is one server's at a time, and has the events of a row in
 // their order, each again until it is told.
 func TestTake(t *testing.T) {
