@@ -109,6 +109,9 @@ func Restore(ctx context.Context, backup, path string, now func() time.Time) err
 		if _, err := t.exec("DELETE FROM installation"); err != nil {
 			return err
 		}
+		if err := t.doubt(); err != nil {
+			return err
+		}
 		return t.audit("restore", bundle.ID{}, "", "", "")
 	})
 	if err == nil {
@@ -118,6 +121,15 @@ func Restore(ctx context.Context, backup, path string, now func() time.Time) err
 		return err
 	}
 	return settleFile(temp, abs)
+}
+
+// doubt marks the pending rows that a hot signer may have paid since the backup was
+// made, and would pay again by another transaction that does not conflict: those with a
+// recent blockhash. No hot signer is heard about them any more; a person cancels each
+// once he has looked whether it was paid.
+func (t *tx) doubt() error {
+	_, err := t.exec("UPDATE transactions SET maybe_signed = 1 WHERE state = 'pending' AND signer = '' AND " + recent)
+	return err
 }
 
 // copyRegular copies a regular file to a new one that only its owner reads.

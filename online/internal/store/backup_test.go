@@ -57,6 +57,42 @@ func TestBackupRestores(t *testing.T) {
 	}
 }
 
+// TestRestoredHot: a row that was pending when the backup was made may be paid since by
+// what a hot signer made. What names a recent blockhash would be signed with another
+// one and paid twice, so that no hot signer is heard about it; of the others the two
+// conflict on chain.
+func TestRestoredHot(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, filepath.Join(dir, "kms.db"))
+	solana := func(p *pending.Transaction) { p.Chain, p.Network = "SOL", "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp" }
+	durable := func(p *pending.Transaction) { p.Reserve = []string{"nonce:abc:1"} }
+	other := put(t, s, number(1))
+	recent := put(t, s, number(2, solana))
+	lasting := put(t, s, number(3, solana, durable))
+	copied := filepath.Join(dir, "copy.db")
+	ok(t, s.Backup(t.Context(), copied))
+	_, err := s.HandIn(t.Context(), "a", recent.ID, handed(2, "x"))
+	ok(t, err)
+
+	restored := filepath.Join(dir, "restored.db")
+	ok(t, Restore(t.Context(), copied, restored, fixed))
+	r := openAt(t, restored)
+	_, err = r.HandIn(t.Context(), "a", recent.ID, handed(2, "y"))
+	code(t, err, "state.conflict")
+	if got := get(t, r, recent.ID); got.State != pending.Pending || !got.MaybeSigned || len(got.Raw) != 0 {
+		t.Errorf("%+v", got)
+	}
+	for n, row := range []*pending.Transaction{other, lasting} {
+		_, err = r.HandIn(t.Context(), "a", row.ID, handed(10+n, "y"))
+		ok(t, err)
+	}
+	ok(t, r.SetPeer(t.Context(), peerKey(1), peerKey(201), false))
+	export(t, r, Selection{}) // its own blockhash, and no other
+	put(t, r, number(4, solana))
+	_, err = r.HandIn(t.Context(), "a", number(4).ID, handed(4, "y"))
+	ok(t, err)
+}
+
 // TestBackupRefuses: what is no sound copy becomes no database, and leaves nothing.
 func TestBackupRefuses(t *testing.T) {
 	dir := t.TempDir()

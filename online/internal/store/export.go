@@ -23,10 +23,12 @@ type Selection struct {
 // it and time (Unix seconds).
 type SealFunc func(sequence uint64, previous [32]byte, created int64, rows []pending.Transaction) ([]byte, error)
 
+// recent is the condition of rows that name a recent blockhash.
+const recent = "network LIKE 'solana:%' AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.id = transactions.id AND r.key LIKE 'nonce:%')"
+
 // soonest sorts rows by when they end. What names a recent blockhash, and no durable
 // nonce, ends about a minute after it was made, whatever deadline it has.
-const soonest = "CASE WHEN network LIKE 'solana:%' AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.id = transactions.id AND r.key LIKE 'nonce:%') " +
-	"AND (deadline = 0 OR deadline > created / 1000 + 60) THEN created / 1000 + 60 WHEN deadline = 0 THEN 9007199254740991 ELSE deadline END"
+const soonest = "CASE WHEN " + recent + " AND (deadline = 0 OR deadline > created / 1000 + 60) THEN created / 1000 + 60 WHEN deadline = 0 THEN 9007199254740991 ELSE deadline END"
 
 const (
 	itemOverhead   = 16      // bytes that an item takes beyond its own
