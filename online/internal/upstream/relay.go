@@ -28,7 +28,7 @@ func (r *Relay) Send(ctx context.Context, t *pending.Transaction) (o node.Outcom
 	if err != nil {
 		return node.Ambiguous, true, err
 	}
-	if !ok || t.Chain == "SOL" { // of Solana the upstream sends nothing: it is told the signature
+	if !ok {
 		return node.Ambiguous, false, nil
 	}
 	now, err := r.Client.Get(ctx, l.ID)
@@ -41,6 +41,8 @@ func (r *Relay) Send(ctx context.Context, t *pending.Transaction) (o node.Outcom
 		return node.Ambiguous, true, other(l.ID, now.TxID)
 	case now.TxID != "":
 		return node.Ambiguous, false, r.Store.Told(ctx, l.ID, store.ToldComplete, t.TxID)
+	case t.Chain == "SOL": // the upstream sends nothing of it: it is told the signature
+		return node.Ambiguous, false, nil
 	}
 	a, err := r.Client.Broadcast(ctx, t.Chain, l.ID, t.WithdrawalID, txData(t))
 	switch {

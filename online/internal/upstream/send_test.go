@@ -272,8 +272,10 @@ func TestSolanaIsTold(t *testing.T) {
 	}
 }
 
-// A blockhash is put in where somebody waits to sign, and ends.
-func TestBlockhash(t *testing.T) {
+// newSolana is a rig that waits for somebody to sign a record of Solana, with a dummy for
+// its blockhash.
+func newSolana(t *testing.T) *rig {
+	t.Helper()
 	r := newRig(t)
 	payer := chaintest.Ed25519Key(append(make([]byte, 31), 9))
 	id, err := bundle.ParseSignatureID(solWallet)
@@ -287,7 +289,17 @@ func TestBlockhash(t *testing.T) {
 	message, err := hex.DecodeString("01000103" + hex.EncodeToString(payer.Bytes()) + strings.Repeat("22", 32) + strings.Repeat("00", 32) +
 		"60d38e0da20dc5900b7e902c918eae6a95e2d90af154b53a422f4ab26b050f4f" + "01" + "02" + "02" + "0001" + "0c" + "02000000" + "e803000000000000")
 	ok(t, err)
-	r.account.List(map[string]any{"id": hexID(1), "chain": "SOL", "hashes": []string{solWallet}, "serializedTransaction": `{"txData":"` + hex.EncodeToString(message) + `"}`})
+	r.account.List(solRecord(message))
+	return r
+}
+
+func solRecord(message []byte) map[string]any {
+	return map[string]any{"id": hexID(1), "chain": "SOL", "hashes": []string{solWallet}, "serializedTransaction": `{"txData":"` + hex.EncodeToString(message) + `"}`}
+}
+
+// A blockhash is put in where somebody waits to sign, and ends.
+func TestBlockhash(t *testing.T) {
+	r := newSolana(t)
 	if sum := r.round(); sum.Held != 1 || !strings.Contains(sum.Problems[0], "upstream poll") {
 		t.Fatalf("%+v", sum)
 	}
@@ -303,5 +315,47 @@ func TestBlockhash(t *testing.T) {
 	ok(t, err)
 	if hash := request.Payload[4+3*32:][:32]; hash[0] != 7 || hash[1] != 0 {
 		t.Errorf("blockhash %x", hash)
+	}
+}
+
+// Of Solana, too, nothing is sent that the account has deleted, or that another signer
+// has done: with a blockhash of its own that one does not conflict with ours, and both
+// would be paid.
+func TestSolanaIsAskedFirst(t *testing.T) {
+	for _, c := range []struct {
+		name, code, told string
+		account          func(r *rig)
+	}{
+		{"still wanted", "", "", func(*rig) {}},
+		{"it has it already", "", store.ToldComplete, func(r *rig) {
+			rec := solRecord(nil)
+			rec["txId"] = txID(1)
+			r.account.List(rec)
+		}},
+		{"deleted", "upstream.gone", "", func(r *rig) { r.account.Delete(hexID(1)) }},
+		{"another signer was faster", "upstream.txid", "", func(r *rig) {
+			rec := solRecord(nil)
+			rec["txId"] = strings.Repeat("4", 88)
+			r.account.List(rec)
+		}},
+		{"it cannot be asked", "upstream.busy", "", func(r *rig) {
+			r.account.Says(func(w http.ResponseWriter, _ *http.Request, _ string) bool { w.WriteHeader(500); return true })
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newSolana(t)
+			r.Poller.Blockhash = func(context.Context, chain.ID) ([32]byte, error) { return [32]byte{7}, nil }
+			r.round()
+			row := r.moves(1, sent()...)
+			c.account(r)
+			o, mine, err := (&Relay{r.Client, r.Store}).Send(t.Context(), &row)
+			if o != node.Ambiguous || mine != (c.code != "") || c.code == "" && err != nil || c.code != "" && !fault.Is(err, c.code) {
+				t.Errorf("%v, %v, %v", o, mine, err)
+			}
+			l, _, _ := r.Store.ListedOf(t.Context(), idOf(1))
+			if got := len(r.account.Broadcasts()); got != 0 || l.Told != c.told {
+				t.Errorf("%d broadcasts, told %q", got, l.Told)
+			}
+		})
 	}
 }
