@@ -18,6 +18,7 @@ import (
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
+	"coldsign/online/internal/webhook"
 	"coldsign/shared/chain"
 	"coldsign/shared/cli"
 )
@@ -41,7 +42,7 @@ func (h *home) desk(at net.Addr, calls http.Handler, creator *create.Creator, lo
 	}
 	in := h.intake()
 	c := desk.Config{
-		Store: h.store, Intake: in, Creator: creator, Replacer: &replace.Maker{Store: h.store, Intake: in, Nodes: creator.Nodes}, Chains: h.chain, Device: h.device,
+		Store: h.store, Intake: in, Creator: creator, Hooks: webhook.NewSender(h.guard(), h.now), Replacer: &replace.Maker{Store: h.store, Intake: in, Nodes: creator.Nodes}, Chains: h.chain, Device: h.device,
 		Doctor: h.examine, Now: h.now, Log: log, Version: version(), URL: h.config.DeskURL, Listen: at.String(), TLS: h.config.Certificate != nil,
 		Rehearsal: h.loud != "", Done: h.ctx.Done(), Depth: map[chain.ID]uint64{},
 	}

@@ -133,15 +133,14 @@ func (a *app) webhookRemove() error {
 	})
 }
 
-// webhookTest sends an event that is about no payment, now and from here.
+// webhookTest sends an event that is about no payment.
 func (a *app) webhookTest() error {
 	return a.with(func(h *home) error {
 		to, err := h.store.Receiver(h.ctx, h.whose(), h.args[0])
 		if err != nil {
 			return err
 		}
-		const body = `{"signatureId":"000000000000000000000000","subscriptionType":"TEST"}`
-		answer, err := webhook.NewSender(h.guard(), h.now).Send(h.ctx, to, store.NewID().String(), body)
+		answer, err := webhook.NewSender(h.guard(), h.now).Test(h.ctx, to)
 		if err != nil {
 			return err
 		}

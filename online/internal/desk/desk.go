@@ -62,6 +62,7 @@ import (
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
+	"coldsign/online/internal/webhook"
 	"coldsign/shared/chain"
 	"coldsign/shared/chain/registry"
 )
@@ -72,6 +73,7 @@ type Config struct {
 	Intake   *intake.Intake
 	Replacer *replace.Maker
 	Creator  Creator // nil: there is the form of native bytes only
+	Hooks    *webhook.Sender
 	Chains   *registry.Registry
 	Device   *courier.Device
 	Doctor   func(context.Context) ([]doctor.Finding, error) // what "coldsign-online doctor" finds
@@ -118,7 +120,7 @@ type route struct {
 }
 
 func (d *Desk) routes() []route {
-	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), createRoutes(), manageRoutes(), passkeyRoutes(), d.carrying())
+	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), createRoutes(), manageRoutes(), hookRoutes(), passkeyRoutes(), d.carrying())
 }
 
 // New makes the desk.

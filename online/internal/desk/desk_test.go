@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -23,6 +24,7 @@ import (
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
+	"coldsign/online/internal/webhook"
 	"coldsign/shared/chain/registry"
 )
 
@@ -58,7 +60,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		}
 	}
 	c := Config{
-		Store: w.store, Intake: in, Replacer: &replace.Maker{Store: w.store, Intake: in}, Chains: chains, Device: device, Now: clock,
+		Store: w.store, Intake: in, Replacer: &replace.Maker{Store: w.store, Intake: in}, Chains: chains, Hooks: webhook.NewSender(webhook.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, clock), Device: device, Now: clock,
 		Doctor: func(context.Context) ([]doctor.Finding, error) { return nil, nil },
 		Log:    slog.New(slog.DiscardHandler), Version: "test", Listen: "127.0.0.1:8190",
 	}
@@ -86,12 +88,23 @@ func (w *world) login(role account.Role) *browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.again(u.Name)
+}
+
+// again makes another session of a user.
+func (w *world) again(name string) *browser {
+	w.t.Helper()
 	token := account.NewToken()
-	if err := w.store.LogIn(w.t.Context(), u.ID, 0, sha256.Sum256(token[:]), "test"); err != nil {
-		w.t.Fatal(err)
-	}
+	must(w.t, w.store.LogIn(w.t.Context(), mustUser(w, name).ID, 0, sha256.Sum256(token[:]), "test"))
 	r := &request{token: token}
 	return &browser{w, base64.RawURLEncoding.EncodeToString(token[:]), r.csrf()}
+}
+
+func mustUser(w *world, name string) store.User {
+	w.t.Helper()
+	u, err := w.store.UserNamed(w.t.Context(), name)
+	must(w.t, err)
+	return u
 }
 
 // ask sends a request as a page of ours would, save what change does to it.

@@ -144,9 +144,9 @@ func newIdem() string {
 
 // idem names what a form does, so that sending it twice does it once.
 func (r *request) idem() (store.Idempotency, error) {
-	key := r.PostFormValue("idem")
-	if len(key) != 24 || !plainID(key) {
-		return store.Idempotency{}, fault.New("desk.form", "load the page again", "the form is not whole")
+	key, err := r.form()
+	if err != nil {
+		return store.Idempotency{}, err
 	}
 	form := r.PostForm
 	return store.Idempotency{Key: "desk-" + key, Body: sha256.Sum256([]byte(r.URL.Path + "\n" + form.Encode()))}, nil

@@ -190,17 +190,25 @@ type keysView struct {
 	Keys    []store.APIKey
 	Scopes  []string
 	New     string
+	Gone    bool // it was shown already
+	Idem    string
 	Problem *problem
 }
 
-func keysPage(r *request) error { return r.showKeys(keysView{}) }
+func keysPage(r *request) (err error) {
+	var v keysView
+	if v.New, v.Gone, err = r.shown(); err != nil {
+		return err
+	}
+	return r.showKeys(v)
+}
 
 func (r *request) showKeys(v keysView) error {
 	var err error
 	if v.Keys, err = r.Store.APIKeys(r.Context()); err != nil {
 		return err
 	}
-	v.Scopes = store.Scopes()
+	v.Scopes, v.Idem = store.Scopes(), newIdem()
 	at := 200
 	if v.Problem != nil {
 		at = v.Problem.Status
@@ -216,12 +224,19 @@ func keyCreate(r *request) error {
 	if tenant == "" {
 		tenant = homeTenant
 	}
+	token, first, err := r.first()
+	if err != nil {
+		return err
+	}
+	if !first {
+		return r.redirect("/desk/keys?shown=" + token)
+	}
 	_, key, err := r.Store.CreateAPIKey(r.ctx(), r.PostFormValue("name"), tenant, r.PostForm["scope"])
 	if err != nil {
 		p := r.explain(err)
 		return r.showKeys(keysView{Problem: &p})
 	}
-	return r.showKeys(keysView{New: key})
+	return r.show("/desk/keys", token, key)
 }
 
 func keyRevoke(r *request) error {

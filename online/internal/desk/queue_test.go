@@ -189,7 +189,7 @@ func TestHostileText(t *testing.T) {
 		}
 	}
 	want(t, b.ask("POST", "/desk/users/create", b.form("name", script, "role", "viewer")), 400, "no name for a user")
-	want(t, b.ask("POST", "/desk/keys/create", b.form("name", bidi)), 400, `safe\u{202E}`)
+	want(t, b.ask("POST", "/desk/keys/create", b.form("name", bidi, "idem", newIdem())), 400, `safe\u{202E}`)
 }
 
 // An administrator cannot lock the door from outside.

@@ -164,6 +164,7 @@ func (d *Desk) nav(v view) (list []link) {
 		{"/desk/health", "nav.health", account.Viewer},
 		{"/desk/audit", "nav.audit", account.Viewer},
 		{"/desk/keys", "nav.keys", account.Admin},
+		{"/desk/webhooks", "nav.webhooks", account.Viewer},
 		{"/desk/users", "nav.users", account.Admin},
 	} {
 		if _, pattern := d.mux.Handler(probe(x.path)); v.Role.May(x.need) && pattern != "/desk/" {

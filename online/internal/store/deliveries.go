@@ -134,6 +134,7 @@ func delivery(from scanner) (d Delivery, err error) {
 // EventFilter chooses events for Events.
 type EventFilter struct {
 	Tenant        string // Any for all
+	Subscription  string // "" all
 	State         EventState
 	Failed        *bool // by whether the last attempt failed
 	Limit, Offset int
@@ -142,6 +143,9 @@ type EventFilter struct {
 // Events lists the events of the tenant, newest first.
 func (s *Store) Events(ctx context.Context, f EventFilter) ([]Delivery, error) {
 	query, args := "SELECT "+deliveryColumns+" WHERE (s.tenant = ? OR ? = '*')", []any{f.Tenant, f.Tenant}
+	if f.Subscription != "" {
+		query, args = query+" AND e.subscription = ?", append(args, f.Subscription)
+	}
 	if f.State != "" {
 		query, args = query+" AND e.state = ?", append(args, string(f.State))
 	}

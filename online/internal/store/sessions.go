@@ -163,13 +163,16 @@ func (s *Store) RemovePasskey(ctx context.Context, user string, id []byte) error
 }
 
 // PutTicket keeps something for the next request of who was given the ticket with
-// the SHA-256. Old ones are deleted.
+// the SHA-256; desk.once if there is one of it. Old ones are deleted.
 func (s *Store) PutTicket(ctx context.Context, digest [32]byte, kind, data string, until time.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		if _, err := t.exec("DELETE FROM desk_tickets WHERE until <= ?", t.at.UnixMilli()); err != nil {
 			return err
 		}
-		_, err := t.exec("INSERT INTO desk_tickets (digest, kind, data, until) VALUES (?, ?, ?, ?)", digest[:], kind, data, until.UnixMilli())
+		n, err := t.exec("INSERT INTO desk_tickets (digest, kind, data, until) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", digest[:], kind, data, until.UnixMilli())
+		if err == nil && n == 0 {
+			err = fault.New("desk.once", "look whether it is there", "this was sent already")
+		}
 		return err
 	})
 }

@@ -140,6 +140,7 @@ func TestTicketsAndPasskeys(t *testing.T) {
 	s, clock := moving(t)
 	ctx := t.Context()
 	ok(t, s.PutTicket(ctx, [32]byte{1}, "login", "data", s.Now().Add(time.Minute)))
+	code(t, s.PutTicket(ctx, [32]byte{1}, "login", "other", s.Now().Add(time.Minute)), "desk.once")
 	_, err := s.TakeTicket(ctx, [32]byte{1}, "register")
 	code(t, err, "desk.ticket")
 	data, err := s.TakeTicket(ctx, [32]byte{1}, "login")

@@ -98,7 +98,7 @@ func (l *Loop) tell(ctx context.Context, to store.Receiver, d store.Delivery) er
 		}
 	}
 	l.Log.LogAttrs(ctx, level, "webhook", slog.String("event", d.ID), slog.String("id", d.Row.String()), slog.String("type", d.Type),
-		slog.String("subscription", to.ID), slog.String("host", host(to.URL)), slog.String("answer", answer), slog.String("state", string(state)), slog.Int("attempt", d.Attempts+1))
+		slog.String("subscription", to.ID), slog.String("host", Host(to.URL)), slog.String("answer", answer), slog.String("state", string(state)), slog.Int("attempt", d.Attempts+1))
 	return l.Store.EventTold(context.WithoutCancel(ctx), d.N, state, answer, later)
 }
 
@@ -112,8 +112,8 @@ func wait(attempts int) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-// host is the part of an address that may be shown: the rest may be a secret.
-func host(text string) string {
+// Host is the part of an address that may be shown: the rest may be a secret.
+func Host(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return ""

@@ -91,6 +91,14 @@ func client(g Guard, plain bool, resolver *net.Resolver, trust *tls.Config) *htt
 	}
 }
 
+// CheckURL is the guard's.
+func (s *Sender) CheckURL(text string) error { return s.guard.CheckURL(text) }
+
+// Test sends an event that is about no payment, now and from here.
+func (s *Sender) Test(ctx context.Context, to store.Receiver) (answer string, err error) {
+	return s.Send(ctx, to, store.NewID().String(), `{"signatureId":"000000000000000000000000","subscriptionType":"TEST"}`)
+}
+
 // Send posts one event. It gives the status, or the kind of failure; err is nil
 // when the receiver has it. Neither holds the address, whose path may be a secret.
 func (s *Sender) Send(ctx context.Context, to store.Receiver, id, body string) (answer string, err error) {
