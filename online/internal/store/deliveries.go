@@ -13,6 +13,8 @@ import (
 // receiver meanwhile. It must be more than a batch takes.
 const holding = time.Minute
 
+const forget = 10_000 // events that are removed in one change
+
 const maxAnswer = 200 // bytes of what is kept of a receiver's answer
 
 // EventState is how far an event is.
@@ -55,10 +57,11 @@ func (s *Store) millis() string {
 	return clock
 }
 
-// ready is what may be sent now: the oldest that waits of its row and receiver.
+// ready is what may be sent now, of a subscription s: the oldest that waits of its row
+// and receiver. An address that is subscribed to several kinds is one receiver.
 func (s *Store) ready() string {
 	return "e.state = 'waiting' AND e.due <= " + s.millis() +
-		" AND NOT EXISTS (SELECT 1 FROM events o WHERE o.row = e.row AND o.subscription = e.subscription AND o.state = 'waiting' AND o.n < e.n)"
+		" AND NOT EXISTS (SELECT 1 FROM events o JOIN subscriptions r ON r.id = o.subscription WHERE o.row = e.row AND r.url = s.url AND r.removed = 0 AND o.state = 'waiting' AND o.n < e.n)"
 }
 
 // TakeEvents gives the receiver that waits longest for an event that is due, and up to
@@ -113,11 +116,14 @@ func (s *Store) EventTold(ctx context.Context, n int64, to EventState, answer st
 }
 
 // Forget removes events that were delivered before the given time.
-func (s *Store) Forget(ctx context.Context, before time.Time) error {
-	return s.writeBeside(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM events WHERE n IN (SELECT n FROM events WHERE state IN ('delivered', 'dropped') AND done < ? ORDER BY n LIMIT 10000)", before.UnixMilli())
-		return err
-	})
+func (s *Store) Forget(ctx context.Context, before time.Time) (err error) {
+	for n := int64(forget); n == forget && err == nil; { // so that others may write in between
+		err = s.writeBeside(ctx, func(t *tx) error {
+			n, err = t.exec("DELETE FROM events WHERE n IN (SELECT n FROM events WHERE state IN ('delivered', 'dropped') AND done < ? ORDER BY n LIMIT ?)", before.UnixMilli(), forget)
+			return err
+		})
+	}
+	return err
 }
 
 const deliveryColumns = "e.n, e.id, e.subscription, s.type, s.url, e.row, e.body, e.state, e.attempts, e.answer, e.due, e.at, e.done FROM events e JOIN subscriptions s ON s.id = e.subscription"

@@ -320,6 +320,66 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// TestOrderAcrossKinds: a subscription is of one kind. What a receiver is told of a row
+// comes in order all the same: "taken back" after the "complete" that it takes back.
+func TestOrderAcrossKinds(t *testing.T) {
+	if onBoth(t, TestOrderAcrossKinds) {
+		return
+	}
+	s, ctx := fresh(t), t.Context()
+	receivers(t, s)
+	_, _, err := s.Subscribe(ctx, "a", KMSReorged, "https://example.com/alarm")
+	ok(t, err)
+	for _, n := range []int{1, 2} {
+		put(t, s, number(n))
+		move(t, s, number(n).ID, pending.Take, pending.Intend, pending.Accept, pending.Confirm, pending.Reorg)
+	}
+	due := func() (got []string) {
+		for range 10 {
+			b, err := s.TakeEvents(ctx, "x", 10)
+			ok(t, err)
+			for _, d := range b.Events {
+				got = append(got, string('0'+d.Row[11])+" "+b.Type+" "+b.URL)
+				if d.Type == KMSCompleted && d.Row == number(1).ID {
+					ok(t, s.EventTold(ctx, d.N, Waiting, "503", time.Hour))
+				} else {
+					ok(t, s.EventTold(ctx, d.N, Delivered, "200", 0))
+				}
+			}
+			if len(b.Events) > 0 {
+				ok(t, s.LeaveEvents(ctx, b.ID, "x"))
+			}
+		}
+		slices.Sort(got)
+		return got
+	}
+	want := []string{
+		"1 KMS_COMPLETED_TX https://example.com/hook", "1 KMS_REORGED_TX https://example.com/alarm",
+		"2 KMS_COMPLETED_TX https://example.com/hook", "2 KMS_REORGED_TX https://example.com/alarm", "2 KMS_REORGED_TX https://example.com/hook",
+	}
+	if got := due(); !slices.Equal(got, want) {
+		t.Errorf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestForgetsAll: as many delivered events as there are go at once, and no others.
+func TestForgetsAll(t *testing.T) {
+	if onBoth(t, TestForgetsAll) {
+		return
+	}
+	s, ctx := fresh(t), t.Context()
+	receivers(t, s)
+	row := put(t, s, number(1))
+	ok(t, reports(s, row.ID, "waits"))
+	ok(t, s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO events (id, subscription, row, body, due, at, state, done)
+ WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ?) SELECT CAST(i AS TEXT), (SELECT min(id) FROM subscriptions), id, '{}', 0, 0, 'delivered', 1 FROM c, transactions`, 2*forget+1)
+		return err
+	}))
+	ok(t, s.Forget(ctx, epoch))
+	wantTold(t, s, "KMS_FAILED_TX 1 signer.error")
+}
+
 func reports(s *Store, id bundle.ID, text string) error {
 	_, _, err := s.KeepReports(context.Background(), "a", []SignerReport{{ID: id, Text: text}})
 	return err
