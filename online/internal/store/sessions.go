@@ -43,6 +43,23 @@ func (s *Store) LogIn(ctx context.Context, id string, step int64, digest [32]byt
 // Session gives the session of a cookie, or desk.session: there is none, it had no
 // request for idle, or it is older than whole. Those that are over are deleted.
 func (s *Store) Session(ctx context.Context, digest [32]byte, idle, whole time.Duration) (Session, error) {
+	x, err := s.SessionUnseen(ctx, digest, idle, whole)
+	if err != nil || s.now().Sub(x.Seen) < touch {
+		return x, err
+	}
+	err = s.writeBeside(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE desk_sessions SET seen = ? WHERE digest = ?", t.at.UnixMilli(), digest[:])
+		return err
+	})
+	if s.Damaged() != nil { // it is read, and nothing is written
+		err = nil
+	}
+	return x, err
+}
+
+// SessionUnseen is Session for a request that no person made: a session of which
+// there are no others becomes idle all the same.
+func (s *Store) SessionUnseen(ctx context.Context, digest [32]byte, idle, whole time.Duration) (Session, error) {
 	var x Session
 	var created, seen int64
 	row := s.db.QueryRowContext(ctx, "SELECT "+userColumns+", s.created, s.seen FROM desk_sessions s JOIN desk_users u ON u.id = s.person WHERE s.digest = ? AND u.removed = 0", digest[:])
@@ -60,17 +77,7 @@ func (s *Store) Session(ctx context.Context, digest [32]byte, idle, whole time.D
 	if now.Sub(x.Seen) >= idle || now.Sub(x.Created) >= whole {
 		return Session{}, errors.Join(none, s.expire(ctx, now.Add(-idle), now.Add(-whole)))
 	}
-	if now.Sub(x.Seen) < touch {
-		return x, nil
-	}
-	err = s.writeBeside(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE desk_sessions SET seen = ? WHERE digest = ?", t.at.UnixMilli(), digest[:])
-		return err
-	})
-	if s.Damaged() != nil { // it is read, and nothing is written
-		err = nil
-	}
-	return x, err
+	return x, nil
 }
 
 // SessionThere reports whether there is a session of the cookie, and notes no request.

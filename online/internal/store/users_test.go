@@ -100,7 +100,9 @@ func TestSessionsEnd(t *testing.T) {
 		_, err := s.Session(ctx, a, time.Hour, 5*time.Hour)
 		ok(t, err)
 	}
-	_, err := s.Session(ctx, b, time.Hour, 5*time.Hour) // idle
+	_, err := s.SessionUnseen(ctx, a, time.Hour, 5*time.Hour)
+	ok(t, err)
+	_, err = s.Session(ctx, b, time.Hour, 5*time.Hour) // idle
 	code(t, err, "desk.session")
 	*clock = clock.Add(50 * time.Minute)
 	_, err = s.Session(ctx, a, time.Hour, 5*time.Hour) // old
