@@ -232,6 +232,8 @@ func TestAttempts(t *testing.T) {
 	}
 	want(t, try("correct horse battery", "10.0.0.1:1"), 400, "is locked until")
 	want(t, try("wrong", "10.0.0.1:1"), 403, "is wrong") // nothing about the lock to who does not know it
+	guess := url.Values{"name": {"anna"}, "password": {"correct horse battery"}, "code": {"000000"}}
+	want(t, b.ask("POST", "/desk/login", guess, from("10.0.0.2:1")), 403, "is wrong") // nor that a guess without the code is right
 	for range 3 {
 		try("wrong", "10.0.0.1:1")
 	}
@@ -359,6 +361,40 @@ func TestHeaders(t *testing.T) {
 	if h := b.ask("GET", "/desk/", nil).Header(); h.Get("Cache-Control") != "no-store" {
 		t.Errorf("%v", h)
 	}
+}
+
+// A page that nobody uses ends its session, whatever it loads by itself.
+func TestIdlePageEnds(t *testing.T) {
+	w := newWorld(t)
+	b := w.login(account.Viewer)
+	live := func(r *http.Request) { r.Header.Set("X-Live", "1") }
+	for range 3 {
+		w.now = w.now.Add(idle / 4)
+		want(t, b.ask("GET", "/desk/", nil, live), 200)
+	}
+	w.now = w.now.Add(idle / 4)
+	want(t, b.ask("GET", "/desk/", nil, live), 303)
+	used := newWorld(t)
+	b = used.login(account.Viewer)
+	for range 5 {
+		used.now = used.now.Add(idle / 2)
+		want(t, b.ask("GET", "/desk/", nil), 200)
+	}
+	if script := read(t, "static/live.js"); !strings.Contains(script, `"X-Live"`) {
+		t.Error("live.js does not say that nobody asked")
+	}
+}
+
+// Cookies ignore ports: a server on another port of this machine can set one of our
+// name, for a longer path. Which of two is ours nobody can tell.
+func TestTossedCookie(t *testing.T) {
+	w := newWorld(t)
+	anna, mallory := w.login(account.Admin), w.login(account.Viewer)
+	want(t, anna.ask("GET", "/desk/me", nil), 200, "admin-user")
+	got := anna.ask("GET", "/desk/me", nil, func(r *http.Request) {
+		r.Header.Set("Cookie", "coldsign="+mallory.cookie+"; "+r.Header.Get("Cookie"))
+	})
+	want(t, got, 303)
 }
 
 func TestSessionEnds(t *testing.T) {
