@@ -58,7 +58,10 @@ func (s *Store) ask(ctx context.Context, sel Selection, signer string) error {
 			args = append(args, append([]byte(nil), id[:]...))
 		}
 	}
-	found, err := s.db.QueryContext(ctx, query+" ORDER BY CASE WHEN deadline = 0 THEN 1 ELSE 0 END, deadline, n LIMIT ?", append(args, limit)...)
+	// What was never answered well comes last, in any order: whoever submits what the
+	// service refuses, or chokes on, keeps no other row from being asked about.
+	const fresh = "CASE WHEN code = '' THEN 0 ELSE 1 END, CASE WHEN code = '' THEN 0 ELSE random() END"
+	found, err := s.db.QueryContext(ctx, query+" ORDER BY "+fresh+", CASE WHEN deadline = 0 THEN 1 ELSE 0 END, deadline, n LIMIT ?", append(args, limit)...)
 	rows, err := all(found, err, scan)
 	if err != nil {
 		return s.fail(err)

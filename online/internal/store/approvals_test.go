@@ -135,4 +135,36 @@ func TestApprovalsGiveUp(t *testing.T) {
 	}
 }
 
+// Rows that the service refuses or chokes on keep no others from being asked about,
+// neither in a small export nor when the service is given up on.
+func TestApprovalsOfOthers(t *testing.T) {
+	if onBoth(t, TestApprovalsOfOthers) {
+		return
+	}
+	for _, c := range []struct {
+		says string
+		rows int
+		sel  Selection
+	}{{"four-eyes.refused", 3, Selection{Limit: 2}}, {noAnswer, giveUp + askers, Selection{}}} {
+		s := fresh(t)
+		v := &service{says: map[bundle.ID]string{}}
+		for n := range c.rows {
+			p := put(t, s, number(n+1))
+			v.says[p.ID] = c.says
+		}
+		good := put(t, s, number(100))
+		s.Require(v)
+		for range 3 {
+			if _, _, _, err := s.Export(t.Context(), c.sel, seal); err == nil {
+				break
+			} else if !fault.Is(err, c.says) {
+				t.Fatal(err)
+			}
+		}
+		if row := get(t, s, good.ID); row.State != pending.Exported {
+			t.Errorf("%s: %+v", c.says, row)
+		}
+	}
+}
+
 func bytes32(text string) []byte { d := sum([]byte(text)); return d[:] }
