@@ -67,6 +67,11 @@ func (p *Poller) freeze(ctx context.Context, n chain.Network, s *intake.Submissi
 		}
 		set(&v, "gasPrice", wei.String())
 	}
+	if !gas || !price {
+		if err := offered(n, v); err != nil {
+			return false, err
+		}
+	}
 	if !has("nonce") {
 		nonce, err := p.nonce(ctx, n.ID, payer, from)
 		if err != nil {
@@ -76,6 +81,28 @@ func (p *Poller) freeze(ctx context.Context, n chain.Network, s *intake.Submissi
 	}
 	s.SerializedTransaction = string(v.Append(nil))
 	return has("nonce"), nil
+}
+
+// offered bounds what is paid because a node says so: by the fee that a transaction of
+// the network may cost by default. What a record says itself is the account's own.
+func offered(n chain.Network, v strictjson.Value) error {
+	f, _ := v.Object(v.Names...)
+	first := func(a, b string) (*big.Int, bool) {
+		if f[a].Kind == strictjson.Absent {
+			a = b
+		}
+		return f[a].Big()
+	}
+	gas, ok := first("gas", "gasLimit")
+	price, too := first("gasPrice", "maxFeePerGas")
+	if !ok || !too {
+		return nil // intake says what is wrong with them
+	}
+	if cost := new(big.Int).Mul(gas, price); cost.Cmp(n.FeeCap) > 0 {
+		return fault.New("upstream.fee", "wait until the network asks for less, or have the record say gas and gasPrice",
+			"the network asks for a fee of up to %s base units, and %s is the most that is offered unasked", cost, n.FeeCap)
+	}
+	return nil
 }
 
 // set gives a member of an object a string, in the place of null too.
@@ -141,6 +168,9 @@ func estimate(ctx context.Context, payer node.Payer, n chain.Network, from strin
 		return 0, nil
 	}
 	limit, err := payer.Gas(ctx, node.GasCall{From: from, To: evm.Checksum(to), Value: value, Data: data})
+	if err == nil && (limit == 0 || limit > maxGas) {
+		return 0, fault.New("node.unusable", "", "the node estimates %d gas", limit)
+	}
 	if err == nil && len(data) > 0 {
 		limit += limit / 5
 	}

@@ -12,6 +12,8 @@ const (
 	maxGone   = 64       // rows of a network that are asked for in one round, because the list lacks them
 	maxTell   = 256      // rows whose end is told in one round
 
+	maxGas = 30_000_000 // that a node may estimate
+
 	timeout     = 30 * time.Second // of one call, the whole answer included
 	listTimeout = time.Minute      // the same of a list
 

@@ -130,6 +130,40 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
+// What a node makes up costs nobody more than the network's usual most, and is no reason
+// to report a failure: the record is left until the node says something better.
+func TestNodeAsksTooMuch(t *testing.T) {
+	for _, c := range []struct {
+		method, code string
+		says, well   any
+	}{
+		{"eth_getBlockByNumber", "upstream.fee", map[string]any{"baseFeePerGas": "0xde0b6b3a7640000"}, map[string]any{"baseFeePerGas": "0x3b9aca00"}},
+		{"eth_maxPriorityFeePerGas", "upstream.fee", "0xde0b6b3a7640000", "0x77359400"},
+		{"eth_estimateGas", "node.unusable", "0xffffffffffffffff", "0x5208"},
+		{"eth_estimateGas", "node.unusable", "0x0", "0x5208"},
+		{"eth_estimateGas", "node.unusable", nil, "0x5208"},
+	} {
+		t.Run(c.method, func(t *testing.T) {
+			r := newRig(t)
+			r.says(c.method, c.says)
+			r.account.List(record(1, `"data":"0x00"`))
+			if sum := r.round(); sum.Held != 1 || sum.Taken+sum.Refused+sum.Reported != 0 || !strings.Contains(r.log.String(), "code="+c.code) {
+				t.Fatalf("%+v\n%s", sum, r.log)
+			}
+			r.says(c.method, c.well)
+			if sum := r.round(); sum.Taken != 1 {
+				t.Errorf("afterwards: %+v", sum)
+			}
+		})
+	}
+	// What the record says itself is the account's own.
+	r := newRig(t)
+	r.account.List(record(1, `"gas":"1000000"`, `"gasPrice":"1000000000000000000"`))
+	if sum := r.round(); sum.Taken != 1 {
+		t.Errorf("its own fee: %+v", sum)
+	}
+}
+
 func TestTLSIsVerified(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "[]") })) //nolint:errcheck // as above
 	defer s.Close()
