@@ -98,6 +98,7 @@ type GasCall struct {
 	From, To string
 	Value    *big.Int
 	Data     []byte
+	Currency string // the contract of the token that pays the fee, which takes gas itself; "" the coin
 }
 
 // Viewer is a Node that reads contracts.

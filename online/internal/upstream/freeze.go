@@ -167,7 +167,7 @@ func estimate(ctx context.Context, payer node.Payer, n chain.Network, from strin
 	if err != nil || err2 != nil {
 		return 0, nil
 	}
-	limit, err := payer.Gas(ctx, node.GasCall{From: from, To: evm.Checksum(to), Value: value, Data: data})
+	limit, err := payer.Gas(ctx, node.GasCall{From: from, To: evm.Checksum(to), Value: value, Data: data, Currency: f["feeCurrency"].Text})
 	if err == nil && (limit == 0 || limit > maxGas) {
 		return 0, fault.New("node.unusable", "", "the node estimates %d gas", limit)
 	}

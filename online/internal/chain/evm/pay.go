@@ -106,6 +106,9 @@ func (c *client) Gas(ctx context.Context, m node.GasCall) (uint64, error) {
 	if len(m.Data) > 0 {
 		call["data"] = hexutil.Bytes(m.Data)
 	}
+	if m.Currency != "" {
+		call["feeCurrency"] = common.HexToAddress(m.Currency)
+	}
 	var n hexutil.Uint64
 	if err := c.rpc.CallContext(ctx, &n, "eth_estimateGas", call); err != nil {
 		return 0, c.plain(err)

@@ -150,11 +150,11 @@ func (b *Builder) estimate(ctx context.Context, r *create.Request, p *payment) (
 	if !ok {
 		return 0, r.NoNode("fee.gasLimit")
 	}
-	key := string(r.On.ID) + p.to
+	key := string(r.On.ID) + p.to + p.currency
 	if gas, known := b.recall(b.gas, key); known && len(p.data) == 0 {
 		return gas, nil
 	}
-	call := node.GasCall{From: p.from, To: p.to, Value: p.value, Data: p.data}
+	call := node.GasCall{From: p.from, To: p.to, Value: p.value, Data: p.data, Currency: p.currency}
 	gas, err := n.Gas(ctx, call)
 	if told(err) && call.Value.Sign() > 0 {
 		call.Value = new(big.Int)
