@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/gagliardetto/solana-go/base58"
 
@@ -123,6 +124,9 @@ func (d *Desk) sendSolana(ctx context.Context, tenant, name string, network chai
 		return nil, bad
 	}
 	row, err := d.whose(ctx, tenant, name, network, raw)
+	if err == nil && row.TxID == "" { // not a payment of last week's, that anybody can read
+		_, err = d.landed(ctx, &row, base58.Encode(raw[1:65]))
+	}
 	if err == nil {
 		row, err = d.take(ctx, tenant, &row, raw)
 	}
@@ -181,20 +185,37 @@ func (d *Desk) whose(ctx context.Context, tenant, name string, network chain.ID,
 // shown gives the bytes of a Solana transaction that the signer says it has sent,
 // from a node that has it.
 func (d *Desk) shown(ctx context.Context, row *pending.Transaction, sig string) ([]byte, error) {
+	raw, err := d.landed(ctx, row, sig)
+	if err == nil && raw == nil {
+		err = fault.New("broadcast.failed", "send the same again", "no node shows that transaction yet")
+	}
+	return raw, err
+}
+
+// landed gives the bytes of a Solana transaction that is on chain; nil, that no node
+// shows it. One that was in a block before there was the row paid something else, for
+// all that it looks the same.
+func (d *Desk) landed(ctx context.Context, row *pending.Transaction, sig string) ([]byte, error) {
 	n, err := d.asker(row.Network)
 	if err != nil {
 		return nil, err
 	}
-	name, _ := json.Marshal(sig) // checked base58
+	name, _ := json.Marshal(sig) // base58
 	answer, err := n.Ask(ctx, "getTransaction", []json.RawMessage{name, json.RawMessage(`{"encoding":"base64","commitment":"confirmed","maxSupportedTransactionVersion":0}`)})
 	if err != nil {
 		return nil, err
 	}
 	var found *struct {
 		Transaction []string `json:"transaction"`
+		BlockTime   *int64   `json:"blockTime"` // Unix seconds, by the chain's clock
 	}
-	if err := json.Unmarshal(answer, &found); err != nil || found == nil || len(found.Transaction) != 2 {
-		return nil, fault.New("broadcast.failed", "send the same again", "no node shows that transaction yet")
+	if err := json.Unmarshal(answer, &found); err == nil && found == nil {
+		return nil, nil
+	} else if err != nil || len(found.Transaction) != 2 || found.BlockTime == nil {
+		return nil, fault.New("broadcast.failed", "send the same again", "no node shows yet when that transaction was in a block")
+	}
+	if time.Unix(*found.BlockTime, 0).Before(row.Created.Add(-chainClock)) {
+		return nil, mismatch(row, "it was in a block before this one was submitted")
 	}
 	raw, err := base64.StdEncoding.DecodeString(found.Transaction[0])
 	if err != nil || len(raw) == 0 {

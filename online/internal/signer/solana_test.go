@@ -243,6 +243,31 @@ func TestSolanaSentElsewhere(t *testing.T) {
 	}
 }
 
+// TestSolanaPaidBefore: the same payment, made before there was the row, pays nothing
+// of it.
+func TestSolanaPaidBefore(t *testing.T) {
+	s := newSol(t)
+	id := s.submit(s.v)
+	raw, old := s.sign(s.message(1))
+	s.ledger.landed[old] = raw
+	for at, code := range map[any]string{1_800_000_000 - 86_400: "kms.transaction.mismatch", 1_800_000_000 - 601: "kms.transaction.mismatch", nil: "solana.broadcast.failed", 0: "kms.transaction.mismatch"} {
+		s.ledger.times = map[string]any{old: at}
+		if a := s.tell1(id, old); a.status != 403 || a.code() != code {
+			t.Errorf("in a block of %v: %d %s", at, a.status, a.body)
+		}
+		if said := s.send("daemon", raw); !strings.HasPrefix(said, "error: ") {
+			t.Errorf("sent again, in a block of %v: %s", at, said)
+		}
+	}
+	if state, _ := s.state(id); state != "pending" || s.ledger.different() != 0 {
+		t.Fatalf("the row is %s", state)
+	}
+	s.ledger.times = map[string]any{old: 1_800_000_000 - 60} // the chain's clock is no better
+	if a := s.tell1(id, old); a.status != 200 {
+		t.Errorf("in time: %d %s", a.status, a.body)
+	}
+}
+
 // TestDurableNonce: a durable nonce is no blockhash: the row's own alone is taken.
 func TestDurableNonce(t *testing.T) {
 	s := newSol(t)
