@@ -27,6 +27,9 @@ func (s *Store) LogIn(ctx context.Context, id string, step int64, digest [32]byt
 		if err != nil {
 			return err
 		}
+		if step != 0 && u.Password == "" {
+			return fault.New("desk.login", "", "the user was reset meanwhile")
+		}
 		if step != 0 && step <= u.Step {
 			return fault.New("desk.login", "", "the code was used before")
 		}
@@ -150,10 +153,14 @@ func (s *Store) Passkeys(ctx context.Context, user string) ([]Passkey, error) {
 	return list, s.fail(err)
 }
 
-// UsedPasskey keeps the counter of a passkey that was just used.
+// UsedPasskey keeps the counter of a passkey that was just used. One that is not
+// there any more is desk.login.
 func (s *Store) UsedPasskey(ctx context.Context, id []byte, credential string) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE desk_passkeys SET credential = ?, used = ? WHERE id = ?", credential, t.at.UnixMilli(), id)
+		n, err := t.exec("UPDATE desk_passkeys SET credential = ?, used = ? WHERE id = ?", credential, t.at.UnixMilli(), id)
+		if err == nil && n == 0 {
+			err = fault.New("desk.login", "", "the passkey was removed meanwhile")
+		}
 		return err
 	})
 }

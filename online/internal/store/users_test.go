@@ -85,6 +85,21 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// Who is reset while a password of theirs is being looked at does not get in with it.
+func TestLoginDuringReset(t *testing.T) {
+	if onBoth(t, TestLoginDuringReset) {
+		return
+	}
+	s, _ := moving(t)
+	ctx := t.Context()
+	u := person(t, s, "anna", "admin")
+	ok(t, s.ResetUser(ctx, u.ID, [32]byte{1}, s.Now().Add(time.Hour)))
+	code(t, s.LogIn(ctx, u.ID, 8, [32]byte{9}, "password"), "desk.login")
+	_, err := s.Enrol(ctx, [32]byte{1}, "hash", []byte("secret"), 8)
+	ok(t, err)
+	ok(t, s.LogIn(ctx, u.ID, 9, [32]byte{9}, "password"))
+}
+
 func TestSessionsEnd(t *testing.T) {
 	if onBoth(t, TestSessionsEnd) {
 		return
@@ -166,6 +181,7 @@ func TestTicketsAndPasskeys(t *testing.T) {
 		t.Errorf("%+v %v", list, err)
 	}
 	ok(t, s.RemovePasskey(ctx, a.ID, []byte{1}))
+	code(t, s.UsedPasskey(ctx, []byte{1}, `{"n":2}`), "desk.login") // it went while its owner was logging in
 	if list, err = s.Passkeys(ctx, a.ID); err != nil || len(list) != 0 {
 		t.Errorf("%+v %v", list, err)
 	}
