@@ -46,10 +46,21 @@ type detailView struct {
 	Rivals    []pending.Transaction
 	BundleSum string // SHA-256 of the bundle that carries it, hex
 	Digest    string
+	Sealed    []byte // the signed bytes, if they may be seen
 	Cancel    string // what cancelling would do: "now", "wish", "chain", or "" nothing
 	Replace   bool   // it may be replaced by one with a higher fee
 	FeeUnit   string
 	Idem      string // so that a form sent twice is done once
+}
+
+// sealed are the signed bytes, for who may take them across. Whoever has them can
+// broadcast them, also when this half holds them back: others see them once they
+// are on the network.
+func (r *request) sealed(t *pending.Transaction) []byte {
+	if t.State == pending.Broadcast || t.State == pending.Complete || r.role.May(account.Operator) {
+		return t.Raw
+	}
+	return nil
 }
 
 // row is the row of the address.
@@ -66,7 +77,7 @@ func detailPage(r *request) error {
 	if err != nil {
 		return err
 	}
-	v := detailView{Row: row, Wallets: wallets(&row), Digest: hex.EncodeToString(row.Digest[:]), Idem: newIdem()}
+	v := detailView{Row: row, Wallets: wallets(&row), Digest: hex.EncodeToString(row.Digest[:]), Sealed: r.sealed(&row), Idem: newIdem()}
 	_, v.Network, _ = r.Chains.ByNetwork(row.Network)
 	if row.TxID != "" && v.Network.Explorer != "" && plainID(row.TxID) {
 		v.Explorer = v.Network.Explorer + row.TxID
@@ -191,7 +202,7 @@ func rawBytes(r *request) error {
 	case "request.cbor":
 		raw = row.Request
 	case "sealed.bin":
-		raw = row.Raw
+		raw = r.sealed(&row)
 	}
 	if len(raw) == 0 {
 		return errMissing()

@@ -95,6 +95,29 @@ func TestDetailAndChanges(t *testing.T) {
 	}
 }
 
+// Signed bytes are as good as the payment: who only looks gets none before the network
+// has them.
+func TestSealedBytes(t *testing.T) {
+	for _, x := range []struct {
+		role  account.Role
+		state pending.State
+		may   bool
+	}{
+		{account.Viewer, pending.Signed, false}, {account.Submitter, pending.Signed, false}, {account.Submitter, pending.Broadcasting, false},
+		{account.Viewer, pending.Failed, false}, {account.Operator, pending.Signed, true}, {account.Viewer, pending.Broadcast, true}, {account.Viewer, pending.Complete, true},
+	} {
+		r := &request{role: x.role}
+		if got := r.sealed(&pending.Transaction{State: x.state, Raw: []byte{1}}); (len(got) == 1) != x.may {
+			t.Errorf("%s of %s: %x", x.role, x.state, got)
+		}
+	}
+	for _, name := range []string{"detail.go", "templates/detail.html"} { // there is no other way to them
+		if n := strings.Count(read(t, name), ".Raw"); n != map[string]int{"detail.go": 1}[name] {
+			t.Errorf("%s names the bytes %d times", name, n)
+		}
+	}
+}
+
 // Whoever is told is told of a change, and only of that, and not for longer than the
 // session.
 func TestEvents(t *testing.T) {
