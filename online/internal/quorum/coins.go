@@ -71,8 +71,8 @@ func (q *Quorum) Output(ctx context.Context, txID string, index uint32) (node.Co
 	return coins[found], nil
 }
 
-// Rate gives the one in the middle of what the nodes say, of two the higher, and so the least
-// that is relayed: one node alone makes no fee absurd.
+// Rate gives the one in the middle of what the nodes say, of two the lower, and so the
+// least that is relayed: one node alone makes no fee absurd.
 func (q *Quorum) Rate(ctx context.Context) (soon, least uint64, err error) {
 	said := make([][2]uint64, len(q.members))
 	errs := q.treasurers(func(i int, n node.Treasurer) (err error) {
@@ -92,9 +92,9 @@ func (q *Quorum) Rate(ctx context.Context) (soon, least uint64, err error) {
 		return 0, 0, q.first(errs)
 	}
 	slices.Sort(floors)
-	least = floors[len(floors)/2]
+	least = floors[(len(floors)-1)/2]
 	if slices.Sort(rates); rates != nil {
-		soon = rates[len(rates)/2]
+		soon = rates[(len(rates)-1)/2]
 	}
 	return soon, least, nil
 }

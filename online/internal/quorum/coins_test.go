@@ -52,6 +52,13 @@ func TestTreasury(t *testing.T) {
 	if soon, least, err := q.Rate(t.Context()); err != nil || soon != 5 || least != 1 {
 		t.Errorf("%d, %d, %v", soon, least, err)
 	}
+	// Of two as well.
+	honest, liar := treasury{soon: 5, least: 1}, treasury{soon: 900, least: 800}
+	for _, q := range []*Quorum{of(honest, liar), of(liar, honest)} {
+		if soon, least, err := q.Rate(t.Context()); err != nil || soon != 5 || least != 1 {
+			t.Errorf("of two: %d, %d, %v", soon, least, err)
+		}
+	}
 	if _, err := of(treasury{coin: deep}, treasury{err: spent}).Output(t.Context(), "a", 0); !fault.Is(err, "node.spent") {
 		t.Errorf("%v", err)
 	}
