@@ -60,6 +60,9 @@ func run() error {
 	if err := rules(); err != nil {
 		return err
 	}
+	if err := batches(dir); err != nil {
+		return err
+	}
 	if err := api(dir); err != nil {
 		return err
 	}
