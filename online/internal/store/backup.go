@@ -123,7 +123,7 @@ func Restore(ctx context.Context, backup, path string, now func() time.Time) err
 	return settleFile(temp, abs)
 }
 
-// doubt marks the pending rows that a hot signer may have paid since the backup was
+// doubt marks the pending rows that a hot signer may have paid since the copy was
 // made, and would pay again by another transaction that does not conflict: those with a
 // recent blockhash. No hot signer is heard about them any more; a person cancels each
 // once he has looked whether it was paid.

@@ -62,8 +62,30 @@ func TestBackupRestores(t *testing.T) {
 // one and paid twice, so that no hot signer is heard about it; of the others the two
 // conflict on chain.
 func TestRestoredHot(t *testing.T) {
+	for name, bring := range map[string]func(t *testing.T, copied, to string) *Store{
+		"restored": func(t *testing.T, copied, to string) *Store {
+			ok(t, Restore(t.Context(), copied, to, fixed))
+			return openAt(t, to)
+		},
+		"adopted": func(t *testing.T, copied, _ string) *Store {
+			r := openAt(t, copied)
+			_, err := r.HandIn(t.Context(), "a", number(1).ID, handed(1, "y"))
+			code(t, err, "store.copied")
+			done, err := r.Adopt(t.Context(), false)
+			if ok(t, err); !done {
+				t.Fatal("not adopted")
+			}
+			return r
+		},
+	} {
+		t.Run(name, func(t *testing.T) { restoredHot(t, bring) })
+	}
+}
+
+func restoredHot(t *testing.T, bring func(t *testing.T, copied, to string) *Store) {
 	dir := t.TempDir()
 	s := openAt(t, filepath.Join(dir, "kms.db"))
+	release := serves(t, s)
 	solana := func(p *pending.Transaction) { p.Chain, p.Network = "SOL", "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp" }
 	durable := func(p *pending.Transaction) { p.Reserve = []string{"nonce:abc:1"} }
 	other := put(t, s, number(1))
@@ -73,10 +95,10 @@ func TestRestoredHot(t *testing.T) {
 	ok(t, s.Backup(t.Context(), copied))
 	_, err := s.HandIn(t.Context(), "a", recent.ID, handed(2, "x"))
 	ok(t, err)
+	release()
+	ok(t, s.Close()) // it is gone
 
-	restored := filepath.Join(dir, "restored.db")
-	ok(t, Restore(t.Context(), copied, restored, fixed))
-	r := openAt(t, restored)
+	r := bring(t, copied, filepath.Join(dir, "restored.db"))
 	_, err = r.HandIn(t.Context(), "a", recent.ID, handed(2, "y"))
 	code(t, err, "state.conflict")
 	if got := get(t, r, recent.ID); got.State != pending.Pending || !got.MaybeSigned || len(got.Raw) != 0 {

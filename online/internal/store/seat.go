@@ -202,6 +202,11 @@ func (s *Store) Adopt(ctx context.Context, moved bool) (done bool, err error) {
 		if _, err := x.exec("UPDATE installation SET moved = ''"); err != nil {
 			return err
 		}
+		if to == "" { // else nothing was changed since
+			if err := x.doubt(); err != nil {
+				return err
+			}
+		}
 		return x.audit("adopt", bundle.ID{}, "", "", to)
 	}); err != nil {
 		return false, err
