@@ -249,8 +249,12 @@ func (s *Store) Page(ctx context.Context, q Query) ([]Line, error) {
 	if q.Chain != "" {
 		where.add("t.chain = ?", q.Chain)
 	}
+	limit := min(q.Limit, maxPage)
+	if limit <= 0 {
+		limit = pageSize
+	}
 	if q.Open {
-		where.add("t.state IN ('pending', 'exported', 'signed', 'broadcasting', 'broadcast')")
+		onTheirWay(&where, q, limit)
 	}
 	if q.Search != "" {
 		search(&where, q.Search)
@@ -279,10 +283,6 @@ func (s *Store) Page(ctx context.Context, q Query) ([]Line, error) {
 	default:
 		after("t.n < ?", q.After.N)
 	}
-	limit := min(q.Limit, maxPage)
-	if limit <= 0 {
-		limit = pageSize
-	}
 	text := "SELECT t.n, t.id, t.chain, t.network, t.state, t.cancel_requested, t.signer, t.txid, t.confirmations, t.code, t.reason, t.deadline, t.bundle, t.created, t.updated, " + key + `,
  coalesce(m.asset, ''), coalesce(m.symbol, ''), coalesce(m.decimals, 0), coalesce(m.amount, ''), coalesce(m.recipient, ''), coalesce(u.payments, -1), coalesce(u.note, '')
  FROM ` + from + " LEFT JOIN movements m ON m.n = t.n AND m.k = 0 LEFT JOIN summaries u ON u.n = t.n"
@@ -292,6 +292,28 @@ func (s *Store) Page(ctx context.Context, q Query) ([]Line, error) {
 	rows, err := s.db.QueryContext(ctx, text+" ORDER BY "+order+" LIMIT ?", append(where.args, limit)...)
 	list, err := all(rows, err, scanLine)
 	return list, s.fail(err)
+}
+
+// onTheirWay chooses rows that are not at their end. Where nothing else chooses, those
+// of one page come from those of each state, by index: of the states together SQLite
+// would sort all that there are.
+func onTheirWay(where *clause, q Query, limit int) {
+	if q.Order == Soonest || q.Chain+q.Wallet+q.Asset+q.Search != "" || q.State != "" {
+		where.add("t.state IN ('pending', 'exported', 'signed', 'broadcasting', 'broadcast')")
+		return
+	}
+	within, order, after := "n < ?", "n DESC", int64(1<<62)
+	if q.Order == Oldest {
+		within, order, after = "n > ?", "n", 0
+	}
+	if q.After.N != 0 {
+		after = q.After.N
+	}
+	var each clause
+	for _, state := range []pending.State{pending.Pending, pending.Exported, pending.Signed, pending.Broadcasting, pending.Broadcast} {
+		each.add("SELECT n FROM (SELECT n FROM transactions WHERE state = ? AND "+within+" ORDER BY "+order+" LIMIT ?) AS one", string(state), after, limit)
+	}
+	where.add("t.n IN ("+strings.Join(each.text, " UNION ALL ")+")", each.args...)
 }
 
 func scanLine(from scanner) (l Line, err error) {

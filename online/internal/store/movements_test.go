@@ -110,6 +110,16 @@ func TestPage(t *testing.T) {
 	if l := page[0]; l.First == nil || l.First.Units() != "9 S (900 base units)" || l.First.To != "addr030" || l.Payments != 2 || l.Note == "" || !l.Created.Equal(epoch) {
 		t.Errorf("%+v %+v", l, l.First)
 	}
+	// Rows of all states, mixed: open are those not at their end.
+	for n := 1; n <= 30; n++ {
+		if path := [][]pending.Event{nil, toExported, toSigned, toSent, toBroadcast, append(toBroadcast[:4:4], pending.Confirm)}[n%6]; path != nil {
+			move(t, s, number(n).ID, path...)
+		}
+	}
+	open := func(n int64) bool { return n%6 != 5 }
+	expect("open of all states", Query{Open: true}, open, down)
+	expect("the oldest open", Query{Open: true, Order: Oldest}, open, up)
+	expect("open of a chain", Query{Open: true, Chain: "ETH"}, func(n int64) bool { return open(n) && n%2 == 0 }, down)
 }
 
 func TestSumsAndMarks(t *testing.T) {
