@@ -5,6 +5,8 @@ import "time"
 const (
 	maxForm    = 64 << 10 // bytes of a form
 	maxRaw     = 8 << 20  // bytes of a form with a transaction in it
+	maxBook    = 1 << 20  // bytes of the form of an address book
+	maxEntries = 200      // recipients on its page
 	maxWallets = 500      // on one page
 	maxKeyName = 64       // characters of a passkey's name
 	maxCookie  = 64       // characters of our cookie

@@ -155,6 +155,26 @@ func (s *Store) Sums(ctx context.Context) (list []Sum, err error) {
 	return list, s.fail(rows.Err())
 }
 
+// Recipient is who rows pay.
+type Recipient struct {
+	Network  chain.ID
+	Address  string
+	Payments int64
+}
+
+// recipientRows is how many rows are looked at for their recipients.
+const recipientRows = 10_000
+
+// Recipients gives those whom the latest rows pay, the latest first.
+func (s *Store) Recipients(ctx context.Context, limit int) ([]Recipient, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT t.network, m.recipient, count(*) FROM movements m JOIN transactions t ON t.n = m.n
+ WHERE m.n > (SELECT coalesce(max(n), 0) FROM movements) - ? AND m.recipient <> '' GROUP BY t.network, m.recipient ORDER BY max(m.n) DESC, m.recipient LIMIT ?`, recipientRows, limit)
+	list, err := all(rows, err, func(from scanner) (r Recipient, err error) {
+		return r, from.Scan(&r.Network, &r.Address, &r.Payments)
+	})
+	return list, s.fail(err)
+}
+
 // Order is how a page of rows is sorted.
 type Order string
 

@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -138,8 +139,8 @@ func (w *world) pages() {
 	}
 	// The queue shows them by itself.
 	w.Until(fmt.Sprintf(`document.querySelectorAll("#rows tbody tr").length === %d`, len(ids)))
-	paths := []string{"/", "/?q=" + "%3Cscript%3Epwned%3D1%3C%2Fscript%3E", "/?order=oldest&state=open&asset=eip155:11155111", "/tx/" + ids[0], "/tx/" + ids[1], "/tx/" + ids[9], "/create", "/send", "/take", "/wallets", "/health", "/audit", "/keys", "/users", "/me", "/start", "/none"}
-	names := []string{"queue", "search", "filtered", "detail", "opaque", "bidi", "create", "send", "take", "wallets", "health", "audit", "keys", "users", "me", "start", "missing"}
+	paths := []string{"/", "/?q=" + "%3Cscript%3Epwned%3D1%3C%2Fscript%3E", "/?order=oldest&state=open&asset=eip155:11155111", "/tx/" + ids[0], "/tx/" + ids[1], "/tx/" + ids[9], "/create", "/send", "/take", "/wallets", "/health", "/audit", "/webhooks", "/book", "/keys", "/users", "/me", "/start", "/none"}
+	names := []string{"queue", "search", "filtered", "detail", "opaque", "bidi", "create", "send", "take", "wallets", "health", "audit", "webhooks", "book", "keys", "users", "me", "start", "missing"}
 	var said []string
 	for _, o := range []desk.Options{{}, {Dark: true}, {Width: 390, Height: 844, Phone: true}} {
 		prefix := map[desk.Options]string{{}: "", {Dark: true}: "dark-"}[o]
@@ -224,6 +225,21 @@ func (w *world) forms() {
 	}
 	w.unharmed("keys")
 	w.Clean()
+	w.book()
+}
+
+// book makes an address book that the offline half reads, by a hostile name.
+func (w *world) book() {
+	w.Helper()
+	w.Goto(w.base + "/book")
+	w.Click("input[name=pick]")
+	w.Fill("input[name^='name ']", `'><svg onload=pwned=1>`)
+	name, body := w.Download(`form[action="/desk/book"] button`)
+	path := w.Path("address-book.toml")
+	ok(w, os.WriteFile(path, body, 0o600))
+	if _, err := w.Offline(w.Context(), "book", "check", path); err != nil || name != "address-book.toml" || !strings.Contains(string(body), `name = "'><svg onload=pwned=1>"`) {
+		w.Errorf("%s: %v\n%s", name, err, body)
+	}
 }
 
 // keyboard finds a payment and cancels it, with keys alone.
