@@ -31,7 +31,7 @@ func getWithdrawal(k *call) (reply, error) {
 		return reply{}, err
 	}
 	w, err := k.withdrawal()
-	return reply{http.StatusOK, withdrawal{w.ID, w.State(), w.Revert, w.Row.ID.String(), w.Row.TxID}}, err
+	return reply{http.StatusOK, withdrawal{w.ID, w.State(), w.Revert, w.Row.ID.String(), w.TxID()}}, err
 }
 
 // cancelWithdrawal is DELETE /v3/offchain/withdrawal/{id}?revert=true|false, as

@@ -88,13 +88,13 @@ func (t *tx) tell(p *pending.Transaction, kind string) error {
 		b.Error = b.State
 	}
 	if p.Code == pending.Replaced || p.Code == conflicted {
-		won, open, err := t.winner(p)
+		won, open, err := winner(t.ctx, t.sql, p)
 		if err != nil || open {
 			return err
 		}
 		if won != nil {
 			b.ReplacedBy = won.ID.String()
-			paid, err := t.paidBy(p, won)
+			paid, err := paidBy(t.ctx, t.sql, p, won)
 			if err != nil {
 				return err
 			}
@@ -108,8 +108,8 @@ func (t *tx) tell(p *pending.Transaction, kind string) error {
 
 // winner gives the row that is final in the place of p, or says that one of its
 // rivals may still be.
-func (t *tx) winner(p *pending.Transaction) (won *pending.Transaction, open bool, err error) {
-	set, err := setOf(t.ctx, t.sql, p.ID)
+func winner(ctx context.Context, q querier, p *pending.Transaction) (won *pending.Transaction, open bool, err error) {
+	set, err := setOf(ctx, q, p.ID)
 	for i := range set {
 		switch r := &set[i]; {
 		case r.ID == p.ID:
@@ -125,13 +125,31 @@ func (t *tx) winner(p *pending.Transaction) (won *pending.Transaction, open bool
 // paidBy reports whether the row in its place makes the same payment: it has a
 // higher fee, and does not cancel. Where the application withdrew one, what took
 // its place is another payment.
-func (t *tx) paidBy(p, won *pending.Transaction) (bool, error) {
+func paidBy(ctx context.Context, q querier, p, won *pending.Transaction) (bool, error) {
 	if won.State != pending.Complete || p.CancelRequested {
 		return false, nil
 	}
 	var cancels int64
-	err := t.row("SELECT coalesce(max(cancels), 0) FROM replacements WHERE id IN (?, ?)", won.ID[:], p.ID[:]).Scan(&cancels)
+	err := q.QueryRowContext(ctx, "SELECT coalesce(max(cancels), 0) FROM replacements WHERE id IN (?, ?)", won.ID[:], p.ID[:]).Scan(&cancels)
 	return cancels == 0, err
+}
+
+// PaidBy gives the row that has made the payment of one that ended because another is
+// final in its place: the same payment with a higher fee; nil where none has. open says
+// that it is not known yet, as a rival may still be final. Whoever were told meanwhile
+// that the row failed would pay again.
+func (s *Store) PaidBy(ctx context.Context, p *pending.Transaction) (by *pending.Transaction, open bool, err error) {
+	if !released(p) || p.Code != pending.Replaced && p.Code != conflicted {
+		return nil, false, nil
+	}
+	won, open, err := winner(ctx, s.db, p)
+	if err != nil || won == nil {
+		return nil, open, s.fail(err)
+	}
+	if paid, err := paidBy(ctx, s.db, p, won); err != nil || !paid {
+		return nil, false, s.fail(err)
+	}
+	return won, false, nil
 }
 
 // publish writes one event for each receiver.

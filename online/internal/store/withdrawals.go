@@ -19,6 +19,17 @@ type Withdrawal struct {
 	Row     pending.Transaction
 	Deleted bool // its row was deleted
 	Revert  bool // with it the withdrawal, and its fee goes back too
+
+	By    *pending.Transaction // the row that has made the payment in the place of Row; nil: none has
+	rival bool                 // one still may
+}
+
+// TxID is that of the transaction that makes it, "" where there is none yet.
+func (w Withdrawal) TxID() string {
+	if w.By != nil {
+		return w.By.TxID
+	}
+	return w.Row.TxID
 }
 
 // State says what became of it: open, done, cancelling (its row is withdrawn, and
@@ -26,8 +37,10 @@ type Withdrawal struct {
 // was not), or how its row failed.
 func (w Withdrawal) State() string {
 	switch s := w.Row.State; {
-	case s == pending.Complete:
+	case s == pending.Complete, w.By != nil:
 		return "done"
+	case w.rival:
+		return "open"
 	case s == pending.Refused, s == pending.Expired, s == pending.Failed, w.Row.Code == pending.Replaced:
 		return string(s)
 	case w.Deleted && !w.Revert:
@@ -97,6 +110,8 @@ func (s *Store) Withdrawal(ctx context.Context, tenant, id string) (w Withdrawal
 		return w, s.fail(err)
 	}
 	w.Revert = w.Deleted && !kept
-	w.Row, err = s.Get(ctx, tenant, bundle.ID(row))
+	if w.Row, err = s.Get(ctx, tenant, bundle.ID(row)); err == nil {
+		w.By, w.rival, err = s.PaidBy(ctx, &w.Row)
+	}
 	return w, err
 }

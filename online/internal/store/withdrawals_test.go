@@ -73,3 +73,41 @@ func TestWithdrawals(t *testing.T) {
 	_, err = s.Create(ctx, withdrawing(7, func(p *pending.Transaction) { p.Tenant = "b" }), Idempotency{})
 	code(t, err, "withdrawal.conflict")
 }
+
+// TestWithdrawalPaidByReplacement: what was paid with a higher fee is done, and is not
+// called failed before that is known. Whoever reads that it failed pays again.
+func TestWithdrawalPaidByReplacement(t *testing.T) {
+	if onBoth(t, TestWithdrawalPaidByReplacement) {
+		return
+	}
+	conflict := func(p *pending.Transaction) error { p.Code = conflicted; return nil }
+	for _, c := range []struct {
+		name          string
+		cancels, told bool // told: the nodes say first that another has the place of the row
+		before, after string
+	}{
+		{"replaced", false, false, "open", "done"},
+		{"the nodes said so first", false, true, "open", "done"},
+		{"cancelled", true, false, "open", "failed"},
+	} {
+		s := fresh(t)
+		put(t, s, withdrawing(1, func(p *pending.Transaction) { p.Reserve = []string{"nonce:x:1"} }))
+		sent := []pending.Event{pending.Export, pending.Seal, pending.Intend, pending.Accept}
+		move(t, s, number(1).ID, sent...)
+		put(t, s, number(2, func(p *pending.Transaction) {
+			p.Replaces, p.Cancels, p.Reserve = number(1).ID, c.cancels, []string{"nonce:x:1"}
+		}))
+		move(t, s, number(2).ID, sent...)
+		if c.told {
+			_, err := s.Move(t.Context(), number(1).ID, pending.Fail, conflict)
+			ok(t, err)
+		}
+		before := withdrawal(t, s, "a").State()
+		move(t, s, number(2).ID, pending.Confirm)
+		w := withdrawal(t, s, "a")
+		paid := c.after == "done"
+		if before != c.before || w.State() != c.after || paid != (w.TxID() == get(t, s, number(2).ID).TxID) || w.Row.ID != number(1).ID {
+			t.Errorf("%s: %s, then %s by %s", c.name, before, w.State(), w.TxID())
+		}
+	}
+}
