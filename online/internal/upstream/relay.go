@@ -7,7 +7,6 @@ import (
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/store"
-	"coldsign/shared/bundle"
 	"coldsign/shared/fault"
 )
 
@@ -65,19 +64,4 @@ func txData(t *pending.Transaction) string {
 		return t.TxID
 	}
 	return hex.EncodeToString(t.Raw)
-}
-
-// winner gives the row that took the place of one that conflicts with it on chain.
-func winner(ctx context.Context, s *store.Store, t *pending.Transaction) (won pending.Transaction, pays bool, err error) {
-	set, err := s.Rivals(ctx, store.Any, t.ID)
-	if err != nil {
-		return won, false, err
-	}
-	for _, row := range set {
-		if row.ID != t.ID && row.State == pending.Complete {
-			links, err := s.Links(ctx, []bundle.ID{row.ID})
-			return row, err == nil && !links[row.ID].Cancels, err
-		}
-	}
-	return won, false, nil
 }

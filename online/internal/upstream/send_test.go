@@ -255,6 +255,57 @@ func TestTold(t *testing.T) {
 	}
 }
 
+// What took the nonce of a payment that was withdrawn has not paid it.
+func TestWithdrawnIsNotPaid(t *testing.T) {
+	r := newRig(t)
+	r.account.List(record(1))
+	r.round()
+	r.moves(1, pending.Export)
+	_, err := r.Store.Cancel(t.Context(), Tenant, idOf(1)) // the operator
+	ok(t, err)
+	r.account.List(record(2, `"nonce":"0x5"`))
+	if sum := r.round(); sum.Taken != 1 {
+		t.Fatalf("%+v", sum)
+	}
+	r.moves(2, append(sent(), pending.Accept, pending.Confirm)...)
+	if row := r.row(1); row.State != pending.Cancelled || row.Code != pending.Replaced {
+		t.Fatalf("%s %s", row.State, row.Code)
+	}
+	r.tick(t)
+	if sum := r.round(); sum.Reported != 1 || sum.Completed != 1 || r.account.TxID(hexID(1)) != "" || r.account.TxID(hexID(2)) != txID(2) {
+		t.Errorf("%+v, told %q and %q", sum, r.account.TxID(hexID(1)), r.account.TxID(hexID(2)))
+	}
+}
+
+// The nodes may say that another transaction has the place of a payment before that one,
+// the same payment with a higher fee, is final: until then nothing is told.
+func TestReplacedIsToldLate(t *testing.T) {
+	r := newRig(t)
+	r.account.List(record(1))
+	r.round()
+	row := r.moves(1, append(sent(), pending.Accept)...)
+	request, err := intake.Request(&row)
+	ok(t, err)
+	higher, _, err := r.Intake.Rebuild(&row, request)
+	ok(t, err)
+	higher.ID, higher.Replaces = idOf(2), row.ID
+	higher.Reserve = higher.Reserve[:1] // another payload, of the same nonce
+	_, err = r.Store.Create(t.Context(), higher, store.Idempotency{})
+	ok(t, err)
+	r.moves(2, append(sent(), pending.Accept)...)
+	_, err = r.Store.Move(t.Context(), row.ID, pending.Fail, func(p *pending.Transaction) error { p.Code = pending.Conflicted; return nil })
+	ok(t, err)
+	r.tick(t)
+	if sum := r.round(); sum.Reported+sum.Completed != 0 {
+		t.Errorf("told too early: %+v", sum)
+	}
+	r.moves(2, pending.Confirm)
+	r.tick(t)
+	if sum := r.round(); sum.Completed != 1 || sum.Reported != 0 || r.account.TxID(hexID(1)) != txID(2) {
+		t.Errorf("%+v, told %q", sum, r.account.TxID(hexID(1)))
+	}
+}
+
 // Of Solana the account is told the signature of what the node has.
 func TestSolanaIsTold(t *testing.T) {
 	r := newRig(t)

@@ -29,6 +29,7 @@ func (p *Poller) tell(ctx context.Context, sum *Summary) error {
 		switch {
 		case err != nil:
 			errs = append(errs, err)
+		case txID+why == "": // it is not known yet
 		case txID != "":
 			if err := p.complete(ctx, u, txID); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", u.ID, err))
@@ -54,7 +55,7 @@ func (p *Poller) tell(ctx context.Context, sum *Summary) error {
 }
 
 // end says what the upstream is to know of one of its ids: the transaction that paid
-// it, or why there is none.
+// it, or why there is none; neither while a rival of its row may still pay.
 func (p *Poller) end(ctx context.Context, u *store.Untold) (txID, why string, err error) {
 	t := &u.Row
 	switch {
@@ -62,11 +63,13 @@ func (p *Poller) end(ctx context.Context, u *store.Untold) (txID, why string, er
 		return "", u.Code + ": " + u.Reason, nil
 	case t.State == pending.Broadcast || t.State == pending.Complete:
 		return t.TxID, "", nil
-	case t.Code == pending.Replaced:
-		won, pays, err := winner(ctx, p.Store, t)
-		if err != nil || pays {
-			return won.TxID, "", err
-		}
+	}
+	by, open, err := p.Store.PaidBy(ctx, t)
+	switch {
+	case err != nil || open:
+		return "", "", err
+	case by != nil:
+		return by.TxID, "", nil
 	}
 	if t.Code == "" {
 		return "", "coldsign." + string(t.State) + ": the operator has cancelled it", nil
