@@ -22,19 +22,19 @@ const (
 func (d *Desk) carrying() []route {
 	list := []route{
 		{pattern: "GET /desk/send", need: account.Operator, do: sendPage},
-		{pattern: "POST /desk/send", need: account.Operator, most: maxChosen, do: sendOut},
+		{pattern: "POST /desk/send", need: account.Operator, most: maxChosen, long: true, do: sendOut},
 		{pattern: "GET /desk/send/{name}", need: account.Operator, do: sendingPage},
 		{pattern: "GET /desk/take", need: account.Operator, allow: "camera", do: takePage("answers")},
 		{pattern: "GET /desk/take/keys", need: account.Operator, allow: "camera", do: takePage("keys")},
 		{pattern: "GET /desk/take/pairing", need: account.Admin, allow: "camera", do: takePage("pairing")},
 	}
-	d.gap = carry.New(carry.Config{Half: crossing.Half{Store: d.Store, Device: d.Device, Chains: d.Chains}, Done: d.Done, Depth: d.Depth})
+	d.gap = carry.New(carry.Config{Half: crossing.Half{Store: d.Store, Device: d.Device, Chains: d.Chains}, Done: d.Done, Depth: d.Depth, Failed: d.failed})
 	for _, c := range d.gap.Routes("/desk/carry") {
 		need := account.Operator
 		if c.Pairs {
 			need = account.Admin
 		}
-		list = append(list, route{pattern: c.Pattern, need: need, most: c.Most, often: c.Often, live: c.Live, do: func(r *request) error {
+		list = append(list, route{pattern: c.Pattern, need: need, most: c.Most, often: c.Often, live: c.Live, long: c.Long, do: func(r *request) error {
 			c.Do(r.w, r.Request.WithContext(r.ctx()))
 			return nil
 		}})

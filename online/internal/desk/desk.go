@@ -116,6 +116,7 @@ type route struct {
 	allow   string       // "camera", "wasm": what this page may do and others not
 	often   bool         // many times a second: no line in the log for each that goes well
 	live    bool         // it ends when there is no more to tell, not after a time
+	long    bool         // of very many transactions it takes minutes
 	do      func(*request) error
 }
 

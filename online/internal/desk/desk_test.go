@@ -363,6 +363,29 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// What a whole bundle goes through has the time that 200,000 transactions take; all
+// else ends soon.
+func TestLongWork(t *testing.T) {
+	w := newWorld(t)
+	long := map[string]bool{}
+	for _, x := range w.desk.routes() {
+		long[x.pattern] = x.long
+		x.public, x.do = true, func(r *request) error {
+			end, ok := r.Context().Deadline()
+			if left := time.Until(end); !x.live && (!ok || x.long != (left > 10*time.Minute)) {
+				t.Errorf("%s has %v", x.pattern, left)
+			}
+			return nil
+		}
+		w.desk.serve(x, httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "http://"+host+"/desk/", nil))
+	}
+	for _, pattern := range []string{"POST /desk/send", "POST /desk/carry/out", "POST /desk/carry/in/{scan}/take"} {
+		if !long[pattern] {
+			t.Errorf("%s ends after %v", pattern, work)
+		}
+	}
+}
+
 // A page that nobody uses ends its session, whatever it loads by itself.
 func TestIdlePageEnds(t *testing.T) {
 	w := newWorld(t)

@@ -18,6 +18,7 @@ const (
 	enrol   = 24 * time.Hour   // for which an enrolment code is taken
 	ticket  = 5 * time.Minute  // for the authenticator's answer
 	work    = 30 * time.Second // for one request
+	hard    = 15 * time.Minute // for one that a bundle of 200,000 goes through: 10,000 take about 9 s
 	wait    = 2 * time.Second  // for a place among the passwords being looked at
 	atOnce  = 2                // of them: each takes 64 MiB
 	tries   = 10               // of logging in, from one address, at once

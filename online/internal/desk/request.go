@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"coldsign/online/internal/account"
 	"coldsign/online/internal/intake"
@@ -32,9 +33,14 @@ type request struct {
 
 // serve runs one route: where is it from, who is it, may they, do it, answer.
 func (d *Desk) serve(x route, w http.ResponseWriter, plain *http.Request) {
+	most := work
+	if x.long {
+		most = hard
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(hard + work)) // that of the server is for what is quick
+	}
 	ctx, cancel := context.WithCancel(plain.Context())
 	if !x.live {
-		ctx, cancel = context.WithTimeout(plain.Context(), work)
+		ctx, cancel = context.WithTimeout(plain.Context(), most)
 	}
 	defer cancel()
 	r := &request{Request: plain.WithContext(ctx), Desk: d, w: w, route: x}
@@ -51,11 +57,11 @@ func (d *Desk) serve(x route, w http.ResponseWriter, plain *http.Request) {
 			slog.Int64("microseconds", d.Now().Sub(began).Microseconds()), slog.Bool("panic", what != nil))
 	}()
 	d.headers(w, x.allow)
-	most := x.most
-	if most == 0 {
-		most = maxForm
+	size := x.most
+	if size == 0 {
+		size = maxForm
 	}
-	r.Body = http.MaxBytesReader(w, plain.Body, most)
+	r.Body = http.MaxBytesReader(w, plain.Body, size)
 	err = r.admit()
 	if err == nil {
 		err = x.do(r)
@@ -247,9 +253,14 @@ func (r *request) explain(err error) problem {
 		p = problem{http.StatusRequestEntityTooLarge, "desk.size", text("error.size"), ""}
 	}
 	if p.Status == http.StatusInternalServerError {
-		r.Log.LogAttrs(r.Context(), slog.LevelError, "failed", slog.String("code", fault.Code(err)), slog.String("error", quote.Line(err.Error())))
+		r.failed(r.Context(), err)
 	}
 	return p
+}
+
+// failed writes to the log what a page is not told.
+func (d *Desk) failed(ctx context.Context, err error) {
+	d.Log.LogAttrs(ctx, slog.LevelError, "failed", slog.String("code", fault.Code(err)), slog.String("error", quote.Line(err.Error())))
 }
 
 // fail answers an error: the login page where nobody is logged in, JSON for a

@@ -18,6 +18,7 @@
 package carry
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -35,6 +36,8 @@ type Config struct {
 	crossing.Half
 	Done  <-chan struct{}     // closed when the process stops: live answers end
 	Depth map[chain.ID]uint64 // confirmations after which a payment is complete; may be nil
+
+	Failed func(context.Context, error) // hears what pages are told as "internal" alone; may be nil
 }
 
 // Gap is the air gap as pages see it. It can be used by several goroutines at once.
@@ -61,23 +64,25 @@ type Route struct {
 	Pairs   bool   // it decides whom this machine trusts
 	Often   bool   // many times a second
 	Live    bool   // its answer goes on until there is no more to tell
+	Long    bool   // of very many transactions it takes minutes
 	Do      http.HandlerFunc
 }
 
 // Routes gives every call, its path behind prefix.
 func (g *Gap) Routes(prefix string) []Route {
 	get := func(path string, do func(http.ResponseWriter, *http.Request) error) Route {
-		return Route{Pattern: "GET " + prefix + path, Do: answered(do)}
+		return Route{Pattern: "GET " + prefix + path, Do: g.answered(do)}
 	}
 	post := func(path string, most int64, do func(http.ResponseWriter, *http.Request) error) Route {
-		return Route{Pattern: "POST " + prefix + path, Most: most, Do: answered(do)}
+		return Route{Pattern: "POST " + prefix + path, Most: most, Do: g.answered(do)}
 	}
 	pair := post("/in/{scan}/pair", maxBody, g.pair)
 	picture := post("/in/{scan}/picture", maxPixels, g.picture)
 	live := get("/in/{scan}/events", g.watch)
-	pair.Pairs, picture.Often, live.Live = true, true, true
+	out, take := post("/out", maxBody, g.send), post("/in/{scan}/take", maxBody, g.take)
+	pair.Pairs, picture.Often, live.Live, out.Long, take.Long = true, true, true, true, true
 	return []Route{
-		post("/out", maxBody, g.send),
+		out,
 		get("/out/{name}", g.describe),
 		get("/out/{name}/file", g.file),
 		get("/out/{name}/codes", g.codes),
@@ -86,7 +91,7 @@ func (g *Gap) Routes(prefix string) []Route {
 		get("/in/{scan}", g.state),
 		picture,
 		post("/in/{scan}/text", maxBody, g.text),
-		post("/in/{scan}/take", maxBody, g.take),
+		take,
 		pair,
 		live,
 	}
@@ -101,13 +106,13 @@ type Problem struct {
 
 // answered writes the error of a handler. What is not a refusal is told as
 // internal, without detail.
-func answered(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+func (g *Gap) answered(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := do(w, r)
 		if err == nil {
 			return
 		}
-		status, p := http.StatusInternalServerError, Problem{"internal", "something failed here", "see the log of the server"}
+		status, p := http.StatusInternalServerError, internal()
 		if f, ok := errors.AsType[*fault.Error](err); ok {
 			status, p = http.StatusConflict, Problem{f.Code, f.What, f.Cure}
 			switch f.Code {
@@ -117,10 +122,19 @@ func answered(do func(http.ResponseWriter, *http.Request) error) http.HandlerFun
 				status = http.StatusBadRequest
 			case "carry.busy":
 				status = http.StatusServiceUnavailable
+			case "store.failed", "intake.row":
+				status, p = http.StatusInternalServerError, internal()
 			}
+		}
+		if status == http.StatusInternalServerError && g.Failed != nil {
+			g.Failed(r.Context(), err)
 		}
 		reply(w, status, p)
 	}
+}
+
+func internal() Problem {
+	return Problem{"internal", "something failed here", "see the log of the server"}
 }
 
 func reply(w http.ResponseWriter, status int, v any) {

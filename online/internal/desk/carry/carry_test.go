@@ -2,10 +2,12 @@ package carry
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -24,6 +26,7 @@ import (
 	"coldsign/shared/chain"
 	"coldsign/shared/chain/evm"
 	"coldsign/shared/chain/registry"
+	"coldsign/shared/fault"
 	"coldsign/shared/frame"
 	"coldsign/shared/frame/qr"
 	"coldsign/shared/frame/show"
@@ -34,6 +37,23 @@ func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What pages are told as internal alone, the log hears.
+func TestInternalIsHeard(t *testing.T) {
+	for _, err := range []error{errors.New("secret detail"), fault.New("store.failed", "", "secret detail")} {
+		var heard error
+		g := New(Config{Failed: func(_ context.Context, err error) { heard = err }})
+		w := httptest.NewRecorder()
+		g.answered(func(http.ResponseWriter, *http.Request) error { return err })(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+		if w.Code != 500 || strings.Contains(w.Body.String(), "secret") || heard != err {
+			t.Errorf("%d %s, heard %v", w.Code, w.Body, heard)
+		}
+		g.answered(func(http.ResponseWriter, *http.Request) error { heard = nil; return wrong("it") })(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+		if heard != nil {
+			t.Error("a refusal is no failure")
+		}
 	}
 }
 
