@@ -237,7 +237,11 @@ func (b *Builder) address(r *create.Request, f *create.Fields, name string) stri
 	}
 	address, err := r.Definition.Wallet.ParseAddress(r.On.ID, text)
 	if err != nil {
-		f.Fail(name, fault.Code(err), "is not an address of "+r.Chain+": "+what(err))
+		words := "is not an address of " + r.Chain
+		if len(text) <= maxRepeated {
+			words += ": " + what(err)
+		}
+		f.Fail(name, fault.Code(err), words)
 	}
 	return address
 }

@@ -5,6 +5,7 @@ import "time"
 const (
 	maxCurrency = 16        // bytes of the name of a token
 	maxAddress  = 64        // bytes of an address
+	maxRepeated = 43        // bytes of a bad address that an error repeats: what is longer may be a private key
 	maxDigits   = 30        // decimals of a token
 	maxData     = 100 << 10 // bytes of data: a node takes no transaction of more than 128 KiB
 	maxLane     = 50_000    // nonces of one account that are reserved and not yet mined

@@ -141,6 +141,27 @@ func TestBadFields(t *testing.T) {
 	}
 }
 
+// TestKeyForAddress: a private key in the wrong place is not repeated.
+func TestKeyForAddress(t *testing.T) {
+	r := newRig(t)
+	key := strings.Repeat("46", 32)
+	for _, c := range []struct {
+		call         create.Call
+		body, member string
+		value        string
+		shown        bool
+	}{
+		{eth(), pays(), "to", key, false}, {tokenCall(), tokenBody(), "contractAddress", key, false}, {withdrawalCall(), withdrawalBody(), "address", key, false},
+		{eth(), pays(), "to", payee[:41] + "9", true},
+	} {
+		_, err := r.create(c.call, change(t, c.body, c.member, `"`+c.value+`"`))
+		e, _ := errors.AsType[intake.FieldErrors](err)
+		if len(e) != 1 || e[0].Property != c.member || strings.Contains(e[0].Message, c.value[:20]) != c.shown {
+			t.Errorf("%s: %v", c.member, err)
+		}
+	}
+}
+
 // TestTypes: each field of each call with a value of each kind. What is taken is what the
 // documentation has; all else is an error of that field.
 func TestTypes(t *testing.T) {
