@@ -169,7 +169,7 @@ func estimate(ctx context.Context, payer node.Payer, n chain.Network, from strin
 	}
 	limit, err := payer.Gas(ctx, node.GasCall{From: from, To: evm.Checksum(to), Value: value, Data: data, Currency: f["feeCurrency"].Text})
 	if err == nil && (limit == 0 || limit > maxGas) {
-		return 0, fault.New("node.unusable", "", "the node estimates %d gas", limit)
+		return 0, fault.New("upstream.gas", "have the record say gas", "the node estimates %d gas", limit)
 	}
 	if err == nil && len(data) > 0 {
 		limit += limit / 5

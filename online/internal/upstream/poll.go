@@ -330,11 +330,14 @@ func (p *Poller) gone(ctx context.Context, sum *Summary, n chain.Network, listed
 		switch {
 		case fault.Is(err, "upstream.missing"):
 			why = fault.New("upstream.gone", "", "the upstream does not want %s any more: it is withdrawn", l.ID)
+		case fault.Is(err, "upstream.record"): // of the others it may be told
+			p.problem(sum, l.ID.String(), err)
+			continue
 		case err != nil:
 			return err
-		case r.TxID != "":
+		case r.TxID != "" && !same(rows[i].Chain, r.TxID, rows[i].TxID):
 			why = other(l.ID, r.TxID)
-		default:
+		default: // it is wanted, or done with our own bytes, which have left after all
 			continue
 		}
 		p.problem(sum, l.ID.String(), why)

@@ -139,9 +139,8 @@ func TestNodeAsksTooMuch(t *testing.T) {
 	}{
 		{"eth_getBlockByNumber", "upstream.fee", map[string]any{"baseFeePerGas": "0xde0b6b3a7640000"}, map[string]any{"baseFeePerGas": "0x3b9aca00"}},
 		{"eth_maxPriorityFeePerGas", "upstream.fee", "0xde0b6b3a7640000", "0x77359400"},
-		{"eth_estimateGas", "node.unusable", "0xffffffffffffffff", "0x5208"},
-		{"eth_estimateGas", "node.unusable", "0x0", "0x5208"},
-		{"eth_estimateGas", "node.unusable", nil, "0x5208"},
+		{"eth_estimateGas", "upstream.gas", "0xffffffffffffffff", "0x5208"},
+		{"eth_estimateGas", "upstream.gas", "0x0", "0x5208"},
 	} {
 		t.Run(c.method, func(t *testing.T) {
 			r := newRig(t)
@@ -156,10 +155,14 @@ func TestNodeAsksTooMuch(t *testing.T) {
 			}
 		})
 	}
-	// What the record says itself is the account's own.
+	// It keeps no other record back, and what one says itself is the account's own.
 	r := newRig(t)
+	r.says("eth_estimateGas", "0xffffffffffffffff")
+	for n := range misses + 1 {
+		r.account.List(record(n + 2))
+	}
 	r.account.List(record(1, `"gas":"1000000"`, `"gasPrice":"1000000000000000000"`))
-	if sum := r.round(); sum.Taken != 1 {
+	if sum := r.round(); sum.Taken != 1 || sum.Held != misses+1 {
 		t.Errorf("its own fee: %+v", sum)
 	}
 }
@@ -293,6 +296,40 @@ func TestGone(t *testing.T) {
 	}
 	if !strings.Contains(r.log.String(), "upstream.txid") || len(r.account.Calls(http.MethodPost, "/v3/tatum/kms/batch")) != 0 {
 		t.Errorf("log %s", r.log)
+	}
+}
+
+// What the account has completed with our own bytes, of which the database knows no
+// sending (it was restored, or they leave at this moment), is withdrawn by nobody; and a
+// record that cannot be read any more keeps no other from being asked about.
+func TestGoneByOurselves(t *testing.T) {
+	r := newRig(t)
+	for n := range 3 {
+		r.account.List(record(n + 1))
+	}
+	r.round()
+	r.moves(1, pending.Export, pending.Seal)
+	done := record(1)
+	done["txId"] = txID(1)
+	r.account.List(done)
+	r.account.Delete(hexID(3))
+	r.account.Says(func(w http.ResponseWriter, q *http.Request, _ string) bool {
+		switch q.URL.Path {
+		case "/v3/kms/pending/ETH":
+			io.WriteString(w, "[]") //nolint:errcheck // the client may hang up
+		case "/v3/kms/" + hexID(2):
+			io.WriteString(w, `{"id":"`+hexID(2)+`","chain":7}`) //nolint:errcheck // as above
+		default:
+			return false
+		}
+		return true
+	})
+	sum := r.round()
+	if row := r.row(1); sum.Withdrawn != 1 || row.CancelRequested || row.State != pending.Signed || strings.Contains(r.log.String(), "ALARM") {
+		t.Errorf("%+v: %s %v\n%s", sum, row.State, row.CancelRequested, r.log)
+	}
+	if r.row(2).State != pending.Pending || r.row(3).State != pending.Cancelled || !strings.Contains(r.log.String(), "upstream.record") {
+		t.Errorf("%s, %s", r.row(2).State, r.row(3).State)
 	}
 }
 
