@@ -72,7 +72,7 @@ func (t *tx) withdraw(p *pending.Transaction) error {
 	if err != nil {
 		return err
 	}
-	if row.State == pending.Cancelled && row.Code == "" && !row.MaybeSigned || row.State == pending.Expired && row.Code != pending.Replaced {
+	if row.State == pending.Cancelled && row.Code != pending.Replaced && !row.MaybeSigned || row.State == pending.Expired && row.Code != pending.Replaced {
 		_, err = t.exec("UPDATE withdrawals SET row = ?, deleted = 0, kept = 0 WHERE tenant = ? AND id = ?", p.ID[:], p.Tenant, id)
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"coldsign/online/internal/pending"
+	"coldsign/shared/bundle"
 )
 
 const withdrawalID = "5E68C66581F2EE32BC354087"
@@ -109,5 +110,30 @@ func TestWithdrawalPaidByReplacement(t *testing.T) {
 		if before != c.before || w.State() != c.after || paid != (w.TxID() == get(t, s, number(2).ID).TxID) || w.Row.ID != number(1).ID {
 			t.Errorf("%s: %s, then %s by %s", c.name, before, w.State(), w.TxID())
 		}
+	}
+}
+
+// TestWithdrawalOfLate: a row that nobody approved, or that was too late before it left,
+// never paid: its withdrawal is made by another one.
+func TestWithdrawalOfLate(t *testing.T) {
+	if onBoth(t, TestWithdrawalOfLate) {
+		return
+	}
+	s, ctx := fresh(t), t.Context()
+	put(t, s, withdrawing(1, func(p *pending.Transaction) { p.Deadline = epoch.Unix() - 1 }))
+	_, _, _, err := s.Export(ctx, Selection{}, seal)
+	code(t, err, "export.empty")
+	if row := get(t, s, number(1).ID); row.State != pending.Cancelled || row.Code != passed {
+		t.Fatalf("%s %s", row.State, row.Code)
+	}
+	put(t, s, withdrawing(2))
+	s.Require(&service{says: map[bundle.ID]string{number(2).ID: "four-eyes.refused"}})
+	_, err = s.HandIn(ctx, "a", number(2).ID, handed(2, "x"))
+	code(t, err, "four-eyes.refused")
+	_, err = s.Cancel(ctx, "a", number(2).ID)
+	ok(t, err)
+	put(t, s, withdrawing(3))
+	if w := withdrawal(t, s, "a"); w.State() != "open" || w.Row.ID != number(3).ID {
+		t.Errorf("%s of %s", w.State(), w.Row.ID)
 	}
 }
