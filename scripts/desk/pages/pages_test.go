@@ -142,10 +142,10 @@ func (w *world) pages() {
 	paths := []string{"/", "/?q=" + "%3Cscript%3Epwned%3D1%3C%2Fscript%3E", "/?order=oldest&state=open&asset=eip155:11155111", "/tx/" + ids[0], "/tx/" + ids[1], "/tx/" + ids[9], "/create", "/send", "/take", "/wallets", "/health", "/audit", "/webhooks", "/book", "/keys", "/users", "/me", "/start", "/none"}
 	names := []string{"queue", "search", "filtered", "detail", "opaque", "bidi", "create", "send", "take", "wallets", "health", "audit", "webhooks", "book", "keys", "users", "me", "start", "missing"}
 	var said []string
-	for _, o := range []desk.Options{{}, {Dark: true}, {Width: 390, Height: 844, Phone: true}} {
-		prefix := map[desk.Options]string{{}: "", {Dark: true}: "dark-"}[o]
+	for _, o := range []desk.Options{{}, {Width: 390, Height: 844, Phone: true, Dark: true}} {
+		prefix := ""
 		if o.Phone {
-			prefix = "phone-"
+			prefix = "dark-phone-"
 		}
 		if o != (desk.Options{}) {
 			w.again(o)
@@ -246,7 +246,6 @@ func (w *world) book() {
 func (w *world) keyboard() {
 	w.Helper()
 	t := w.TB
-	w.again(desk.Options{})
 	id := w.pay(t.Context(), 50, "rent")
 	w.Goto(w.base + "/")
 	w.Press("Tab")
@@ -293,7 +292,6 @@ func (w *world) keyboard() {
 func (w *world) passkey() {
 	w.Helper()
 	t := w.TB
-	w.again(desk.Options{})
 	w.Do("authenticator", nil, nil)
 	w.Goto(w.base + "/me")
 	w.Fill("#add input", "Blue key")
