@@ -14,6 +14,7 @@ package create
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -206,7 +207,12 @@ func (c *Creator) request(ctx context.Context, who Caller, call Call, body []byt
 		if err != nil {
 			return nil, nil, intake.FieldErrors{{Property: "signatureId", Code: "isUuid", Message: "signatureId must be a UUID: that of a wallet", Value: text[:min(len(text), maxShown)]}}
 		}
-		wallets = append(wallets, id)
+		if slices.Contains(wallets, id) { // each is looked up
+			continue
+		}
+		if wallets = append(wallets, id); len(wallets) > maxWallets {
+			return nil, nil, Bad("signatureId", "arrayMaxSize", fmt.Sprintf("must name at most %d wallets", maxWallets))
+		}
 	}
 	if wallets == nil {
 		return nil, nil, Bad("signatureId", "isUuid", "must be given: the UUID of the wallet that pays")

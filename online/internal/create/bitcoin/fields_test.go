@@ -3,6 +3,7 @@ package bitcoin_test
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"coldsign/online/internal/chain/nodetest"
 	"coldsign/online/internal/chain/transport"
 	"coldsign/online/internal/create"
+	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	codec "coldsign/shared/chain/bitcoin"
 )
@@ -259,5 +261,39 @@ func TestBadWithdrawals(t *testing.T) {
 		"too much":               {map[string]any{"amount": "11"}, "create.funds"},
 	} {
 		r.refused(create.Withdrawal, name, body(c.members), c.want)
+	}
+}
+
+// counter counts the wallets that are looked up before a body is read.
+type counter struct {
+	create.Intake
+	n int
+}
+
+func (c *counter) Options(ctx context.Context, name string, wallets []bundle.SignatureID) (chain.Chain, []chain.Network, error) {
+	c.n += len(wallets)
+	return c.Intake.Options(ctx, name, wallets)
+}
+
+// TestManyWallets: a body that names one wallet a thousand times has it looked up once,
+// and one that names more than can pay together has none.
+func TestManyWallets(t *testing.T) {
+	r, l := newLedger(t, "BTC", regtest)
+	own := r.address(0, 0)
+	l.pay(t, own)
+	c := &counter{Intake: r.Intake}
+	r.Intake = c
+	f := from(mnemonic, own, 0)
+	r.refused(create.Transaction, "one wallet", pays(strings.Repeat(f+",", 500)+f, r.address(1, 0), "1"), "fromAddress arrayMaxSize")
+	if c.n != 1 {
+		t.Errorf("%d wallets were looked up", c.n)
+	}
+	var many []string
+	for n := range 501 {
+		many = append(many, from(fmt.Sprintf("11111111-1111-4111-8111-%012d", n), own, 0))
+	}
+	r.refused(create.Transaction, "501 wallets", pays(strings.Join(many, ","), r.address(1, 0), "1"), "signatureId arrayMaxSize")
+	if c.n != 1 {
+		t.Errorf("%d wallets were looked up", c.n)
 	}
 }
