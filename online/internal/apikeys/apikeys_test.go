@@ -102,6 +102,8 @@ func TestKeysOfFilesRefused(t *testing.T) {
 		"no such file":   {strings.Replace(table(""), `"key"`, `"other"`, 1), good, 0o600, "config.password"},
 		"every tenant":   {table("tenant = \"*\"\n"), good, 0o600, "config.api-key"},
 		"a bad time":     {table("expires = \"soon\"\n"), good, 0o600, "config.syntax"},
+		"two scopes":     {table("Scopes = [\"sign\"]\n"), good, 0o600, "config.key"},
+		"two tables":     {table("") + "[server]\nquota = 1\n[Server]\nquota = 2\n", good, 0o600, "config.key"},
 		"the key in it":  {table("key = \"x\"\n"), good, 0o600, "config.key"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -171,6 +171,9 @@ func LoadWith(path, credentials string, chains []chain.Chain) (Config, error) {
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Config{}, fault.New("config.key", "correct or remove it", "unknown key %s in %s", quote.Line(unknown[0].String()), quote.Line(path))
 	}
+	if one, other := twice(meta.Keys()); one != "" {
+		return Config{}, fault.New("config.key", "keep one of them, in small letters", "%s and %s in %s are the same key", quote.Line(one), quote.Line(other), quote.Line(path))
+	}
 	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database, DeskOff: f.Desk.Off}
 	f.locate(credentials)
 	if c.APIKeys, err = apiKeys(filepath.Dir(path), f.APIKey); err != nil {
@@ -208,6 +211,21 @@ func LoadWith(path, credentials string, chains []chain.Chain) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// twice gives two keys that differ by large and small letters alone. The decoder takes
+// either for the setting, and the last one of an order that changes from run to run.
+func twice(keys []toml.Key) (one, other string) {
+	seen := map[string]string{}
+	for _, k := range keys {
+		text := k.String()
+		folded := strings.ToLower(text)
+		if before, ok := seen[folded]; ok && before != text {
+			return before, text
+		}
+		seen[folded] = text
+	}
+	return "", ""
 }
 
 func find(chains []chain.Chain, name, network string) (chain.Network, error) {
