@@ -183,7 +183,7 @@ var shapes = []frame.Shape{{Format: frame.Native, Version: 7}, {Format: frame.UR
 func TestPairing(t *testing.T) {
 	d := newDesk(t)
 	out := get[Outgoing](d, "/out/pairing", nil)
-	if out.Kind != "pairing" || len(out.Formats) != 3 || len(strings.Fields(out.Words)) != 8 || len(out.Profiles) < 10 {
+	if out.Kind != "pairing" || len(out.Formats) != 3 || len(strings.Fields(out.Screen[frame.Native])) != 8 || len(out.Profiles) < 10 {
 		t.Errorf("%+v", out)
 	}
 	ours, _ := d.call("/out/pairing/file", nil)
@@ -191,6 +191,11 @@ func TestPairing(t *testing.T) {
 		theirs := d.scan(kindPairing, frame.Message{Format: frame.Native, Data: d.pairing()}, shape)
 		if theirs.Whole == nil {
 			t.Fatalf("%s: %+v", shape.Format, theirs)
+		}
+		// The page names the words that a reader of these codes shows, which are of what they hold.
+		mine := d.scan(kindPairing, frame.Message{Format: frame.Native, Data: ours}, shape)
+		if want := out.Screen[shape.Format]; mine.Whole == nil || want == "" || mine.Whole.Words != want {
+			t.Errorf("%s: the reader shows %+v, the page names %q", shape.Format, mine.Whole, want)
 		}
 		if shape.Format != frame.Native { // the words take their time
 			continue

@@ -43,11 +43,15 @@ type Outgoing struct {
 	Items    int            `json:"items"`
 	Repeat   bool           `json:"repeat"` // nothing new was there: the bytes of an earlier time
 	Digest   string         `json:"digest"` // SHA-256 of the file, hex
-	Words    string         `json:"words"`  // of the digest, as the other screen shows them
 	Bytes    int            `json:"bytes"`
 	File     string         `json:"file"` // its name on a stick
 	Formats  []frame.Format `json:"formats"`
-	Profiles []Profile      `json:"profiles"`
+
+	// Screen has, for each format, the words that the other screen shows when it has
+	// read all: they are of what the codes hold.
+	Screen map[frame.Format]string `json:"screen"`
+
+	Profiles []Profile `json:"profiles"`
 }
 
 // Profile is a preset: how dense and fast codes are shown to a device.
@@ -178,8 +182,8 @@ func (g *Gap) outgoing(ctx context.Context, name string) (Outgoing, error) {
 	}
 	raw := link.FileForm(m)
 	digest := sha256.Sum256(raw)
-	o := Outgoing{Name: name, Kind: "requests", Items: 1, Digest: hex.EncodeToString(digest[:]), Words: link.Words(raw),
-		Bytes: len(raw), File: fileName(name, m)}
+	o := Outgoing{Name: name, Kind: "requests", Items: 1, Digest: hex.EncodeToString(digest[:]),
+		Screen: map[frame.Format]string{}, Bytes: len(raw), File: fileName(name, m)}
 	if text, ok := strings.CutPrefix(name, bundlePrefix); ok {
 		o.Sequence, _ = strconv.ParseUint(text, 10, 63)
 		b, err := bundle.Open(m.Data, g.Device.Public())
@@ -191,8 +195,9 @@ func (g *Gap) outgoing(ctx context.Context, name string) (Outgoing, error) {
 		o.Kind, o.Items = "ask", 1+strings.Count(name, ".")
 	}
 	for _, f := range []frame.Format{frame.Native, frame.UR, frame.BBQr} {
-		if _, err := m.As(f); err == nil {
+		if c, err := m.As(f); err == nil {
 			o.Formats = append(o.Formats, f)
+			o.Screen[f] = link.Words(c.Data)
 		}
 	}
 	for _, p := range show.Profiles() {

@@ -36,14 +36,15 @@ class Sender {
 
   // what names the message as the other screen does.
   what() {
-    const o = this.out, list = o.words.split(" ");
+    const o = this.out;
+    this.words = el("p", { className: "words", id: "digest-words" });
     const title = o.kind === "pairing" ? words.pairing : (o.kind === "ask" ? words.ask : words.items)(o.items);
     return el("div", {},
       el("p", { className: "big" }, title),
       o.repeat ? el("p", {}, words.repeat) : null,
       el("p", { className: "dim" }, (o.sequence ? words.bundle(o.sequence) + ", " : "") + words.size(o.bytes)),
       el("p", {}, words.sendWords),
-      el("p", { className: "words", id: "digest-words" }, ...list.map((w, i) => el("span", {}, w + (i < list.length - 1 ? " " : "")))));
+      this.words);
   }
 
   buttons() {
@@ -128,6 +129,8 @@ class Sender {
   tell() {
     const s = this.shape, c = this.codes, pictures = Math.ceil(c.pass / (s.columns * s.rows));
     this.formats.value = s.format;
+    const list = (this.out.screen[s.format] || "").split(" ");
+    this.words.replaceChildren(...list.map((w, i) => el("span", {}, w + (i < list.length - 1 ? " " : ""))));
     this.density.value = Math.round((c.side - 17) / 4);
     this.densityText.value = words.densityAt(Math.round((c.side - 17) / 4), c.side);
     this.speed.value = s.perSecond;
