@@ -67,6 +67,7 @@ func statuses() map[string]int {
 		"replace.signers":      http.StatusConflict,
 		"replace.conflict":     http.StatusConflict,
 		"replace.complete":     http.StatusConflict,
+		"replace.cancelled":    http.StatusConflict,
 		"replace.limit":        http.StatusConflict,
 	}
 }

@@ -78,6 +78,7 @@ func TestReplaceAndCancel(t *testing.T) {
 	if a.Status != 201 || third.Replaces != first.ID || !third.Cancels {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
+	refused(post("a/submit", "replace", ""), 409, "replace.cancelled")
 	for id, parked := range map[string]bool{first.ID: true, second.ID: true, third.ID: false} {
 		if got := r.read(r.send("a/read", "GET", "/v1/transactions/"+id, "")); got.CancelRequested != parked {
 			t.Errorf("%+v", got)

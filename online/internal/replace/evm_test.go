@@ -123,6 +123,8 @@ func TestATT87CancelAfterExport(t *testing.T) {
 				c.seal(id)
 			}
 			must(c.store.Cancel(t.Context(), "a", id))(t) // KMS DELETE: a wish
+			_, err := c.maker.Make(t.Context(), "a", id, replace.Options{})
+			code(t, err, "replace.cancelled") // nobody wants it any more, with whatever fee
 			done := c.make(id, replace.Options{Cancel: true})
 			if row := c.get(id); !row.CancelRequested || done.Root != id {
 				t.Errorf("the original is %+v", row)

@@ -163,6 +163,9 @@ func (m *Maker) cancels(ctx context.Context, s *set) (bool, error) {
 	if err != nil || s.option.Cancel || links[s.of.row.ID].Cancels {
 		return err == nil, err
 	}
+	if s.of.row.CancelRequested && !s.option.Force { // another payment may have its place by now
+		return false, fault.New("replace.cancelled", "submit a new payment, or say --force", "transaction %s is to be cancelled", s.of.row.ID)
+	}
 	for _, r := range s.all {
 		_, unsent := pending.Transition(r.row.State, pending.Supersede)
 		sent := r.row.State == pending.Broadcasting || r.row.State == pending.Broadcast
