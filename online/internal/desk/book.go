@@ -67,7 +67,7 @@ func (r *request) showBook(wrong error) error {
 		return err
 	}
 	for _, w := range wallets[:min(len(wallets), maxWallets)] {
-		if n, ok := r.networkOf(w.Chain, w.Testnet); ok {
+		if n, ok := r.networkOf(w.Chain, w.Testnet); ok && w.Signer == "" { // another wallet's keys may be anybody's
 			if list := r.addresses(w, n, 0); len(list) > 0 {
 				add(&v.Own, n, list[0], "own "+w.SignatureID.String(), 0)
 			}
@@ -162,12 +162,12 @@ func (r *request) book() (string, error) {
 	return b.String(), nil
 }
 
-// ownKeys are the entries of our own wallets.
+// ownKeys are the entries of wallets that the paired offline half holds.
 func (r *request) ownKeys() (map[string]bool, error) {
 	wallets, err := r.Store.Wallets(r.Context())
 	own := map[string]bool{}
 	for _, w := range wallets[:min(len(wallets), maxWallets)] {
-		if n, ok := r.networkOf(w.Chain, w.Testnet); ok {
+		if n, ok := r.networkOf(w.Chain, w.Testnet); ok && w.Signer == "" {
 			for _, a := range r.addresses(w, n, 0) {
 				own[string(n.ID)+" "+a] = true
 			}

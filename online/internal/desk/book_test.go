@@ -1,11 +1,13 @@
 package desk
 
 import (
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"coldsign/online/internal/account"
+	"coldsign/shared/bundle"
 )
 
 // The file is one that "book check" of the offline half reads; the test of the pages in
@@ -65,4 +67,32 @@ tags = ["own"]
 	want(t, b.ask("POST", "/desk/book", none), 400, "choose some")
 	w.desk.Rehearsal = true
 	want(t, b.ask("POST", "/desk/book", form()), 200, "rehearsal = true\nversion")
+}
+
+// Keys that an operator took from another wallet, whose it may be, are not called our
+// own: the offline half has them not.
+func TestBookOwnsNoForeignKeys(t *testing.T) {
+	w := newWorld(t)
+	w.wallet()
+	b := w.login(account.Operator)
+	theirs := walletOf(t, "44444444-4444-4444-8444-444444444444", "legal winner thank year wave sausage worth useful legal winner thank yellow")
+	must(t, w.store.PutForeign(t.Context(), []bundle.Wallet{theirs}))
+	page := b.ask("GET", "/desk/book", nil)
+	want(t, page, 200, "own "+walletID)
+	if strings.Contains(page.Body.String(), "own "+theirs.SignatureID.String()) {
+		t.Error("another wallet's address is shown as our own")
+	}
+	found, ok, err := w.store.Wallet(t.Context(), theirs.SignatureID)
+	must(t, err)
+	n, fits := w.desk.networkOf("ETH", true)
+	list := (&request{Desk: w.desk, Request: httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)}).addresses(found, n, 0)
+	if !ok || !fits || len(list) == 0 {
+		t.Fatalf("%v %v %v", ok, fits, list)
+	}
+	key := string(n.ID) + " " + list[0]
+	got := b.ask("POST", "/desk/book", b.form("title", "x", "version", "1", "tag", "", "pick", key, "name "+key, "x"))
+	want(t, got, 200, list[0])
+	if strings.Contains(got.Body.String(), "tags") {
+		t.Errorf("%s", got.Body)
+	}
 }

@@ -32,19 +32,25 @@ const (
 // wallet puts a wallet of a test network in.
 func (w *world) wallet() {
 	w.t.Helper()
-	seed, err := hd.SeedFromText([]byte("test test test test test test test test test test test junk"), nil)
-	must(w.t, err)
+	must(w.t, w.store.PutWallets(w.t.Context(), []bundle.Wallet{walletOf(w.t, walletID, "test test test test test test test test test test test junk")}))
+}
+
+// walletOf gives the public keys of a mnemonic.
+func walletOf(t *testing.T, name, words string) bundle.Wallet {
+	t.Helper()
+	seed, err := hd.SeedFromText([]byte(words), nil)
+	must(t, err)
 	m, err := hd.NewMaster(seed)
-	must(w.t, err)
+	must(t, err)
 	path := evm.Wallet{}.Derivation().Account(true)
 	k, err := m.Derive(path)
-	must(w.t, err)
-	id, err := bundle.ParseSignatureID(walletID)
-	must(w.t, err)
+	must(t, err)
+	id, err := bundle.ParseSignatureID(name)
+	must(t, err)
 	pub, print := k.Public(), m.Fingerprint()
 	code := pub.ChainCode()
-	must(w.t, w.store.PutWallets(w.t.Context(), []bundle.Wallet{{SignatureID: id, Chain: "ETH", Testnet: true, Curve: chain.Secp256k1,
-		Key: pub.Key().Bytes(), ChainCode: code[:], Fingerprint: print[:], Path: path}}))
+	return bundle.Wallet{SignatureID: id, Chain: "ETH", Testnet: true, Curve: chain.Secp256k1,
+		Key: pub.Key().Bytes(), ChainCode: code[:], Fingerprint: print[:], Path: path}
 }
 
 func must(t *testing.T, err error) {
