@@ -110,6 +110,10 @@ func TestPage(t *testing.T) {
 	if l := page[0]; l.First == nil || l.First.Units() != "9 S (900 base units)" || l.First.To != "addr030" || l.Payments != 2 || l.Note == "" || !l.Created.Equal(epoch) {
 		t.Errorf("%+v %+v", l, l.First)
 	}
+	paid, err := s.Recipients(t.Context(), 3)
+	if err != nil || len(paid) != 3 || paid[0].Address != "addr030" || paid[0].Network != number(30).Network || paid[0].Payments != 1 {
+		t.Errorf("%+v %v", paid, err)
+	}
 	// Rows of all states, mixed: open are those not at their end.
 	for n := 1; n <= 30; n++ {
 		if path := [][]pending.Event{nil, toExported, toSigned, toSent, toBroadcast, append(toBroadcast[:4:4], pending.Confirm)}[n%6]; path != nil {

@@ -151,7 +151,7 @@ func (w *world) pages() {
 			w.again(o)
 		}
 		for i, path := range paths {
-			if o != (desk.Options{}) && !slices.Contains([]string{"queue", "opaque", "create", "send", "keys"}, names[i]) {
+			if o != (desk.Options{}) && !slices.Contains([]string{"queue", "opaque", "create", "keys"}, names[i]) {
 				continue // the others are made of the same parts
 			}
 			w.Do("traffic", nil, nil)
@@ -225,6 +225,18 @@ func (w *world) forms() {
 	}
 	w.unharmed("keys")
 	w.Clean()
+	w.Goto(w.base + "/webhooks")
+	w.Fill("input[name=url]", `https://shop.example/hush"><script>pwned=1</script>`)
+	w.Click(`form[action="/desk/webhooks/add"] button`)
+	w.Wait(".note pre")
+	secret := w.Text(".note pre")
+	w.Reload()
+	if text := w.Text("main"); !strings.HasPrefix(secret, "whsec_") || strings.Contains(text, secret) || strings.Contains(text, "hush") || !strings.Contains(text, "shop.example") || !strings.Contains(text, "shown once") {
+		w.Errorf("%q, and then\n%s", secret, text)
+	}
+	w.unharmed("webhooks")
+	w.Clean()
+	w.Shot("receiver")
 	w.book()
 }
 
