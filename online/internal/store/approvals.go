@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -48,44 +50,64 @@ func (s *Store) ask(ctx context.Context, sel Selection, signer string) error {
 	if limit <= 0 || limit > bundle.MaxItems {
 		limit = bundle.MaxItems
 	}
-	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND cancel_requested = 0 AND signer = ? AND (deadline = 0 OR deadline > ?) AND "+unapproved, []any{signer, s.now().Unix()}
+	query, args := "SELECT id FROM transactions WHERE state = 'pending' AND cancel_requested = 0 AND signer = ? AND (deadline = 0 OR deadline > ?) AND "+unapproved, []any{signer, s.now().Unix()}
 	if sel.Chain != "" {
 		query, args = query+" AND chain = ?", append(args, sel.Chain)
-	}
-	if n := min(len(sel.IDs), bundle.MaxItems); n > 0 {
-		query += " AND id IN (?" + strings.Repeat(", ?", n-1) + ")"
-		for _, id := range sel.IDs[:n] {
-			args = append(args, append([]byte(nil), id[:]...))
-		}
 	}
 	// What was never answered well comes last, in any order: whoever submits what the
 	// service refuses, or chokes on, keeps no other row from being asked about.
 	const fresh = "CASE WHEN code = '' THEN 0 ELSE 1 END, CASE WHEN code = '' THEN 0 ELSE random() END"
-	found, err := s.db.QueryContext(ctx, query+" ORDER BY "+fresh+", CASE WHEN deadline = 0 THEN 1 ELSE 0 END, deadline, n LIMIT ?", append(args, limit)...)
-	rows, err := all(found, err, scan)
-	if err != nil {
+	const order = " ORDER BY " + fresh + ", CASE WHEN deadline = 0 THEN 1 ELSE 0 END, deadline, n LIMIT ?"
+	var ids []bundle.ID
+	find := func(query string, args []any) error {
+		found, err := s.db.QueryContext(ctx, query+order, append(args, limit)...)
+		some, err := all(found, err, func(from scanner) (id []byte, err error) { return id, from.Scan(&id) })
+		for _, id := range some {
+			ids = append(ids, bundle.ID(id))
+		}
 		return s.fail(err)
 	}
-	return s.askAll(ctx, rows)
+	if len(sel.IDs) == 0 {
+		if err := find(query, args); err != nil {
+			return err
+		}
+	}
+	const chunk = 500 // a statement has a bound of its own
+	for some := range slices.Chunk(sel.IDs[:min(len(sel.IDs), bundle.MaxItems)], chunk) {
+		named := slices.Clone(args)
+		for _, id := range some {
+			named = append(named, bytes.Clone(id[:]))
+		}
+		if err := find(query+" AND id IN (?"+strings.Repeat(", ?", len(some)-1)+")", named); err != nil {
+			return err
+		}
+	}
+	return s.askAll(ctx, ids)
 }
 
-func (s *Store) askAll(ctx context.Context, rows []pending.Transaction) error {
+// askAll reads each row when its turn comes: all together may be more than memory holds.
+func (s *Store) askAll(ctx context.Context, ids []bundle.ID) error {
 	var mu sync.Mutex
 	var failed error
 	lost, at := 0, 0
 	var wg sync.WaitGroup
-	for range min(askers, len(rows)) {
+	for range min(askers, len(ids)) {
 		wg.Go(func() {
 			for {
 				mu.Lock()
-				i, over := at, at >= len(rows) || failed != nil || lost >= giveUp || ctx.Err() != nil
+				i, over := at, at >= len(ids) || failed != nil || lost >= giveUp || ctx.Err() != nil
 				at++
 				mu.Unlock()
 				if over {
 					return
 				}
-				a, said := s.asker.Ask(ctx, &rows[i])
-				err := s.answered(ctx, &rows[i], a, said)
+				row, err := s.Get(ctx, Any, ids[i])
+				var said error
+				if err == nil && row.State == pending.Pending {
+					var a Approval
+					a, said = s.asker.Ask(ctx, &row)
+					err = s.answered(ctx, &row, a, said)
+				}
 				mu.Lock()
 				if lost++; !fault.Is(said, noAnswer) {
 					lost = 0

@@ -167,4 +167,24 @@ func TestApprovalsOfOthers(t *testing.T) {
 	}
 }
 
+// Any number of rows may be named, more than a statement takes parameters.
+func TestApprovalsOfMany(t *testing.T) {
+	if onBoth(t, TestApprovalsOfMany) {
+		return
+	}
+	s := fresh(t)
+	var ids []bundle.ID
+	for n := range 70_000 {
+		ids = append(ids, bundle.ID{1, byte(n >> 16), byte(n >> 8), byte(n)})
+	}
+	v := &service{}
+	s.Require(v)
+	row := put(t, s, number(1))
+	_, _, _, err := s.Export(t.Context(), Selection{IDs: append([]bundle.ID{row.ID}, ids...)}, seal)
+	code(t, err, "kms.missing")
+	if v.asked[row.ID] != 1 {
+		t.Errorf("asked %v", v.asked)
+	}
+}
+
 func bytes32(text string) []byte { d := sum([]byte(text)); return d[:] }
