@@ -128,7 +128,7 @@ func (d *Desk) sendSolana(ctx context.Context, tenant, name string, network chai
 		_, err = d.landed(ctx, &row, base58.Encode(raw[1:65]))
 	}
 	if err == nil {
-		row, err = d.take(ctx, tenant, &row, raw)
+		row, err = d.take(ctx, tenant, &row, raw, d.Store.HandIn)
 	}
 	if err != nil {
 		return nil, err

@@ -29,6 +29,8 @@ type Store interface {
 	Get(ctx context.Context, tenant string, id bundle.ID) (pending.Transaction, error)
 	// HandIn seals a row that never left, or tells who has it: see store.HandIn.
 	HandIn(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (pending.Transaction, error)
+	// HandInLanded is HandIn of what is in a block already.
+	HandInLanded(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (pending.Transaction, error)
 	// ByTxID gives the row that is sealed to a transaction.
 	ByTxID(ctx context.Context, tenant string, network chain.ID, txID string) (pending.Transaction, error)
 	// Twins lists open rows of a chain, oldest first.
@@ -79,23 +81,30 @@ func (d *Desk) Broadcast(ctx context.Context, tenant string, h Handed) (Done, er
 	if row.Chain != h.Chain || h.Withdrawal != "" && h.Withdrawal != row.WithdrawalID {
 		return Done{}, mismatch(&row, "it is of another chain or withdrawal")
 	}
-	raw, err := d.bytes(ctx, &row, h.TxData)
+	raw, landed, err := d.bytes(ctx, &row, h.TxData)
 	if err != nil {
 		return Done{}, err
 	}
-	if row, err = d.take(ctx, tenant, &row, raw); err != nil {
+	into := d.Store.HandIn
+	if landed {
+		into = d.Store.HandInLanded
+	}
+	if row, err = d.take(ctx, tenant, &row, raw, into); err != nil {
 		return Done{}, err
 	}
 	return d.send(ctx, tenant, row)
 }
 
+// handIn is Store.HandIn or Store.HandInLanded.
+type handIn = func(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (pending.Transaction, error)
+
 // take verifies the bytes, and seals the row to them.
-func (d *Desk) take(ctx context.Context, tenant string, row *pending.Transaction, raw []byte) (pending.Transaction, error) {
+func (d *Desk) take(ctx context.Context, tenant string, row *pending.Transaction, raw []byte, into handIn) (pending.Transaction, error) {
 	sealed, err := Verify(d.Codecs, row, raw)
 	if err != nil {
 		return *row, err
 	}
-	return d.Store.HandIn(ctx, tenant, row.ID, sealed)
+	return into(ctx, tenant, row.ID, sealed)
 }
 
 // send gives a sealed row to the network, unless that has been done. The loop, or the
@@ -135,28 +144,29 @@ func (d *Desk) send(ctx context.Context, tenant string, row pending.Transaction)
 func open(s pending.State) bool { return s == pending.Signed || s == pending.Broadcasting }
 
 // bytes reads txData. Of Solana it names what the signer has sent: the sealed one,
-// or one that a node shows.
-func (d *Desk) bytes(ctx context.Context, row *pending.Transaction, data string) ([]byte, error) {
+// or one that has landed, as a node shows.
+func (d *Desk) bytes(ctx context.Context, row *pending.Transaction, data string) (raw []byte, landed bool, err error) {
 	switch row.Network.Namespace() {
 	case "solana":
 		if sig, err := base58.Decode(data); err != nil || len(sig) != 64 || base58.Encode(sig) != data {
-			return nil, fault.New("transaction.encoding", "", "txData is not a transaction signature in base58")
+			return nil, false, fault.New("transaction.encoding", "", "txData is not a transaction signature in base58")
 		}
 		if row.TxID == data && len(row.Raw) > 0 {
-			return row.Raw, nil
+			return row.Raw, false, nil
 		}
-		return d.shown(ctx, row, data)
+		raw, err = d.shown(ctx, row, data)
+		return raw, true, err
 	case "eip155":
 		digits, ok := strings.CutPrefix(data, "0x")
 		if raw, err := hex.DecodeString(digits); ok && err == nil && len(raw) > 0 {
-			return raw, nil
+			return raw, false, nil
 		}
 	default:
 		if raw, err := hex.DecodeString(data); err == nil && len(raw) > 0 {
-			return raw, nil
+			return raw, false, nil
 		}
 	}
-	return nil, fault.New("transaction.encoding", "", "txData is not a signed transaction in hex")
+	return nil, false, fault.New("transaction.encoding", "", "txData is not a signed transaction in hex")
 }
 
 // mismatch refuses what is not the pending transaction.

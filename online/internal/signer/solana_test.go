@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"coldsign/online/internal/signer"
 	"coldsign/shared/chain/registry"
@@ -265,6 +266,29 @@ func TestSolanaPaidBefore(t *testing.T) {
 	s.ledger.times = map[string]any{old: 1_800_000_000 - 60} // the chain's clock is no better
 	if a := s.tell1(id, old); a.status != 200 {
 		t.Errorf("in time: %d %s", a.status, a.body)
+	}
+}
+
+// TestSolanaSentInTime: what a signer has sent elsewhere is paid, also where we hear of
+// it after the deadline; it is not sent by us then, nor called failed.
+func TestSolanaSentInTime(t *testing.T) {
+	s := newSol(t)
+	body := fmt.Sprintf(`{"chain":"SOL","hashes":[%q],"transaction":%q,"deadline":1800000060}`, s.v.Pending.Hashes[0], base64.StdEncoding.EncodeToString(s.message(1)))
+	var made struct{ ID string }
+	if a := s.call("submit", "POST", "/v1/transactions", body); json.Unmarshal([]byte(a.body), &made) != nil || a.status != 201 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	raw, txID := s.sign(s.message(2))
+	s.now = s.now.Add(2 * time.Minute)
+	if said := s.send("daemon", raw); !strings.Contains(said, "deadline") || s.ledger.different() != 0 {
+		t.Errorf("sent by us: %s", said)
+	}
+	s.ledger.landed[txID] = raw
+	if a := s.tell1(made.ID, txID); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if state, seen := s.state(made.ID); state != "broadcast" && state != "complete" || seen != txID || s.ledger.different() != 0 {
+		t.Errorf("the row is %s %s, and %d were sent", state, seen, s.ledger.different())
 	}
 }
 

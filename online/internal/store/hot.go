@@ -16,6 +16,16 @@ import (
 // these very bytes is given as it is (repeat), one that is sealed to others is
 // kms.transaction.mismatch, so that of several signers one wins.
 func (s *Store) HandIn(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (row pending.Transaction, err error) {
+	return s.handIn(ctx, tenant, id, sealed, false)
+}
+
+// HandInLanded is HandIn of what a node shows in a block. No deadline keeps it from
+// being paid any more: the row is on its way at once, and is never parked as unsent.
+func (s *Store) HandInLanded(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (row pending.Transaction, err error) {
+	return s.handIn(ctx, tenant, id, sealed, true)
+}
+
+func (s *Store) handIn(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed, landed bool) (row pending.Transaction, err error) {
 	if s.asker != nil { // what needs an approval to cross the gap needs one to be taken here
 		if _, err := s.Get(ctx, tenant, id); err != nil {
 			return row, err
@@ -37,7 +47,7 @@ func (s *Store) HandIn(ctx context.Context, tenant string, id bundle.ID, sealed 
 			return fault.New("kms.transaction.mismatch", "", "transaction %s is %s already, and that is another transaction", id, row.State)
 		case row.State == pending.Pending && row.Left(), row.State == pending.Exported, row.State == pending.Refused:
 			return fault.New("kms.exported", "stop the hot signer, or cancel the payment and submit it anew", "transaction %s went to a signer of its own, and nobody else's signature is taken", id)
-		case row.State == pending.Pending && row.Late(t.at):
+		case row.State == pending.Pending && row.Late(t.at) && !landed:
 			code, reason := late(&row)
 			return fault.New(code, "submit a new payment; this one is not sent", "%s", reason)
 		}
@@ -45,6 +55,9 @@ func (s *Store) HandIn(ctx context.Context, tenant string, id bundle.ID, sealed 
 			p.TxID, p.Raw, p.Hot = sealed.TxID, sealed.Raw, true
 			return nil
 		})
+		if err == nil && landed {
+			row, err = t.move(row, pending.Intend, nil)
+		}
 		return err
 	})
 	return row, err
