@@ -171,6 +171,9 @@ func (a *auditor) outsideFunctions() {
 // function values.
 func (a *auditor) indirect() {
 	a.img.words(func(addr uint64, to int, v uint64) {
+		if a.img.arch == "arm64" && v%4 != 0 {
+			return // no instruction is there: a jump to it faults (Arm ARM, PC alignment checking)
+		}
 		a.wordRefs[to] = append(a.wordRefs[to], site{-1, addr, away, v})
 		if a.away[to] && v != a.img.funcs[to].entry {
 			a.tables[to] = append(a.tables[to], v)
