@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,13 +103,22 @@ func detailPage(r *request) error {
 		}
 	}
 	if row.Bundle != 0 {
-		if raw, err := r.Store.Bundle(r.Context(), row.Bundle); err == nil { // of an earlier pairing it is not found by number
-			sum := sha256.Sum256(raw)
+		sum, at, err := r.Store.BundleMark(r.Context(), row.Bundle)
+		if err != nil && !fault.Is(err, "export.missing") {
+			return err
+		}
+		if err == nil && carried(at, v.Steps) {
 			v.BundleSum = hex.EncodeToString(sum[:])
 		}
 	}
 	v.actions()
 	return r.page("detail", v)
+}
+
+// carried reports whether a bundle was made when the row was exported: each pairing
+// counts its bundles from 1, and the number may be another's by now.
+func carried(made time.Time, steps []store.Entry) bool {
+	return slices.ContainsFunc(steps, func(e store.Entry) bool { return e.To == pending.Exported && e.At.Equal(made) })
 }
 
 // explainRow decodes the request again: the same review as on the offline half.

@@ -1,7 +1,11 @@
 package desk
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -92,6 +96,40 @@ func TestDetailAndChanges(t *testing.T) {
 	must(t, err)
 	if last := entries[len(entries)-1]; last.Actor != "desk submitter-user" {
 		t.Errorf("%+v", last)
+	}
+}
+
+// A bundle's digest is told of the rows that it carries, and of none that a former
+// pairing carried under the same number.
+func TestBundleOfFormerPairing(t *testing.T) {
+	w := newWorld(t)
+	w.wallet()
+	first, second := w.pay(0, 1), w.pay(1, 1)
+	b := w.login(account.Operator)
+	pair := func(n byte) {
+		peer := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, 32)).Public().(ed25519.PublicKey)
+		must(t, w.store.SetPeer(t.Context(), peer, w.desk.Device.Public(), true))
+	}
+	has := func(row pending.Transaction) bool {
+		steps, err := w.store.Audit(t.Context(), row.ID, 0, 100)
+		must(t, err)
+		_, at, err := w.store.BundleMark(t.Context(), 1)
+		must(t, err)
+		return carried(at, steps)
+	}
+	pair(1)
+	want(t, b.ask("POST", "/desk/send", b.form("what", "chosen", "id", first.ID.String())), 303)
+	raw, err := w.store.Bundle(t.Context(), 1)
+	must(t, err)
+	want(t, b.ask("GET", "/desk/tx/"+first.ID.String(), nil), 200, fmt.Sprintf("%x", sha256.Sum256(raw)))
+	if !has(first) || has(second) {
+		t.Error("it carries the first alone")
+	}
+	w.now = w.now.Add(time.Minute)
+	pair(2)
+	want(t, b.ask("POST", "/desk/send", b.form("what", "chosen", "id", second.ID.String())), 303)
+	if has(first) || !has(second) {
+		t.Error("the number stands for another bundle now")
 	}
 }
 

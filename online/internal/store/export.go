@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"math"
+	"time"
 
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
@@ -230,6 +231,21 @@ func (s *Store) Bundle(ctx context.Context, seq uint64) ([]byte, error) {
 	}
 	raw, err := outgoing(ctx, s.db, p.Epoch, seq)
 	return raw, s.fail(err)
+}
+
+// BundleMark gives the SHA-256 of an outgoing bundle of this pairing, and when it was
+// made: the time of its rows' entries in the audit. A bundle can have 256 MiB, of which
+// nothing is read.
+func (s *Store) BundleMark(ctx context.Context, seq uint64) (digest [32]byte, at time.Time, err error) {
+	var sum []byte
+	var made int64
+	err = s.db.QueryRowContext(ctx, "SELECT digest, at FROM bundles WHERE epoch = (SELECT epoch FROM pairing) AND direction = 'out' AND sequence = ?",
+		int64(min(seq, math.MaxInt64))).Scan(&sum, &made)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fault.New("export.missing", "", "bundle %d was not made here", seq)
+	}
+	copy(digest[:], sum)
+	return digest, fromMillis(made), s.fail(err)
 }
 
 // BundleByDigest gives the outgoing bundle of this pairing with the digest, and
