@@ -110,7 +110,7 @@ func ofSQLite() []string {
 	return strings.Fields(`TestOpenPragmas TestOpenTogether TestDamagedFile TestForeignAndNewer TestMigration TestDiskFull TestReadOnly
  TestFailedFlush TestFirstSchema TestHalfMigrated TestATT103OneServer TestATT103Copies TestATT103MovedHome
  TestTransfer TestTransferStopsOthers TestTransferAllOrNothing TestTransferResumes TestSchemasAgree TestServerGone TestLogin TestATT116CommitUnanswered
- TestBackupRestores TestBackupRefuses TestATT104DamagedIsOnlyRead TestWatchesOfBefore TestWatchedWhenTheClockGoesBack`)
+ TestBackupRestores TestRestoredHot TestBackupRefuses TestATT104DamagedIsOnlyRead TestWatchesOfBefore TestWatchedWhenTheClockGoesBack`)
 }
 
 // A test that keeps rows runs on both databases, or is of a kind that cannot.
