@@ -85,7 +85,7 @@ func TestCreate(t *testing.T) {
 	}
 	other, err := h.Address(ctx, wallet.SignatureID, "4", "ltc-regtest")
 	ok(t, err)
-	if _, err := h.Create(ctx, "/v3/litecoin/transaction", "unwatched", body(key.Address, other.Address, 4)); err == nil || !strings.Contains(err.Error(), "does not watch") {
+	if _, err := h.Create(ctx, "/v3/litecoin/transaction", "unwatched", body(key.Address, other.Address, 4)); err == nil || !strings.Contains(err.Error(), "create.node") {
 		t.Errorf("an address that is not watched: %v", err)
 	}
 }
