@@ -112,6 +112,10 @@ func parseOne(s string) (a [20]byte, err error) {
 	return a, nil
 }
 
+// notAddress repeats no more of s than an address has: it may be a private key.
 func notAddress(s string) error {
+	if len(s) > len("0x")+41 {
+		s = "..."
+	}
 	return fault.New("evm.address", "give 0x and 40 hex digits", "not an address: %s", quote.String(s))
 }

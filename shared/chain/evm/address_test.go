@@ -80,3 +80,16 @@ func TestWallet(t *testing.T) {
 		t.Errorf("the order less one is a key: %v", err)
 	}
 }
+
+// A private key given for an address does not come back in the error.
+func TestKeyIsNotRepeated(t *testing.T) {
+	key := strings.Repeat("46", 32)
+	for _, s := range []string{key, "0x" + key} {
+		if _, err := ParseAddressOf("ETH", s); !fault.Is(err, "evm.address") || strings.Contains(err.Error(), "4646") {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := ParseAddressOf("ETH", "0x46"); err == nil || !strings.Contains(err.Error(), "0x46") {
+		t.Errorf("%v", err)
+	}
+}
