@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -125,6 +126,10 @@ func TestRuntimeThatGivesUpTellsNothing(t *testing.T) {
 
 // The signals that ask a program to end do so, without a word of what it held.
 func TestEndingSignals(t *testing.T) {
+	// Under nohup the programs would inherit that SIGHUP is ignored; not while we take it.
+	taken := make(chan os.Signal, 1)
+	signal.Notify(taken, unix.SIGHUP)
+	t.Cleanup(func() { signal.Stop(taken) })
 	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP} {
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
 			t.Parallel()
