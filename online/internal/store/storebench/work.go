@@ -33,6 +33,7 @@ func worker(where, work, part, length string) error {
 		return err
 	}
 	defer s.Close()
+	s.SetQuota(10_000_000)
 	if work == "hold" {
 		return hold(ctx, s)
 	}
