@@ -58,7 +58,7 @@ func (h *home) polling(loop *broadcast.Loop, log *slog.Logger) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		h.poller(loop, log).Run(ctx) //nolint:errcheck // it ends with ctx
+		h.poller(loop, log).Run(ctx)
 	}()
 	return func() { cancel(); <-ended }
 }

@@ -71,7 +71,7 @@ type Summary struct {
 }
 
 // Run polls until ctx ends. An upstream that does not answer well is asked less often.
-func (p *Poller) Run(ctx context.Context) error {
+func (p *Poller) Run(ctx context.Context) {
 	wait := p.Period
 	for {
 		sum, err := p.Round(ctx)
@@ -88,7 +88,7 @@ func (p *Poller) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(wait):
 		}
 	}
@@ -100,8 +100,10 @@ func (p *Poller) Round(ctx context.Context) (sum Summary, first error) {
 	ctx = store.WithActor(ctx, "upstream")
 	wallets, err := p.Store.Wallets(ctx)
 	if err != nil {
+		p.problem(&sum, "wallets", err)
 		return sum, err
 	}
+	p.well("wallets")
 	for _, n := range p.Networks {
 		var ids []string
 		for _, w := range wallets {

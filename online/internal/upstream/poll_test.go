@@ -362,3 +362,16 @@ func FuzzReadRecord(f *testing.F) {
 		}
 	})
 }
+
+// A database that does not answer is told of: nothing else says that no more is polled.
+func TestDatabaseGone(t *testing.T) {
+	r := newRig(t)
+	if sum, err := r.Round(t.Context()); err != nil || len(sum.Problems) > 0 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	ok(t, r.Store.Close())
+	sum, err := r.Round(t.Context())
+	if err == nil || len(sum.Problems) != 1 || !strings.Contains(r.log.String(), "wallets") {
+		t.Errorf("%+v, %v, logged %q", sum, err, r.log.String())
+	}
+}
