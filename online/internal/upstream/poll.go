@@ -74,7 +74,7 @@ type Summary struct {
 func (p *Poller) Run(ctx context.Context) {
 	wait := p.Period
 	for {
-		sum, err := p.Round(ctx)
+		sum, err := p.guarded(ctx)
 		switch busy, isBusy := errors.AsType[*Busy](err); {
 		case err == nil:
 			wait = p.Period
@@ -92,6 +92,17 @@ func (p *Poller) Run(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// guarded is Round, of which a defect that a record brings out does not end the server.
+func (p *Poller) guarded(ctx context.Context) (sum Summary, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = fault.New("upstream.panic", "report this as a defect", "the poll broke: %q", fmt.Sprint(what))
+			p.problem(&sum, "panic", err)
+		}
+	}()
+	return p.Round(ctx)
 }
 
 // Round asks once for each network, and tells what there is to tell. The error is the

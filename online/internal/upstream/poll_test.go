@@ -375,3 +375,13 @@ func TestDatabaseGone(t *testing.T) {
 		t.Errorf("%+v, %v, logged %q", sum, err, r.log.String())
 	}
 }
+
+// A defect in a round is told of, and the server goes on.
+func TestPanicIsTold(t *testing.T) {
+	r := newRig(t)
+	r.Store = nil
+	sum, err := r.guarded(t.Context())
+	if !fault.Is(err, "upstream.panic") || len(sum.Problems) != 1 || !strings.Contains(r.log.String(), "upstream.panic") {
+		t.Errorf("%+v, %v, logged %q", sum, err, r.log.String())
+	}
+}
