@@ -35,6 +35,7 @@ type payment struct {
 	id        string // the row's, once the API has said it
 	cancelled bool
 	points    []string // crash points that it has to do with
+	jumped    bool     // it was on its way when the online half's clock was set
 
 	account    int
 	submission halves.Submission

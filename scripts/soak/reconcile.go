@@ -247,7 +247,7 @@ func (w *world) ending(p *payment, at row, final bool, r *result, broken func(st
 		r.Doubled++
 		broken("%s is paid %d times", p.key, len(landed))
 	}
-	if since := w.deep[common.HexToHash(at.txid)]; at.state == "complete" && (since.IsZero() || at.updated < since.UnixMilli() && !slices.Contains(p.points, jumps)) {
+	if since := w.deep[common.HexToHash(at.txid)]; at.state == "complete" && (since.IsZero() || at.updated < since.UnixMilli() && !p.jumped && !slices.Contains(p.points, jumps)) {
 		broken("%s is complete since %d, and %s was deep enough at %d", p.key, at.updated, at.txid, since.UnixMilli())
 	}
 	if p.cancelled {
