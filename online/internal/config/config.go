@@ -9,7 +9,7 @@
 //	tls_key = "desk-key.pem"                              # and there is a desk on loopback only
 //
 //	[desk]
-//	url = "https://desk.example" # where people open the desk, if not at the listener itself
+//	url = "https://desk.example" # where people open the desk, if not at the listener itself; http for localhost only
 //	off = false                  # true: no desk
 //
 //	[[network]]

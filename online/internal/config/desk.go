@@ -15,7 +15,8 @@ type desk struct {
 	Off bool   `toml:"off"`
 }
 
-// page reads the address of the desk: what people type, without a path.
+// page reads the address of the desk: what people type, without a path. Plain HTTP is
+// for this machine itself.
 func (d *desk) page() (*url.URL, error) {
 	if d.URL == "" {
 		return nil, nil
@@ -23,6 +24,9 @@ func (d *desk) page() (*url.URL, error) {
 	u, err := url.Parse(d.URL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fault.New("config.desk", "", "url in [desk] must be like %q, not %s", "https://desk.example", quote.String(d.URL))
+	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		return nil, fault.New("config.desk", "give the desk TLS (tls_cert and tls_key in [server], or a proxy), and an address of https", "url in [desk] is http to another machine: passwords and sessions would be open on the way")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }

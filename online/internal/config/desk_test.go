@@ -19,9 +19,15 @@ func TestDesk(t *testing.T) {
 	if err != nil || c.DeskURL.String() != "https://desk.example:8443" || !c.DeskOff || c.Certificate != nil {
 		t.Errorf("%+v %v", c, err)
 	}
-	for _, url := range []string{"desk.example", "ftp://desk.example", "https://", "https://a@desk.example", "https://desk.example/x", "https://desk.example?x", "https://desk.example#x", ":"} {
+	for _, url := range []string{"desk.example", "ftp://desk.example", "https://", "https://a@desk.example", "https://desk.example/x", "https://desk.example?x", "https://desk.example#x", ":",
+		"http://desk.example", "http://10.0.0.1:8190", "HTTP://desk.example", "http://localhost.example", "http://0.0.0.0:8190"} {
 		if _, err := Load(home(t, "[desk]\nurl = \""+url+"\"\n", "x", 0o600), chains); !fault.Is(err, "config.desk") {
 			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for _, url := range []string{"http://localhost:8190", "http://127.0.0.1:8190", "http://[::1]:8190"} {
+		if c, err := Load(home(t, "[desk]\nurl = \""+url+"\"\n", "x", 0o600), chains); err != nil || c.DeskURL.String() != url {
+			t.Errorf("%s: %v %v", url, c.DeskURL, err)
 		}
 	}
 }
