@@ -46,7 +46,8 @@ type Gap struct {
 	mu      sync.Mutex
 	scans   map[string]*scan
 	streams map[string]*stream
-	readers chan struct{} // places for pictures that are read at once
+	held    chan struct{} // places for pictures whose bytes are here or on their way
+	readers chan struct{} // places for pictures that are looked at at once
 	watches chan struct{}
 	uses    uint64
 }
@@ -54,7 +55,7 @@ type Gap struct {
 // New makes a Gap.
 func New(c Config) *Gap {
 	return &Gap{Config: c, scans: map[string]*scan{}, streams: map[string]*stream{},
-		readers: make(chan struct{}, readersAtOnce()), watches: make(chan struct{}, maxWatches)}
+		held: make(chan struct{}, maxHeld), readers: make(chan struct{}, readersAtOnce()), watches: make(chan struct{}, maxWatches)}
 }
 
 // Route is one call of a page.

@@ -8,6 +8,7 @@ const (
 	maxBody    = 1 << 20          // bytes of a JSON body; 200,000 ids do not fit, "all" does
 	maxPixels  = 3840 * 2160      // of one picture of a camera
 	maxPicture = 8 << 20          // bytes of a picture that came as JPEG
+	maxHeld    = 8                // pictures in memory, two of each page that scans
 	maxScans   = 4                // under way at once; the one that rested longest makes room
 	maxStreams = 6                // messages cut into codes that are kept
 	maxFrames  = 240              // codes in one answer: 15 a second in 3 by 2, for 2.6 s
@@ -20,4 +21,8 @@ const (
 	bundleTime = 72 * time.Hour   // after which the offline half refuses a bundle, as of "export"
 	beat       = 15 * time.Second // between two signs of life
 	look       = time.Second      // between two looks at the rows
+
+	placeTime   = 5 * time.Second  // for a place among the pictures
+	pictureTime = 10 * time.Second // for its bytes to arrive
+	restTime    = time.Minute      // more than answering takes
 )

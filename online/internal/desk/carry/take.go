@@ -3,11 +3,13 @@ package carry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"coldsign/online/internal/courier"
 	"coldsign/online/internal/crossing"
@@ -83,51 +85,81 @@ func (g *Gap) fromFile(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// picture reads one picture of a camera: grey pixels row by row, or a JPEG.
+// picture reads one picture of a camera: grey pixels row by row, or a JPEG. Its bytes
+// have a place before they are read, so that those who send slowly fill no memory, and
+// another while they are looked at, so that they keep nobody else's picture waiting.
 func (g *Gap) picture(w http.ResponseWriter, r *http.Request) error {
 	s, err := g.scan(r.PathValue("scan"))
 	if err != nil {
 		return err
 	}
-	p, err := plane(w, r)
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	q, size := r.URL.Query(), maxPicture
+	width, err1 := strconv.Atoi(q.Get("width"))
+	height, err2 := strconv.Atoi(q.Get("height"))
+	if kind != jpegType {
+		if err1 != nil || err2 != nil || width < 16 || height < 16 || width > maxPixels/height {
+			return wrong("the picture has no size that is read")
+		}
+		size = width * height
+	}
+	leave, err := enter(r.Context(), g.held)
 	if err != nil {
 		return err
 	}
-	select {
-	case g.readers <- struct{}{}:
-		defer func() { <-g.readers }()
-	case <-r.Context().Done():
-		return fault.New("carry.busy", "", "the server is busy")
+	defer leave()
+	raw, err := body(w, r, size)
+	if err != nil {
+		return err
+	}
+	done, err := enter(r.Context(), g.readers)
+	if err != nil {
+		return err
+	}
+	defer done()
+	p := &picture.Plane{Width: width, Height: height, Stride: width, Pix: raw}
+	if kind == jpegType {
+		if p, err = picture.JPEG(raw); err == nil && p.Width*p.Height > maxPixels {
+			err = wrong("the picture is too large")
+		}
+	} else if len(raw) != size {
+		err = wrong("the picture is not whole")
+	}
+	if err != nil {
+		return err
 	}
 	reply(w, http.StatusOK, s.see(p))
 	return nil
 }
 
-// plane reads the picture of a request.
-func plane(w http.ResponseWriter, r *http.Request) (*picture.Plane, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err == nil && kind == "image/jpeg" {
-		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPicture))
-		if err != nil {
-			return nil, wrong("the picture is too large")
-		}
-		p, err := picture.JPEG(raw)
-		if err == nil && p.Width*p.Height > maxPixels {
-			err = wrong("the picture is too large")
-		}
-		return p, err
+const jpegType = "image/jpeg"
+
+// enter waits for one of a number of places, not for ever.
+func enter(ctx context.Context, places chan struct{}) (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, placeTime)
+	defer cancel()
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, fault.New("carry.busy", "", "the server has too many pictures to look at")
 	}
-	q := r.URL.Query()
-	width, err1 := strconv.Atoi(q.Get("width"))
-	height, err2 := strconv.Atoi(q.Get("height"))
-	if err1 != nil || err2 != nil || width < 16 || height < 16 || width > maxPixels/height {
-		return nil, wrong("the picture has no size that is read")
+}
+
+// body reads a picture's bytes, at most size of them, and not slower than any camera
+// page sends.
+func body(w http.ResponseWriter, r *http.Request, size int) ([]byte, error) {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(pictureTime)) // a writer of a test has none
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(size)))
+	_ = c.SetReadDeadline(time.Now().Add(restTime)) // that one must not end the request while it is answered
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, wrong("the picture is too large")
 	}
-	pix := make([]byte, width*height)
-	if _, err := io.ReadFull(r.Body, pix); err != nil {
-		return nil, wrong("the picture is not whole")
+	if err != nil {
+		return nil, wrong("the picture did not arrive in time")
 	}
-	return &picture.Plane{Width: width, Height: height, Stride: width, Pix: pix}, nil
+	return raw, nil
 }
 
 // text takes what a hand-held scanner has typed: one code a line.

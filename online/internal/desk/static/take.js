@@ -138,7 +138,9 @@ class Taker {
       this.outline(seen.outlines || [], width, height);
       this.show(seen);
     } catch (e) {
-      if (!this.over) this.failed(e);
+      if (this.over) return;
+      if (e.code !== "carry.busy") return this.failed(e);
+      this.head.textContent = words.busy; // the picture is lost, the scan goes on
     }
   }
 

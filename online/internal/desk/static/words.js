@@ -54,6 +54,7 @@ export const words = {
   view: "What the camera sees",
   looking: "Hold the other screen's codes flat and whole into view.",
   seeing: "A code is read.",
+  busy: "The server has too much to look at: it goes on by itself.",
   pieces: (have, need) => `${have} of ${need} pieces`,
   left: (s) => `about ${s} s left`,
   missing: (list) => `Not seen yet: ${list}`,
