@@ -134,7 +134,7 @@ func (h *home) until(server *http.Server, l net.Listener, loop *broadcast.Loop) 
 
 // intake accepts for the configured networks, or, while none is, for all.
 func (h *home) intake() *intake.Intake {
-	in := &intake.Intake{Chains: h.chain.All(), Wallets: h.store, Now: h.now}
+	in := &intake.Intake{Chains: h.chain.All(), Wallets: h.store, Owners: h.config.Owners, Now: h.now}
 	for _, n := range h.config.Networks {
 		in.Networks = append(in.Networks, n.ID)
 	}

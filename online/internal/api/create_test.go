@@ -114,7 +114,7 @@ func TestCreate(t *testing.T) {
 	if strings.Contains(a.Body+r.log.String(), secret) {
 		t.Error("a private key is told back")
 	}
-	if _, err := r.intake.Accounts(t.Context(), intake.Submission{Chain: "ETH", Hashes: []string{otherID}}); err == nil {
+	if _, err := r.intake.Accounts(t.Context(), "a", intake.Submission{Chain: "ETH", Hashes: []string{otherID}}); err == nil {
 		t.Error("an unknown wallet has accounts")
 	}
 }

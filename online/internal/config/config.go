@@ -12,6 +12,10 @@
 //	url = "https://desk.example" # where people open the desk, if not at the listener itself; http for localhost only
 //	off = false                  # true: no desk
 //
+//	[[wallet]]                   # whose it is; with one table, a wallet without is nobody's
+//	id = "0f5d1e1c-3d4b-4f2a-9c2e-8a4f2f6f3b11"
+//	tenants = ["payroll"]
+//
 //	[[network]]
 //	chain = "BTC"
 //	network = "mainnet"
@@ -89,7 +93,8 @@ type Config struct {
 	FourEyes         *FourEyes // nil: nobody is asked before export
 
 	APIKeys  []APIKey
-	Webhooks []netip.Prefix // where events may go besides public addresses
+	Owners   map[string][]string // tenants that may have a wallet sign, by its signature id in small letters; nil: each has each
+	Webhooks []netip.Prefix      // where events may go besides public addresses
 
 	Certificate *tls.Certificate // of the listener; nil: plain HTTP
 	DeskURL     *url.URL         // scheme and host that people open the desk at; nil: the listener's own
@@ -141,12 +146,13 @@ type file struct {
 	FourEyes *fourEyes `toml:"four_eyes"`
 	Webhooks webhooks  `toml:"webhooks"`
 	APIKey   []apiKey  `toml:"api_key"`
+	Wallet   []wallet  `toml:"wallet"`
 }
 
 // Load reads the file at path; chains are the ones we know. Faults have codes
 // config.read, config.syntax, config.key, config.network, config.rpc,
 // config.password, config.confirmations, config.views, config.watch, config.coins,
-// config.upstream, config.four-eyes, config.webhooks, config.api-key, config.tls and config.desk.
+// config.upstream, config.four-eyes, config.webhooks, config.api-key, config.wallet, config.tls and config.desk.
 func Load(path string, chains []chain.Chain) (Config, error) { return LoadWith(path, "", chains) }
 
 // LoadWith is Load where credentials, "" for none, is a folder of systemd's: a file
@@ -177,6 +183,9 @@ func LoadWith(path, credentials string, chains []chain.Chain) (Config, error) {
 	c := Config{Listen: f.Server.Listen, Metrics: f.Server.Metrics, Database: f.Server.Database, DeskOff: f.Desk.Off}
 	f.locate(credentials)
 	if c.APIKeys, err = apiKeys(filepath.Dir(path), f.APIKey); err != nil {
+		return Config{}, err
+	}
+	if c.Owners, err = owners(f.Wallet); err != nil {
 		return Config{}, err
 	}
 	if c.Webhooks, err = f.Webhooks.allowed(); err != nil {

@@ -73,7 +73,7 @@ type Request struct {
 // addresses. Of the submission only Hashes, Index and Signatures are read.
 func (r *Request) Accounts(ctx context.Context, s intake.Submission) ([]intake.Account, error) {
 	s.Chain, s.Network = r.Chain, string(r.On.ID)
-	return r.intake.Accounts(ctx, s)
+	return r.intake.Accounts(ctx, r.Tenant, s)
 }
 
 // Reserved gives those of the names, "nonce:<address>:<n>" or "utxo:<txid>:<vout>",
@@ -99,8 +99,8 @@ type Store interface {
 // Intake makes rows of submissions.
 type Intake interface {
 	Accept(ctx context.Context, tenant string, s intake.Submission) (*pending.Transaction, chain.Review, error)
-	Accounts(ctx context.Context, s intake.Submission) ([]intake.Account, error)
-	Options(ctx context.Context, chainName string, wallets []bundle.SignatureID) (chain.Chain, []chain.Network, error)
+	Accounts(ctx context.Context, tenant string, s intake.Submission) ([]intake.Account, error)
+	Options(ctx context.Context, tenant, chainName string, wallets []bundle.SignatureID) (chain.Chain, []chain.Network, error)
 }
 
 // Creator makes rows. Its fields are set before the first call.
@@ -217,7 +217,7 @@ func (c *Creator) request(ctx context.Context, who Caller, call Call, body []byt
 	if wallets == nil {
 		return nil, nil, Bad("signatureId", "isUuid", "must be given: the UUID of the wallet that pays")
 	}
-	definition, options, err := c.Intake.Options(ctx, call.Chain, wallets)
+	definition, options, err := c.Intake.Options(ctx, who.Tenant, call.Chain, wallets)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -176,7 +176,7 @@ func (r *request) addresses(w pending.Wallet, n chain.Network, index uint32) []s
 	if len(w.ChainCode) > 0 || len(w.Keys) > 0 {
 		s.Index = &index
 	}
-	list, err := r.Intake.Accounts(r.Context(), s)
+	list, err := r.Intake.Accounts(r.Context(), homeTenant, s)
 	if err != nil || len(list) == 0 {
 		return nil
 	}

@@ -18,11 +18,11 @@ type Account struct {
 	Addresses   []string
 }
 
-// Accounts gives the keys that the wallets of a submission name, before there is a
-// transaction: only its Chain, Network, Hashes, Index and Signatures are read. Wrong
+// Accounts gives the keys that the wallets of a tenant's submission name, before there
+// is a transaction: only its Chain, Network, Hashes, Index and Signatures are read. Wrong
 // ones give FieldErrors.
-func (in *Intake) Accounts(ctx context.Context, s Submission) ([]Account, error) {
-	d := &draft{Submission: s}
+func (in *Intake) Accounts(ctx context.Context, tenant string, s Submission) ([]Account, error) {
+	d := &draft{Submission: s, tenant: tenant}
 	problems := in.findNetwork(d)
 	if d.checkIDs(&problems); problems != nil {
 		return nil, problems
@@ -42,9 +42,9 @@ func (in *Intake) Accounts(ctx context.Context, s Submission) ([]Account, error)
 }
 
 // Options gives the chain of that name, and those of its configured networks that the
-// wallets sign for: keys of a test wallet sign on test networks alone. FieldErrors say
+// tenant's wallets sign for: keys of a test wallet sign on test networks alone. FieldErrors say
 // which wallet is unknown.
-func (in *Intake) Options(ctx context.Context, chainName string, wallets []bundle.SignatureID) (chain.Chain, []chain.Network, error) {
+func (in *Intake) Options(ctx context.Context, tenant, chainName string, wallets []bundle.SignatureID) (chain.Chain, []chain.Network, error) {
 	at := slices.IndexFunc(in.Chains, func(c chain.Chain) bool { return c.Name == chainName })
 	if at < 0 {
 		return chain.Chain{}, nil, FieldErrors{{"chain", "isIn", "chain must be one that this server signs for: " + in.chainNames(), chainName}}
@@ -52,7 +52,7 @@ func (in *Intake) Options(ctx context.Context, chainName string, wallets []bundl
 	c := in.Chains[at]
 	fit := slices.DeleteFunc(slices.Clone(c.Networks), func(n chain.Network) bool { return !slices.Contains(in.Networks, n.ID) })
 	for _, id := range wallets {
-		w, found, err := in.Wallets.Wallet(ctx, id)
+		w, found, err := in.wallet(ctx, tenant, id)
 		switch {
 		case err != nil:
 			return c, nil, err

@@ -56,11 +56,16 @@ type Wallets interface {
 	Wallet(context.Context, bundle.SignatureID) (pending.Wallet, bool, error)
 }
 
+// Owners says which tenants may have a wallet sign, by its signature id in small letters. nil is no such list: each may have
+// each. Once there is one, a wallet that it does not name is nobody's.
+type Owners map[string][]string
+
 // Intake accepts submissions. The zero Intake refuses everything.
 type Intake struct {
 	Chains   []chain.Chain
 	Networks []chain.ID // that are configured; others are refused
 	Wallets  Wallets
+	Owners   Owners
 	Now      func() time.Time
 	// Blockhash gives a recent blockhash, which takes the place of the dummy in
 	// Solana's KMS records. Without it such records are refused.
@@ -70,7 +75,7 @@ type Intake struct {
 // Accept makes the row and says what signing it would do. Bad submissions give
 // FieldErrors, one for each bad field; any other error is ours.
 func (in *Intake) Accept(ctx context.Context, tenant string, s Submission) (*pending.Transaction, chain.Review, error) {
-	d := &draft{Submission: s}
+	d := &draft{Submission: s, tenant: tenant}
 	problems := append(in.findNetwork(d), in.check(d)...)
 	if problems != nil {
 		return nil, chain.Review{}, problems
@@ -85,13 +90,14 @@ func (in *Intake) Accept(ctx context.Context, tenant string, s Submission) (*pen
 	if err != nil {
 		return nil, chain.Review{}, err
 	}
-	row, err := d.row(tenant)
+	row, err := d.row()
 	return row, review, err
 }
 
 // draft is a submission on its way to a row.
 type draft struct {
 	Submission
+	tenant   string
 	chain    chain.Chain
 	network  chain.Network
 	family   family
@@ -221,13 +227,13 @@ func (d *draft) nameOutputs(all []candidate, wanted []chain.PublicKey, review ch
 }
 
 // row is the pending transaction. Times and state of its life are the store's.
-func (d *draft) row(tenant string) (*pending.Transaction, error) {
+func (d *draft) row() (*pending.Transaction, error) {
 	item, err := bundle.EncodeItem(d.request)
 	if err != nil {
 		return nil, with(d.field(), err)
 	}
 	t := &pending.Transaction{
-		ID: d.request.ID, Tenant: tenant, Chain: d.Chain, Network: d.network.ID, Signer: d.signer.kind,
+		ID: d.request.ID, Tenant: d.tenant, Chain: d.Chain, Network: d.network.ID, Signer: d.signer.kind,
 		Hashes: d.Hashes, Index: d.Index, Signatures: d.Signatures, Serialized: d.SerializedTransaction,
 		WithdrawalID: d.WithdrawalID, Request: item, Digest: sha256.Sum256(item),
 		Reserve: d.reserve, Deadline: d.Deadline, State: pending.Pending,

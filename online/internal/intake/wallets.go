@@ -70,6 +70,14 @@ func keysOf(list []candidate) (keys []chain.PublicKey) {
 	return keys
 }
 
+// wallet finds a wallet of a tenant's. That of another is as one that is unknown.
+func (in *Intake) wallet(ctx context.Context, tenant string, id bundle.SignatureID) (pending.Wallet, bool, error) {
+	if in.Owners != nil && !slices.Contains(in.Owners[id.String()], tenant) {
+		return pending.Wallet{}, false, nil
+	}
+	return in.Wallets.Wallet(ctx, id)
+}
+
 // findWallets looks up what the submission names. A wallet of another chain, or
 // of the other kind of network, is refused: its keys would be wrong.
 func (in *Intake) findWallets(ctx context.Context, d *draft) error {
@@ -79,7 +87,7 @@ func (in *Intake) findWallets(ctx context.Context, d *draft) error {
 		if !slices.Contains(d.Hashes, id.String()) {
 			property = "signatures"
 		}
-		found, ok, err := in.Wallets.Wallet(ctx, id)
+		found, ok, err := in.wallet(ctx, d.tenant, id)
 		switch {
 		case err != nil:
 			return err

@@ -120,7 +120,7 @@ func set(v *strictjson.Value, name, text string) {
 // from is the account that pays.
 func (p *Poller) from(ctx context.Context, n chain.Network, s intake.Submission) (string, error) {
 	s.Network = string(n.ID)
-	accounts, err := p.Intake.Accounts(ctx, s)
+	accounts, err := p.Intake.Accounts(ctx, Tenant, s)
 	if err != nil {
 		return "", err
 	}

@@ -270,9 +270,9 @@ type counter struct {
 	n int
 }
 
-func (c *counter) Options(ctx context.Context, name string, wallets []bundle.SignatureID) (chain.Chain, []chain.Network, error) {
+func (c *counter) Options(ctx context.Context, tenant, name string, wallets []bundle.SignatureID) (chain.Chain, []chain.Network, error) {
 	c.n += len(wallets)
-	return c.Intake.Options(ctx, name, wallets)
+	return c.Intake.Options(ctx, tenant, name, wallets)
 }
 
 // TestManyWallets: a body that names one wallet a thousand times has it looked up once,
