@@ -4,11 +4,16 @@
 //
 //   PORT     default 0, any free port; 127.0.0.1 only
 //   MODULES  the folder that holds node_modules (default: the current one)
+//   LAG      slots until what has landed is finalized; default 0, at once
 //
 // Prints "ready URL" and serves until TERM or INT. What differs from a cluster:
 // - only the newest blockhash is valid, and it changes only when
-//   svm_expireBlockhash is called, which lets 151 blocks pass;
-// - what lands is finalized at once;
+//   svm_expireBlockhash is called, which lets 151 blocks and a minute of the
+//   chain's time pass; with a LAG also by itself, 151 blocks after it came up;
+// - slots pass with transactions and with svm_pass;
+// - what is finalized is a runtime of its own, which does the same LAG slots
+//   later; svm_fork takes the newest one back to it, and lets it do some of
+//   what it had done again;
 // - requestAirdrop edits a balance;
 // - a failed transaction with a durable nonce does not advance the nonce.
 import { createServer } from 'node:http';
@@ -39,18 +44,87 @@ const names = (type) => types.split(`enum ${type} {`)[1].split('}')[0].match(/\w
 const transactionErrors = names('TransactionErrorFieldless');
 const instructionErrors = names('InstructionErrorFieldless');
 
-const svm = new LiteSvm();
+const lag = BigInt(process.env.LAG ?? 0);
+const life = 150n; // blocks that a blockhash is good for
+let svm = new LiteSvm(); // the newest bank
+const root = lag ? LiteSvm.fromBytes(svm.toBytes()) : svm; // the finalized one
 const landed = new Map(); // signature -> { slot, err, raw, meta }
+const born = new Map(); // blockhash -> slot, of those that are or were on the chain as it stands
+const times = []; // [slot, Unix seconds], the newest last
+let ahead = 0; // seconds that the chain's clock is ahead of the machine's
+let open = []; // what the root has still to do: { slot, run, signature }
 let slot = svm.getClock().slot;
+
+// act does something now, and again on the root when it is final.
+function act(run, signature) {
+  const result = run(svm);
+  if (lag) open.push({ slot, run, signature });
+  return result;
+}
+
+const now = () => Math.floor(Date.now() / 1000) + ahead;
+
+function setClock(bank, at) {
+  const clock = bank.getClock();
+  clock.slot = at;
+  clock.unixTimestamp = BigInt(now());
+  bank.setClock(clock);
+}
+
+const isFinal = (at) => at + lag <= slot;
 
 function pass(blocks) {
   slot += blocks;
-  const clock = svm.getClock();
-  clock.slot = slot;
-  clock.unixTimestamp = BigInt(Math.floor(Date.now() / 1000));
-  svm.setClock(clock);
+  times.push([slot, now()]);
+  setClock(svm, slot);
+  if (!lag) return;
+  while (open.length && isFinal(open[0].slot)) open.shift().run(root);
+  if (slot > lag) setClock(root, slot - lag); // to the minute; nothing here asks it
+  if (slot > born.get(svm.latestBlockhash()) + life) renew();
 }
+
+function renew() {
+  act((bank) => bank.expireBlockhash());
+  born.set(svm.latestBlockhash(), slot);
+}
+born.set(svm.latestBlockhash(), slot);
 pass(1n);
+
+// fork takes back what is not final. Of the transactions a share is forgotten; the
+// others land again, unless it is with other blockhashes and they need one of those.
+function fork(share, others) {
+  svm = LiteSvm.fromBytes(root.toBytes());
+  const was = open;
+  open = [];
+  let undone = 0;
+  for (const { slot: at, run, signature } of was) {
+    if (!signature) {
+      const before = svm.latestBlockhash();
+      run(svm);
+      const renewed = svm.latestBlockhash() !== before;
+      if (renewed && others) born.delete(svm.latestBlockhash());
+      const again = renewed && others ? (bank) => { run(bank); bank.expireBlockhash(); } : run;
+      if (again !== run) svm.expireBlockhash();
+      if (renewed) born.set(svm.latestBlockhash(), at);
+      open.push({ slot: at, run: again });
+      continue;
+    }
+    const err = Math.random() < share ? 'forgotten' : errorOf(run(svm));
+    if (typeof err === 'string') {
+      landed.delete(signature);
+      undone++;
+    } else {
+      landed.get(signature).err = err;
+      open.push({ slot: at, run, signature });
+    }
+  }
+  setClock(svm, slot);
+  return { undone, kept: open.length };
+}
+
+// view is the bank of a commitment; none named is finalized.
+const view = (options) => ((options?.commitment ?? 'finalized') === 'finalized' ? root : svm);
+const heightOf = (options) => (view(options) === svm ? slot : slot > lag ? slot - lag : 0n);
 
 // A result's error in a validator's JSON: null, "BlockhashNotFound",
 // {"InstructionError":[0,{"Custom":1}]}, ...
@@ -82,7 +156,7 @@ function transaction(text, options) {
 }
 
 function account(key, options) {
-  const a = svm.getAccount(unbase58(key));
+  const a = view(options).getAccount(unbase58(key));
   if (!a || a.lamports() === 0n) return null;
   const whole = a.data();
   const cut = options?.dataSlice;
@@ -105,10 +179,12 @@ function tokenBalance(key) {
 
 function airdrop(key, lamports) {
   const address = unbase58(key);
-  const old = svm.getAccount(address);
-  const balance = (old?.lamports() ?? 0n) + BigInt(lamports);
-  svm.setAccount(address, new Account(balance, old?.data() ?? new Uint8Array(), old?.owner() ?? new Uint8Array(32),
-    old?.executable() ?? false, old?.rentEpoch() ?? 0n));
+  act((bank) => {
+    const old = bank.getAccount(address);
+    const balance = (old?.lamports() ?? 0n) + BigInt(lamports);
+    bank.setAccount(address, new Account(balance, old?.data() ?? new Uint8Array(), old?.owner() ?? new Uint8Array(32),
+      old?.executable() ?? false, old?.rentEpoch() ?? 0n));
+  });
   pass(1n);
   const signature = base58(randomBytes(64));
   landed.set(signature, { slot, err: null });
@@ -117,6 +193,10 @@ function airdrop(key, lamports) {
 
 function send(text, options) {
   const bytes = transaction(text, options);
+  const signature = base58(bytes.slice(1, 65)); // one byte counts the signatures: fewer than 128 fit
+  if (landed.has(signature)) { // LiteSVM remembers the newest ones only
+    throw new RpcError(-32002, 'Transaction simulation failed: This transaction has already been processed', { err: 'AlreadyProcessed', logs: [] });
+  }
   if (!options?.skipPreflight) {
     const trial = svm.simulateVersionedTransaction(bytes);
     const err = errorOf(trial);
@@ -126,12 +206,12 @@ function send(text, options) {
         { err, logs: meta.logs(), unitsConsumed: meta.computeUnitsConsumed(), accounts: null });
     }
   }
-  const signature = base58(bytes.slice(1, 65)); // one byte counts the signatures: fewer than 128 fit
-  const result = svm.sendVersionedTransaction(bytes);
+  const result = act((bank) => bank.sendVersionedTransaction(bytes), signature);
   const err = errorOf(result);
-  pass(1n);
   // A string names what stops a transaction before it runs: it never lands.
-  if (!err || typeof err === 'object') landed.set(signature, { slot, err, raw: bytes, meta: metaOf(result) });
+  if (typeof err === 'string') open = open.filter((x) => x.signature !== signature);
+  else landed.set(signature, { slot: lag ? slot : slot + 1n, err, raw: bytes, meta: metaOf(result) });
+  pass(1n);
   return signature;
 }
 
@@ -139,7 +219,12 @@ const statusOf = (err) => (err ? { Err: err } : { Ok: null });
 
 function status(signature) {
   const x = landed.get(signature);
-  return x ? { slot: x.slot, confirmations: null, err: x.err, status: statusOf(x.err), confirmationStatus: 'finalized' } : null;
+  if (!x) return null;
+  const final = isFinal(x.slot), above = slot - x.slot;
+  return {
+    slot: x.slot, confirmations: final ? null : above < 31n ? above : 31n, err: x.err, status: statusOf(x.err),
+    confirmationStatus: final ? 'finalized' : above > lag / 4n ? 'confirmed' : 'processed',
+  };
 }
 
 // The form "json", which a client gets that names no encoding.
@@ -161,7 +246,7 @@ function plain(raw) {
 
 function found(signature, options) {
   const x = landed.get(signature);
-  if (!x?.raw) return null;
+  if (!x?.raw || (options?.commitment ?? 'finalized') === 'finalized' && !isFinal(x.slot)) return null;
   return {
     slot: x.slot, blockTime: Math.floor(Date.now() / 1000), version: 'legacy',
     transaction: (options?.encoding ?? 'json') === 'json' ? plain(x.raw) : [Buffer.from(x.raw).toString('base64'), 'base64'],
@@ -169,21 +254,42 @@ function found(signature, options) {
   };
 }
 
-const inContext = (value) => ({ context: { slot, apiVersion: '2.0.0' }, value });
+// Newest first; of each only what fits one page of a validator's answer.
+function mentions(key, options) {
+  const list = [];
+  for (const [signature, x] of landed) {
+    x.keys ??= x.raw ? plain(x.raw).message.accountKeys : [];
+    const final = isFinal(x.slot);
+    if (x.keys.includes(key) && (final || (options?.commitment ?? 'finalized') !== 'finalized')) {
+      list.push({ signature, slot: x.slot, err: x.err, memo: null, blockTime: null, confirmationStatus: final ? 'finalized' : 'confirmed' });
+    }
+  }
+  list.reverse();
+  const from = options?.before ? list.findIndex((x) => x.signature === options.before) + 1 : 0;
+  return list.slice(from, from + Math.min(options?.limit ?? 1000, 1000));
+}
+
+const inContext = (value, options) => ({ context: { slot: heightOf(options ?? { commitment: 'processed' }), apiVersion: '2.0.0' }, value });
+
+function latest(options) {
+  const blockhash = view(options).latestBlockhash();
+  return inContext({ blockhash, lastValidBlockHeight: (lag ? born.get(blockhash) : slot) + life }, options);
+}
 
 const methods = {
   getHealth: () => 'ok',
   getVersion: () => ({ 'solana-core': '2.0.0', 'feature-set': 0 }),
   getGenesisHash: () => base58(new Uint8Array(32).fill(1)),
-  getSlot: () => slot,
-  getBlockHeight: () => slot,
+  getBlockTime: ([at]) => times.findLast(([s]) => s <= at)?.[1] ?? null,
+  getSlot: ([options]) => heightOf(options),
+  getBlockHeight: ([options]) => heightOf(options),
   getFirstAvailableBlock: () => 0,
   getRecentPrioritizationFees: () => [{ slot, prioritizationFee: 0 }],
-  getLatestBlockhash: () => inContext({ blockhash: svm.latestBlockhash(), lastValidBlockHeight: slot + 150n }),
-  isBlockhashValid: ([hash]) => inContext(hash === svm.latestBlockhash()),
-  getBalance: ([key]) => inContext(svm.getBalance(unbase58(key)) ?? 0n),
-  getAccountInfo: ([key, options]) => inContext(account(key, options)),
-  getMultipleAccounts: ([keys, options]) => inContext(keys.map((key) => account(key, options))),
+  getLatestBlockhash: ([options]) => latest(options),
+  isBlockhashValid: ([hash, options]) => inContext(hash === view(options).latestBlockhash(), options),
+  getBalance: ([key, options]) => inContext(view(options).getBalance(unbase58(key)) ?? 0n, options),
+  getAccountInfo: ([key, options]) => inContext(account(key, options), options),
+  getMultipleAccounts: ([keys, options]) => inContext(keys.map((key) => account(key, options)), options),
   getMinimumBalanceForRentExemption: ([bytes]) => svm.minimumBalanceForRentExemption(BigInt(bytes)),
   getTokenAccountBalance: ([key]) => inContext(tokenBalance(key)),
   requestAirdrop: ([key, lamports]) => airdrop(key, lamports),
@@ -195,11 +301,24 @@ const methods = {
   },
   getSignatureStatuses: ([signatures]) => inContext(signatures.map(status)),
   getTransaction: ([signature, options]) => found(signature, options),
+  getSignaturesForAddress: ([key, options]) => mentions(key, options),
   svm_expireBlockhash: () => {
-    svm.expireBlockhash();
+    renew();
+    ahead += 60; // 0.4 s for a block
     pass(151n);
     return svm.latestBlockhash();
   },
+  svm_pass: ([blocks]) => {
+    pass(BigInt(blocks));
+    return slot;
+  },
+  svm_ahead: ([seconds]) => {
+    ahead = seconds;
+    pass(1n);
+    return ahead;
+  },
+  svm_fork: ([share, others]) => fork(share, others),
+  svm_blockhashes: () => Object.fromEntries([...born].map(([hash, at]) => [hash, at + life])), // the last block that takes each
 };
 
 // A u64 must reach the client exactly (rentEpoch is 2^64-1): bare digits.
