@@ -523,3 +523,34 @@ func TestGapEdges(t *testing.T) {
 type coverless struct{ *memoryStore }
 
 func (c *coverless) Cover(context.Context, bundle.ID) error { return errors.New("disk full") }
+
+// TestATT102FinalBlocksStandStill: the finalized blocks of a chain stand still while
+// newer ones come and go on forks. Of a blockhash or nonce younger than they are they
+// know nothing, and that proves nothing; once they are younger than the row, it does.
+func TestATT102FinalBlocksStandStill(t *testing.T) {
+	for _, gone := range []node.Sighting{{Expired: true}, {Conflict: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			l, s, n := setup(t, row(1, net1, time.Now()))
+			n.onSend = func(chain.Sealed) (node.Outcome, error) { return node.Ambiguous, nil }
+			stand := s.get(1).Created.Add(settle)
+			gone.AsOf = stand.Unix() - 1
+			n.show("txb", gone)
+			for range 4 {
+				once(t, l)
+				time.Sleep(settle)
+			}
+			if r := s.get(1); r.State != pending.Broadcasting || r.Code != "" || len(n.sent) == 0 {
+				t.Fatalf("it is %s %q, and was sent %d times", r.State, r.Code, len(n.sent))
+			}
+			gone.AsOf = stand.Unix() + 1
+			n.show("txb", gone)
+			once(t, l)
+			wantState(t, s, 1, pending.Broadcasting)
+			time.Sleep(settle)
+			once(t, l)
+			if r := s.get(1); !ended(r.State) {
+				t.Errorf("it is %s %q", r.State, r.Code)
+			}
+		})
+	}
+}

@@ -8,8 +8,8 @@ import (
 )
 
 // conclusive reports whether a sighting may end the row: it names a proof, the row
-// is old enough that no node lags behind it, and no node can have forgotten the
-// transaction after it landed. That is so when the row was looked for often enough
+// is old enough that no node lags behind it, nor the final blocks of its chain, and no
+// node can have forgotten the transaction after it landed. That is so when the row was looked for often enough
 // since the bytes could first leave; after a longer gap, as many nodes as must
 // agree have to show that they remember the whole of it.
 func (w *work) conclusive(ctx context.Context, saw node.Sighting) (bool, error) {
@@ -31,7 +31,11 @@ func (w *work) conclusive(ctx context.Context, saw node.Sighting) (bool, error) 
 			return false, err
 		}
 	}
-	return proof && whole && now.Sub(w.t.Created) >= w.loop.settles(), nil
+	settled := w.t.Created.Add(w.loop.settles())
+	if saw.AsOf != 0 && time.Unix(saw.AsOf, 0).Before(settled) {
+		return false, nil
+	}
+	return proof && whole && !now.Before(settled), nil
 }
 
 // since is the time from which on nobody has looked for the row: the last look

@@ -31,6 +31,12 @@ type Sighting struct {
 	Expired       bool   // not seen, and proven that it can never land
 	Conflict      bool   // not seen, and a conflicting transaction is final (same nonce, same input)
 
+	// AsOf is the time, in Unix seconds, of the final block that a proof of Expired or
+	// Conflict rests on. A chain whose final blocks may fall far behind its newest ones
+	// gives it: what is younger than that block is not yet judged by it. 0: the proof
+	// rests on nothing of the kind.
+	AsOf int64
+
 	// Of several nodes that are asked as one; a single node leaves them zero.
 	Few    bool   // fewer have answered than must agree: nothing final follows
 	Most   uint64 // as many as must agree say that it is no deeper than this

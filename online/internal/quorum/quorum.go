@@ -187,6 +187,9 @@ func (q *Quorum) agree(views []view) node.Sighting {
 	if !all.Seen {
 		all.Expired = count(func(v view) bool { return v.Expired }) >= q.views
 		all.Conflict = count(func(v view) bool { return v.Conflict }) >= q.views
+		if all.Expired || all.Conflict {
+			all.AsOf = q.asOf(views, all.Expired)
+		}
 		return all
 	}
 	slices.SortFunc(views, func(a, b view) int { return cmp.Compare(b.Confirmations, a.Confirmations) }) // the deepest first
@@ -202,6 +205,19 @@ func (q *Quorum) agree(views []view) node.Sighting {
 		all.Failed = all.Confirmations > 0 && views[0].Failed
 	}
 	return all
+}
+
+// asOf is the time that as many nodes as must agree have proven something of, or one
+// before it: 0 where their chain has no such time.
+func (q *Quorum) asOf(views []view, expired bool) int64 {
+	var times []int64
+	for _, v := range views {
+		if expired && v.Expired || !expired && v.Conflict {
+			times = append(times, v.AsOf)
+		}
+	}
+	slices.Sort(times)
+	return times[len(times)-q.views]
 }
 
 // differ says how nodes contradict one another beyond one that lags: one has the

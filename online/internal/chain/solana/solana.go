@@ -70,45 +70,60 @@ func (c *client) Send(ctx context.Context, s chain.Sealed) (node.Outcome, error)
 // the blockhash or the durable nonce may prove that it can no longer land.
 //
 // The proof is only as good as the node's view: a node that lags knows neither
-// a young blockhash nor the transaction, so it must be healthy, and the caller
-// must give a young transaction time; and a node forgets old transactions, so
-// the caller must not ask long after the first broadcast.
+// a young blockhash nor the transaction, so it must be healthy, and what it says
+// of the transaction must be of a slot no older than the proof: several nodes may
+// stand behind one address. Finalized blocks may stand still while newer ones come
+// and go on forks; a blockhash or nonce of one of those is unknown to them, and may
+// still win. So the caller must not believe a proof that is AsOf a time before the
+// transaction was made. And a node forgets old transactions: the caller must not
+// ask long after the first broadcast.
 func (c *client) Look(ctx context.Context, s chain.Sealed) (node.Sighting, error) {
 	tx, err := sol.TransactionFromBytes(s.Raw)
 	if err != nil || len(tx.Signatures) == 0 || tx.Signatures[0].String() != s.TxID {
 		return node.Sighting{}, fault.New("node.raw", "", "stored transaction %s cannot be read", s.TxID)
 	}
-	seen, err := c.look(ctx, tx.Signatures[0])
+	seen, _, err := c.look(ctx, tx.Signatures[0])
 	if err != nil || seen.Seen {
 		return seen, err
 	}
 	var over node.Sighting
+	var at uint64 // the finalized slot of the proof
 	if account, durable := nonceAccount(tx); durable {
-		over.Conflict, err = c.advanced(ctx, account, tx.Message.RecentBlockhash)
+		over.Conflict, at, err = c.advanced(ctx, account, tx.Message.RecentBlockhash)
 	} else {
-		over.Expired, err = c.expired(ctx, tx.Message.RecentBlockhash)
+		over.Expired, at, err = c.expired(ctx, tx.Message.RecentBlockhash)
 	}
 	if err != nil || over == (node.Sighting{}) {
 		return node.Sighting{}, err
 	}
-	// It may have landed between the first look and the proof.
-	if seen, err = c.look(ctx, tx.Signatures[0]); err != nil || seen.Seen {
-		return seen, err
-	}
-	return over, nil
-}
-
-func (c *client) look(ctx context.Context, sig sol.Signature) (node.Sighting, error) {
-	out, err := c.rpc.GetSignatureStatuses(ctx, true, sig)
+	when, err := c.rpc.GetBlockTime(ctx, at)
 	if err != nil {
 		return node.Sighting{}, c.plain(err)
 	}
+	// It may have landed between the first look and the proof.
+	seen, slot, err := c.look(ctx, tx.Signatures[0])
+	if err != nil || seen.Seen {
+		return seen, err
+	}
+	if slot < at || when == nil || *when <= 0 {
+		return node.Sighting{}, nil
+	}
+	over.AsOf = int64(*when)
+	return over, nil
+}
+
+// look gives the transaction as the node shows it, and the slot up to which it knows.
+func (c *client) look(ctx context.Context, sig sol.Signature) (node.Sighting, uint64, error) {
+	out, err := c.rpc.GetSignatureStatuses(ctx, true, sig)
+	if err != nil {
+		return node.Sighting{}, 0, c.plain(err)
+	}
 	if len(out.Value) != 1 {
-		return node.Sighting{}, c.Unusable(errors.New("not one status for one signature"))
+		return node.Sighting{}, 0, c.Unusable(errors.New("not one status for one signature"))
 	}
 	status := out.Value[0]
 	if status == nil {
-		return node.Sighting{}, nil
+		return node.Sighting{}, out.Context.Slot, nil
 	}
 	s := node.Sighting{Seen: true, Failed: status.Err != nil}
 	switch {
@@ -117,7 +132,7 @@ func (c *client) look(ctx context.Context, sig sol.Signature) (node.Sighting, er
 	case status.ConfirmationStatus == rpc.ConfirmationStatusConfirmed && status.Confirmations != nil:
 		s.Confirmations = min(*status.Confirmations, final-1)
 	}
-	return s, nil
+	return s, out.Context.Slot, nil
 }
 
 // nonceAccount gives the account of a transaction that starts with the System
@@ -139,45 +154,49 @@ func nonceAccount(tx *sol.Transaction) (sol.PublicKey, bool) {
 	return keys[first.Accounts[0]], true
 }
 
-// advanced reports whether the finalized nonce is another than ours. A nonce
-// account's data is 80 bytes: version, state (1: initialized), authority, then
-// the nonce at bytes 40 to 72.
-func (c *client) advanced(ctx context.Context, account sol.PublicKey, nonce sol.Hash) (bool, error) {
+// advanced reports whether the finalized nonce is another than ours, and in which
+// slot it is so. A nonce account's data is 80 bytes: version, state (1: initialized),
+// authority, then the nonce at bytes 40 to 72.
+func (c *client) advanced(ctx context.Context, account sol.PublicKey, nonce sol.Hash) (is bool, slot uint64, err error) {
 	if account.IsZero() {
-		return false, nil
+		return false, 0, nil
 	}
 	out, err := c.rpc.GetAccountInfoWithOpts(ctx, account, &rpc.GetAccountInfoOpts{Commitment: rpc.CommitmentFinalized})
 	if errors.Is(err, rpc.ErrNotFound) {
-		return false, nil
+		return false, 0, nil
 	}
 	if err != nil {
-		return false, c.plain(err)
+		return false, 0, c.plain(err)
 	}
 	data := out.GetBinary()
 	if out.Value.Owner != sol.SystemProgramID || len(data) != 80 || binary.LittleEndian.Uint32(data[4:]) != 1 {
-		return false, nil
+		return false, 0, nil
 	}
-	return sol.HashFromBytes(data[40:72]) != nonce, nil
+	return sol.HashFromBytes(data[40:72]) != nonce, out.Context.Slot, nil
 }
 
 // expired reports whether no block can take the blockhash any more: neither the
-// newest nor the finalized bank of a healthy node knows it. The newest is asked
-// because the finalized one does not know a young blockhash yet.
-func (c *client) expired(ctx context.Context, hash sol.Hash) (bool, error) {
+// newest nor the finalized bank of a healthy node knows it; and the slot of the
+// finalized one. The newest is asked because the finalized one does not know a young
+// blockhash yet.
+func (c *client) expired(ctx context.Context, hash sol.Hash) (is bool, slot uint64, err error) {
 	for _, at := range []rpc.CommitmentType{rpc.CommitmentFinalized, rpc.CommitmentConfirmed, rpc.CommitmentProcessed} {
 		out, err := c.rpc.IsBlockhashValid(ctx, hash, at)
 		if err != nil {
-			return false, c.plain(err)
+			return false, 0, c.plain(err)
 		}
 		if out == nil || out.Value {
-			return false, nil
+			return false, 0, nil
+		}
+		if at == rpc.CommitmentFinalized {
+			slot = out.Context.Slot
 		}
 	}
 	health, err := c.rpc.GetHealth(ctx)
 	if err != nil {
-		return false, c.plain(err)
+		return false, 0, c.plain(err)
 	}
-	return health == rpc.HealthOk, nil
+	return health == rpc.HealthOk, slot, nil
 }
 
 func (c *client) plain(err error) error {

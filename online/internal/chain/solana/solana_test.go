@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"testing"
+	"time"
 
 	sol "github.com/gagliardetto/solana-go"
 	"github.com/gagliardetto/solana-go/programs/system"
@@ -88,6 +89,19 @@ func fund(t *testing.T, c *client) sol.PrivateKey {
 	return payer
 }
 
+// proves asserts that the transaction can never land, and as of when.
+func proves(t *testing.T, c *client, s chain.Sealed, want node.Sighting) {
+	t.Helper()
+	got, err := c.Look(t.Context(), s)
+	// Each blockhash that expired took a minute of the chain's time.
+	if age := time.Since(time.Unix(got.AsOf, 0)); age < -10*time.Minute || age > time.Second {
+		t.Errorf("proven as of %d", got.AsOf)
+	}
+	if got.AsOf = 0; err != nil || got != want {
+		t.Fatalf("Look: got %+v, %v, want %+v", got, err, want)
+	}
+}
+
 var done = node.Sighting{Seen: true, Confirmations: final}
 
 func TestRealRuntime(t *testing.T) {
@@ -116,7 +130,7 @@ func TestRealRuntime(t *testing.T) {
 	late := pay(2_000_000)
 	nodetest.Looks(t, c, late, node.Sighting{})
 	c.expire(t)
-	nodetest.Looks(t, c, late, node.Sighting{Expired: true})
+	proves(t, c, late, node.Sighting{Expired: true})
 	nodetest.Sends(t, c, late, node.Ambiguous, "BlockhashNotFound")
 	nodetest.Looks(t, c, first, done)
 
@@ -161,7 +175,7 @@ func TestRealDurableNonce(t *testing.T) {
 	}
 	nodetest.Sends(t, c, winner, node.Accepted, "")
 	nodetest.Looks(t, c, winner, done)
-	nodetest.Looks(t, c, loser, node.Sighting{Conflict: true})
+	proves(t, c, loser, node.Sighting{Conflict: true})
 	nodetest.Sends(t, c, loser, node.Ambiguous, "BlockhashNotFound")
 }
 
@@ -191,7 +205,10 @@ func TestATT96FalseNode(t *testing.T) {
 		{"final", map[string]any{"getSignatureStatuses": status("finalized", nil, nil)}, done},
 		{"unknown status", map[string]any{"getSignatureStatuses": status("certain", 99, nil)}, node.Sighting{Seen: true}},
 		{"failed", map[string]any{"getSignatureStatuses": status("finalized", nil, "AccountInUse")}, node.Sighting{Seen: true, Confirmations: 32, Failed: true}},
-		{"expired", map[string]any{"getSignatureStatuses": absent, "isBlockhashValid": in(false), "getHealth": "ok"}, node.Sighting{Expired: true}},
+		{"expired", map[string]any{"getSignatureStatuses": absent, "isBlockhashValid": in(false), "getHealth": "ok", "getBlockTime": 1000}, node.Sighting{Expired: true, AsOf: 1000}},
+		{"expired, nobody knows when", map[string]any{"getSignatureStatuses": absent, "isBlockhashValid": in(false), "getHealth": "ok", "getBlockTime": nil}, node.Sighting{}},
+		{"expired, by a node that is ahead of the one that looks", map[string]any{"getSignatureStatuses": map[string]any{"context": map[string]any{"slot": 8}, "value": []any{nil}},
+			"isBlockhashValid": in(false), "getHealth": "ok", "getBlockTime": 1000}, node.Sighting{}},
 		{"valid", map[string]any{"getSignatureStatuses": absent, "isBlockhashValid": in(true), "getHealth": "ok"}, node.Sighting{}},
 		{"behind", map[string]any{"getSignatureStatuses": absent, "isBlockhashValid": in(false), "getHealth": "behind"}, node.Sighting{}},
 	} {
@@ -218,6 +235,8 @@ func TestATT96FalseNode(t *testing.T) {
 				return "ok", nil
 			case "isBlockhashValid":
 				return in(false), nil
+			case "getBlockTime":
+				return 1000, nil
 			}
 			if proven {
 				return status("confirmed", 1, nil), nil
