@@ -148,16 +148,20 @@ func (a *app) userReset() error {
 	})
 }
 
-func (a *app) userRemove() error {
+func (a *app) userRemove() error { return a.userChange((*store.Store).RemoveUser, "removed") }
+func (a *app) userLock() error   { return a.userChange((*store.Store).LockUser, "locked") }
+func (a *app) userUnlock() error { return a.userChange((*store.Store).UnlockUser, "unlocked") }
+
+func (a *app) userChange(change func(*store.Store, context.Context, string) error, done string) error {
 	return a.with(func(h *home) error {
 		u, err := h.store.UserNamed(h.ctx, h.args[0])
+		if err == nil {
+			err = change(h.store, store.WithActor(h.ctx, "operator"), u.ID)
+		}
 		if err != nil {
 			return err
 		}
-		if err := h.store.RemoveUser(store.WithActor(h.ctx, "operator"), u.ID); err != nil {
-			return err
-		}
-		return h.say(map[string]any{"name": u.Name, "removed": true}, "removed %s\n", u.Name)
+		return h.say(map[string]any{"name": u.Name, done: true}, "%s %s\n", done, u.Name)
 	})
 }
 
@@ -166,7 +170,7 @@ type userJSON struct {
 	Name    string `json:"name"`
 	Role    string `json:"role"`
 	Created string `json:"created"`
-	Login   string `json:"login"` // "ready", or "enrolling" or "none" where nothing is set yet
+	Login   string `json:"login"` // "ready", "locked" by an administrator, or "enrolling" or "none" where nothing is set yet
 }
 
 func (a *app) userList() error {
@@ -186,6 +190,9 @@ func (a *app) userList() error {
 				if list[i].Login = "none"; h.now().Before(u.EnrolUntil) {
 					list[i].Login = "enrolling"
 				}
+			}
+			if u.Barred() {
+				list[i].Login = "locked"
 			}
 		}
 		return h.print(list, func(w io.Writer) error {

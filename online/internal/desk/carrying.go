@@ -1,6 +1,8 @@
 package desk
 
 import (
+	"context"
+
 	"coldsign/online/internal/account"
 	"coldsign/online/internal/courier"
 	"coldsign/online/internal/crossing"
@@ -35,7 +37,13 @@ func (d *Desk) carrying() []route {
 			need = account.Admin
 		}
 		list = append(list, route{pattern: c.Pattern, need: need, most: c.Most, often: c.Often, live: c.Live, long: c.Long, do: func(r *request) error {
-			c.Do(r.w, r.Request.WithContext(r.ctx()))
+			ctx := r.ctx()
+			if c.Live {
+				var end context.CancelFunc
+				ctx, end = r.whileAlive(ctx)
+				defer end()
+			}
+			c.Do(r.w, r.Request.WithContext(ctx))
 			return nil
 		}})
 	}

@@ -121,7 +121,7 @@ type route struct {
 }
 
 func (d *Desk) routes() []route {
-	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), createRoutes(), manageRoutes(), hookRoutes(), bookRoutes(), passkeyRoutes(), d.carrying())
+	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), createRoutes(), manageRoutes(), hookRoutes(), bookRoutes(), meRoutes(), passkeyRoutes(), d.carrying())
 }
 
 // New makes the desk.

@@ -98,6 +98,9 @@ func (r *request) prove(name, password, code string) error {
 	}
 	ctx := store.WithActor(r.Context(), "desk "+u.Name)
 	if now.Before(u.Locked) { // said only to who has both: a guess learns nothing
+		if right && fresh && u.Barred() {
+			return fault.New("desk.locked", "ask an administrator", "an administrator has locked this user")
+		}
 		if right && fresh {
 			return fault.New("desk.locked", "wait until then, use a passkey, or ask an administrator", "after wrong attempts this user is locked until %s", u.Locked.UTC().Format(time.RFC3339))
 		}

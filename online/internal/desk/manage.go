@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -25,8 +26,10 @@ func manageRoutes() []route {
 		{pattern: "GET /desk/users", need: account.Admin, do: usersPage},
 		{pattern: "POST /desk/users/create", need: account.Admin, do: userCreate},
 		{pattern: "POST /desk/users/role", need: account.Admin, do: userRole},
+		{pattern: "POST /desk/users/lock", need: account.Admin, do: userChange((*store.Store).LockUser)},
+		{pattern: "POST /desk/users/unlock", need: account.Admin, do: userChange((*store.Store).UnlockUser)},
 		{pattern: "POST /desk/users/reset", need: account.Admin, do: userReset},
-		{pattern: "POST /desk/users/remove", need: account.Admin, do: userRemove},
+		{pattern: "POST /desk/users/remove", need: account.Admin, do: userChange((*store.Store).RemoveUser)},
 	}
 }
 
@@ -303,7 +306,7 @@ func userCreate(r *request) error {
 func (r *request) another() (store.User, error) {
 	u, err := r.Store.UserOf(r.Context(), r.PostFormValue("id"))
 	if err == nil && u.ID == r.who.User.ID {
-		err = fault.New("desk.self", "another administrator can", "you cannot change your own role, or reset or remove yourself")
+		err = fault.New("desk.self", "another administrator can", "you cannot change your own role, or lock, reset or remove yourself")
 	}
 	return u, err
 }
@@ -335,13 +338,16 @@ func userReset(r *request) error {
 	return r.enrolment(u.Name, code)
 }
 
-func userRemove(r *request) error {
-	u, err := r.another()
-	if err != nil {
-		return err
+// userChange does to another user what needs no more than their id.
+func userChange(change func(*store.Store, context.Context, string) error) func(*request) error {
+	return func(r *request) error {
+		u, err := r.another()
+		if err == nil {
+			err = change(r.Store, r.ctx(), u.ID)
+		}
+		if err != nil {
+			return err
+		}
+		return r.redirect("/desk/users")
 	}
-	if err := r.Store.RemoveUser(r.ctx(), u.ID); err != nil {
-		return err
-	}
-	return r.redirect("/desk/users")
 }

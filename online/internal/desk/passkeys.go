@@ -24,7 +24,6 @@ import (
 
 func passkeyRoutes() []route {
 	return []route{
-		{pattern: "GET /desk/me", need: account.Viewer, do: mePage},
 		{pattern: "POST /desk/me/remove", need: account.Viewer, do: passkeyRemove},
 		{pattern: "POST /desk/me/begin", need: account.Viewer, do: passkeyBegin},
 		{pattern: "POST /desk/me/finish", need: account.Viewer, do: passkeyFinish},
@@ -181,24 +180,8 @@ func (r *request) finishKey(u store.User, a answered) (store.Passkey, error) {
 	return store.Passkey{ID: c.ID, User: u.ID, Name: name, Host: r.passkeys(), Credential: string(raw)}, err
 }
 
-// meView is somebody's own page.
-type meView struct {
-	User    store.User
-	Keys    []store.Passkey
-	Passkey bool
-	Host    string
-	Since   string
-}
-
-func mePage(r *request) error {
-	list, err := r.Store.Passkeys(r.Context(), r.who.User.ID)
-	if err != nil {
-		return err
-	}
-	return r.page("me", meView{User: r.who.User, Keys: list, Passkey: r.passkeys() != "", Host: r.namedHost(), Since: stamp(r.who.Created)})
-}
-
-// passkeyRemove forgets one, unless nothing would be left to log in with.
+// passkeyRemove forgets one, unless nothing would be left to log in with. Other sessions
+// of the user end with it.
 func passkeyRemove(r *request) error {
 	list, err := r.Store.Passkeys(r.Context(), r.who.User.ID)
 	if err != nil {
@@ -211,7 +194,7 @@ func passkeyRemove(r *request) error {
 	if err != nil {
 		return errMissing()
 	}
-	if err := r.Store.RemovePasskey(r.ctx(), r.who.User.ID, id); err != nil {
+	if err := r.Store.RemovePasskey(r.ctx(), r.who.User.ID, id, sha256.Sum256(r.token[:])); err != nil {
 		return err
 	}
 	return r.redirect("/desk/me")

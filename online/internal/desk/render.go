@@ -29,6 +29,7 @@ func (d *Desk) functions() template.FuncMap {
 			need, err := account.ParseRole(role)
 			return err == nil && v.Role.May(need)
 		},
+		"locked": func(u store.User) bool { return d.Now().Before(u.Locked) },
 		"stamp":  stamp,
 		"ago":    func(at time.Time) string { return ago(d.Now().Sub(at)) },
 		"unix":   func(n int64) time.Time { return time.Unix(n, 0) },

@@ -122,6 +122,27 @@ func (r *request) alive() bool {
 	return err == nil && ok
 }
 
+// whileAlive ends a live answer of another package with its session.
+func (r *request) whileAlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancel(ctx)
+	go func() {
+		tick := time.NewTicker(look)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if !r.alive() {
+					end()
+					return
+				}
+			}
+		}
+	}()
+	return ctx, end
+}
+
 // CSRF is the token that forms of this session hold. It needs no memory: only who
 // has the cookie can make it.
 func (r *request) csrf() string {

@@ -27,6 +27,9 @@ func (s *Store) LogIn(ctx context.Context, id string, step int64, digest [32]byt
 		if err != nil {
 			return err
 		}
+		if u.Barred() {
+			return fault.New("desk.locked", "ask an administrator", "an administrator has locked this user")
+		}
 		if step != 0 && u.Password == "" {
 			return fault.New("desk.login", "", "the user was reset meanwhile")
 		}
@@ -165,10 +168,14 @@ func (s *Store) UsedPasskey(ctx context.Context, id []byte, credential string) e
 	})
 }
 
-// RemovePasskey forgets a passkey of the user.
-func (s *Store) RemovePasskey(ctx context.Context, user string, id []byte) error {
+// RemovePasskey forgets a passkey of the user. Their sessions end, but the one that
+// asks: somebody else may have been let in by it.
+func (s *Store) RemovePasskey(ctx context.Context, user string, id []byte, keep [32]byte) error {
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec("DELETE FROM desk_passkeys WHERE id = ? AND person = ?", id, user)
+		if err == nil && n > 0 {
+			err = t.endOthers(user, keep)
+		}
 		if err != nil || n == 0 {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 
 	"coldsign/shared/bundle"
@@ -21,7 +22,7 @@ type User struct {
 	TOTP       []byte    // secret of the second factor, or empty
 	Step       int64     // of the last code taken
 	Failures   int       // in a row
-	Locked     time.Time // until when no password is looked at
+	Locked     time.Time // until when no password is looked at; see Barred
 	EnrolUntil time.Time // until when the enrolment code is taken; zero: there is none
 	Created    time.Time
 	Removed    time.Time // zero while the user may log in
@@ -31,7 +32,12 @@ const (
 	lockAfter = 5           // wrong passwords in a row
 	lockFirst = time.Minute // then twice that, and so on
 	lockMost  = time.Hour
+	barred    = 1 << 52 // Unix milliseconds: a lock of an administrator, not of wrong passwords
 )
+
+// Barred reports whether an administrator has locked the user: until that is taken
+// back nothing logs them in.
+func (u User) Barred() bool { return u.Locked.UnixMilli() >= barred }
 
 const userColumns = "u.id, u.name, u.role, u.password, u.totp, u.step, u.failures, u.locked, u.enrol_until, u.created, u.removed"
 
@@ -129,7 +135,7 @@ func (s *Store) Enrol(ctx context.Context, code [32]byte, password string, totp 
 // ResetUser takes everything away that the user logs in with, ends all sessions,
 // and sets an enrolment code.
 func (s *Store) ResetUser(ctx context.Context, id string, code [32]byte, until time.Time) error {
-	return s.changeUser(ctx, id, "desk.user.reset", func(t *tx) error {
+	return s.changeUser(ctx, id, "desk.user.reset", "", everything(), func(t *tx) error {
 		_, err := t.exec("UPDATE desk_users SET password = '', totp = ?, step = 0, failures = 0, locked = 0, enrol = ?, enrol_until = ? WHERE id = ?",
 			[]byte{}, code[:], until.UnixMilli(), id)
 		return err
@@ -138,14 +144,88 @@ func (s *Store) ResetUser(ctx context.Context, id string, code [32]byte, until t
 
 // RemoveUser ends a user for ever. The name may be another's later.
 func (s *Store) RemoveUser(ctx context.Context, id string) error {
-	return s.changeUser(ctx, id, "desk.user.remove", func(t *tx) error {
+	return s.changeUser(ctx, id, "desk.user.remove", "", everything(), func(t *tx) error {
 		_, err := t.exec("UPDATE desk_users SET password = '', totp = ?, enrol = ?, enrol_until = 0, removed = ? WHERE id = ?", []byte{}, []byte{}, t.at.UnixMilli(), id)
 		return err
 	})
 }
 
-// changeUser changes a user, whose sessions and passkeys end with it.
-func (s *Store) changeUser(ctx context.Context, id, action string, change func(*tx) error) error {
+// LockUser ends a user's sessions, and lets nothing log them in until UnlockUser.
+// Password and passkeys stay, an enrolment code that was not used does not.
+func (s *Store) LockUser(ctx context.Context, id string) error {
+	return s.changeUser(ctx, id, "desk.user.lock", "", sessions(), func(t *tx) error {
+		_, err := t.exec("UPDATE desk_users SET locked = ?, enrol = ?, enrol_until = 0 WHERE id = ?", int64(barred), []byte{}, id)
+		return err
+	})
+}
+
+// UnlockUser takes back what LockUser or wrong passwords have locked.
+func (s *Store) UnlockUser(ctx context.Context, id string) error {
+	return s.changeUser(ctx, id, "desk.user.unlock", "", nil, func(t *tx) error {
+		_, err := t.exec("UPDATE desk_users SET locked = 0, failures = 0 WHERE id = ?", id)
+		return err
+	})
+}
+
+// SetRole gives a user another role. Their sessions end.
+func (s *Store) SetRole(ctx context.Context, id, role string) error {
+	return s.changeUser(ctx, id, "desk.user.role", role, sessions(), func(t *tx) error {
+		_, err := t.exec("UPDATE desk_users SET role = ? WHERE id = ?", role, id)
+		return err
+	})
+}
+
+// Login is what a user logs in with from now on.
+type Login struct {
+	Proof    int64    // step of the code that proved who asks: none is taken twice
+	Password string   // as package account keeps it; "" as it was
+	TOTP     []byte   // nil as it was
+	Step     int64    // of the first code of a new TOTP
+	Keep     [32]byte // SHA-256 of the cookie of the session that asks
+}
+
+// ChangeLogin is a user's own change. All their sessions end but the one that asks.
+func (s *Store) ChangeLogin(ctx context.Context, id string, l Login) error {
+	return s.write(ctx, func(t *tx) error {
+		u, err := known(t.row("SELECT "+userColumns+" FROM desk_users u WHERE u.id = ? AND u.removed = 0", id), id)
+		if err != nil {
+			return err
+		}
+		if u.Password == "" || u.Barred() || l.Proof <= u.Step {
+			return fault.New("desk.login", "", "the code was used before, or the user was changed meanwhile")
+		}
+		detail := u.Name
+		if l.Password == "" {
+			l.Password = u.Password
+		} else {
+			detail += " password"
+		}
+		if l.TOTP == nil {
+			l.TOTP, l.Step = u.TOTP, l.Proof
+		} else {
+			detail += " code"
+		}
+		if _, err := t.exec("UPDATE desk_users SET password = ?, totp = ?, step = ?, failures = 0, locked = 0 WHERE id = ?", l.Password, blob(l.TOTP), l.Step, id); err != nil {
+			return err
+		}
+		if err := t.endOthers(id, l.Keep); err != nil {
+			return err
+		}
+		return t.audit("desk.user.login", bundle.ID{}, "", "", detail)
+	})
+}
+
+// endOthers ends the sessions of a user but one: whoever has got into another is out.
+func (t *tx) endOthers(id string, keep [32]byte) error {
+	_, err := t.exec("DELETE FROM desk_sessions WHERE person = ? AND digest <> ?", id, keep[:])
+	return err
+}
+
+func sessions() []string   { return []string{"desk_sessions"} }
+func everything() []string { return []string{"desk_sessions", "desk_passkeys"} }
+
+// changeUser changes a user; what they have in the tables ends with it.
+func (s *Store) changeUser(ctx context.Context, id, action, detail string, ends []string, change func(*tx) error) error {
 	return s.write(ctx, func(t *tx) error {
 		u, err := known(t.row("SELECT "+userColumns+" FROM desk_users u WHERE u.id = ? AND u.removed = 0", id), id)
 		if err != nil {
@@ -154,26 +234,12 @@ func (s *Store) changeUser(ctx context.Context, id, action string, change func(*
 		if err := change(t); err != nil {
 			return err
 		}
-		for _, table := range []string{"desk_sessions", "desk_passkeys"} {
+		for _, table := range ends {
 			if _, err := t.exec("DELETE FROM "+table+" WHERE person = ?", id); err != nil {
 				return err
 			}
 		}
-		return t.audit(action, bundle.ID{}, "", "", u.Name)
-	})
-}
-
-// SetRole gives a user another role. It holds from the next request on.
-func (s *Store) SetRole(ctx context.Context, id, role string) error {
-	return s.write(ctx, func(t *tx) error {
-		u, err := known(t.row("SELECT "+userColumns+" FROM desk_users u WHERE u.id = ? AND u.removed = 0", id), id)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec("UPDATE desk_users SET role = ? WHERE id = ?", role, id); err != nil {
-			return err
-		}
-		return t.audit("desk.user.role", bundle.ID{}, "", "", u.Name+" "+role)
+		return t.audit(action, bundle.ID{}, "", "", strings.TrimSpace(u.Name+" "+detail))
 	})
 }
 
@@ -186,7 +252,7 @@ func (s *Store) Wrong(ctx context.Context, id string) error {
 			return err
 		}
 		u.Failures++
-		if over := u.Failures - lockAfter; over >= 0 {
+		if over := u.Failures - lockAfter; over >= 0 && !u.Barred() {
 			u.Locked = t.at.Add(min(lockFirst<<min(over, 10), lockMost))
 		}
 		if _, err := t.exec("UPDATE desk_users SET failures = ?, locked = ? WHERE id = ?", u.Failures, toMillis(u.Locked), id); err != nil {

@@ -56,8 +56,10 @@ func TestUsers(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 	ok(t, s.SetRole(ctx, u.ID, "viewer"))
-	if x, err = s.Session(ctx, digest, time.Hour, 2*time.Hour); err != nil || x.User.Role != "viewer" {
-		t.Errorf("%+v %v: a role holds at once", x, err)
+	_, err = s.Session(ctx, digest, time.Hour, 2*time.Hour)
+	code(t, err, "desk.session")
+	if u, err = s.UserOf(ctx, u.ID); err != nil || u.Role != "viewer" {
+		t.Errorf("%+v %v", u, err)
 	}
 	ok(t, s.ResetUser(ctx, u.ID, [32]byte{3}, s.Now().Add(time.Hour)))
 	_, err = s.Session(ctx, digest, time.Hour, 2*time.Hour)
@@ -128,6 +130,100 @@ func TestSessionsEnd(t *testing.T) {
 	code(t, err, "desk.session")
 }
 
+// Whatever changes what somebody logs in with, or may do, ends their sessions: all but
+// the one that asked for it, and nobody else's.
+func TestChangesEndSessions(t *testing.T) {
+	if onBoth(t, TestChangesEndSessions) {
+		return
+	}
+	s, _ := moving(t)
+	ctx := t.Context()
+	u, other := person(t, s, "anna", "admin"), person(t, s, "bert", "admin")
+	key := Passkey{ID: []byte{1}, User: u.ID, Name: "k", Host: "localhost", Credential: "{}"}
+	here, there, his := [32]byte{1}, [32]byte{2}, [32]byte{3}
+	for _, c := range []struct {
+		name    string
+		change  func() error
+		stays   bool // the session that asked
+		returns bool // a login afterwards is let in
+	}{
+		{"a passkey is removed", func() error { return s.RemovePasskey(ctx, u.ID, []byte{1}, here) }, true, true},
+		{"no passkey is removed", func() error { return s.RemovePasskey(ctx, u.ID, []byte{9}, here) }, true, true},
+		{"another password", func() error { return s.ChangeLogin(ctx, u.ID, Login{Proof: 20, Password: "other", Keep: here}) }, true, true},
+		{"another authenticator", func() error {
+			return s.ChangeLogin(ctx, u.ID, Login{Proof: 21, TOTP: []byte("new"), Step: 22, Keep: here})
+		}, true, true},
+		{"another role", func() error { return s.SetRole(ctx, u.ID, "viewer") }, false, true},
+		{"locked", func() error { return s.LockUser(ctx, u.ID) }, false, false},
+		{"reset", func() error { return s.ResetUser(ctx, u.ID, [32]byte{7}, s.Now().Add(time.Hour)) }, false, true},
+	} {
+		ok(t, s.UnlockUser(ctx, u.ID))
+		if err := s.AddPasskey(ctx, key); err != nil {
+			code(t, err, "desk.passkey")
+		}
+		for digest, id := range map[[32]byte]string{here: u.ID, there: u.ID, his: other.ID} {
+			if yes, err := s.SessionThere(ctx, digest, time.Hour, time.Hour); err != nil || !yes {
+				ok(t, s.LogIn(ctx, id, 0, digest, "test"))
+			}
+		}
+		ok(t, c.change())
+		for digest, want := range map[[32]byte]bool{here: c.stays, there: c.name == "no passkey is removed", his: true} {
+			if yes, err := s.SessionThere(ctx, digest, time.Hour, time.Hour); err != nil || yes != want {
+				t.Errorf("%s: session %d is there: %v %v", c.name, digest[0], yes, err)
+			}
+		}
+		if err := s.LogIn(ctx, u.ID, 0, [32]byte{8}, "test"); c.returns != (err == nil) {
+			t.Errorf("%s: a login: %v", c.name, err)
+		}
+		ok(t, s.LogOut(ctx, [32]byte{8}))
+	}
+	u, err := s.UserOf(ctx, u.ID)
+	if err != nil || u.Password != "" || len(u.TOTP) != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+}
+
+// A user's own change leaves what it does not name, takes no code twice, and none of a
+// user who was reset or locked meanwhile.
+func TestChangeLogin(t *testing.T) {
+	if onBoth(t, TestChangeLogin) {
+		return
+	}
+	s, _ := moving(t)
+	ctx := t.Context()
+	u := person(t, s, "anna", "admin")
+	is := func(password, totp string, step int64) {
+		t.Helper()
+		u, err := s.UserOf(ctx, u.ID)
+		if err != nil || u.Password != password || string(u.TOTP) != totp || u.Step != step {
+			t.Errorf("%+v %v", u, err)
+		}
+	}
+	code(t, s.ChangeLogin(ctx, u.ID, Login{Proof: 7, Password: "other"}), "desk.login")
+	is("hash", "secret", 7)
+	ok(t, s.ChangeLogin(ctx, u.ID, Login{Proof: 8, Password: "other"}))
+	is("other", "secret", 8)
+	ok(t, s.ChangeLogin(ctx, u.ID, Login{Proof: 9, TOTP: []byte("new"), Step: 5}))
+	is("other", "new", 5)
+	ok(t, s.LockUser(ctx, u.ID))
+	for range 7 {
+		ok(t, s.Wrong(ctx, u.ID)) // wrong passwords do not shorten it
+	}
+	if u, err := s.UserOf(ctx, u.ID); err != nil || !u.Barred() {
+		t.Errorf("%+v %v", u, err)
+	}
+	code(t, s.ChangeLogin(ctx, u.ID, Login{Proof: 10, Password: "third"}), "desk.login")
+	ok(t, s.UnlockUser(ctx, u.ID))
+	if u, err := s.UserOf(ctx, u.ID); err != nil || u.Barred() || u.Failures != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+	ok(t, s.ResetUser(ctx, u.ID, [32]byte{1}, s.Now().Add(time.Hour)))
+	code(t, s.ChangeLogin(ctx, u.ID, Login{Proof: 11, Password: "third"}), "desk.login")
+	ok(t, s.LockUser(ctx, u.ID)) // and a code that was given out is none any more
+	_, err := s.Enrollee(ctx, [32]byte{1})
+	code(t, err, "desk.code")
+}
+
 func TestLockout(t *testing.T) {
 	if onBoth(t, TestLockout) {
 		return
@@ -174,13 +270,13 @@ func TestTicketsAndPasskeys(t *testing.T) {
 	a, b := person(t, s, "anna", "admin"), person(t, s, "bert", "admin")
 	ok(t, s.AddPasskey(ctx, Passkey{ID: []byte{1}, User: a.ID, Name: "k", Host: "localhost", Credential: "{}"}))
 	code(t, s.AddPasskey(ctx, Passkey{ID: []byte{1}, User: b.ID, Name: "k", Host: "localhost", Credential: "{}"}), "desk.passkey")
-	ok(t, s.RemovePasskey(ctx, b.ID, []byte{1})) // it is not his
+	ok(t, s.RemovePasskey(ctx, b.ID, []byte{1}, [32]byte{})) // it is not his
 	ok(t, s.UsedPasskey(ctx, []byte{1}, `{"n":1}`))
 	list, err := s.Passkeys(ctx, a.ID)
 	if err != nil || len(list) != 1 || list[0].Credential != `{"n":1}` || list[0].Used.IsZero() {
 		t.Errorf("%+v %v", list, err)
 	}
-	ok(t, s.RemovePasskey(ctx, a.ID, []byte{1}))
+	ok(t, s.RemovePasskey(ctx, a.ID, []byte{1}, [32]byte{}))
 	code(t, s.UsedPasskey(ctx, []byte{1}, `{"n":2}`), "desk.login") // it went while its owner was logging in
 	if list, err = s.Passkeys(ctx, a.ID); err != nil || len(list) != 0 {
 		t.Errorf("%+v %v", list, err)
