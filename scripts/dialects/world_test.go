@@ -5,22 +5,18 @@
 package dialects
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"filippo.io/age"
 
 	"coldsign/scripts/halves"
 	"coldsign/scripts/interop"
@@ -79,7 +75,7 @@ func (w *world) begin(ctx context.Context, dir string) (err error) {
 	w.lonely = &halves.Halves{Programs: programs, Dir: dir + "/lonely"}
 	w.wallet = map[*halves.Halves]map[string]halves.Wallet{w.paired: {}, w.lonely: {}}
 	init := func() error {
-		if err := os.WriteFile(w.lonely.Path("passphrase"), []byte(passphrase+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(w.lonely.Path("passphrase"), []byte(halves.Passphrase+"\n"), 0o600); err != nil {
 			return err
 		}
 		_, err := w.lonely.Offline(ctx, "init")
@@ -111,44 +107,7 @@ func (w *world) make(ctx context.Context, h *halves.Halves, init func() error, c
 			return err
 		}
 	}
-	return weaken(h)
-}
-
-const passphrase = "correct horse battery staple, for rehearsals only"
-
-// weaken seals the keystore again so that opening it costs nothing: with the age
-// file format any tool may. The passphrase stays that of halves.Init.
-func weaken(h *halves.Halves) error {
-	name := h.Path("offline/keystore.age")
-	raw, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	id, err := age.NewScryptIdentity(passphrase)
-	if err != nil {
-		return err
-	}
-	r, err := age.Decrypt(bytes.NewReader(raw), id)
-	if err != nil {
-		return err
-	}
-	to, err := age.NewScryptRecipient(passphrase)
-	if err != nil {
-		return err
-	}
-	to.SetWorkFactor(4)
-	var b bytes.Buffer
-	sealed, err := age.Encrypt(&b, to)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(sealed, r); err != nil {
-		return err
-	}
-	if err := sealed.Close(); err != nil {
-		return err
-	}
-	return os.WriteFile(name, b.Bytes(), 0o600)
+	return h.Weaken()
 }
 
 // ok is one row of the table: this type, this way, this library.

@@ -62,10 +62,8 @@ func TestElectrum(t *testing.T) {
 	// The same key in our offline half.
 	h := &halves.Halves{Programs: programs, Dir: dir}
 	ok(t, h.Init(ctx))
-	cmd := exec.CommandContext(ctx, programs.Offline, "wallet", "import", "--chain", "BTC", "--testnet", "--json", "--home", "offline", "--passphrase-file", "passphrase", "--allow-network-interfaces")
-	cmd.Dir, cmd.Stdin, cmd.Env = dir, strings.NewReader(wif+"\n"), []string{"HOME=" + dir}
-	var ours halves.Wallet
-	ok(t, halves.Read(&ours)(cmd.Output()))
+	ours, err := h.ImportWallet(ctx, "BTC", wif)
+	ok(t, err)
 	ok(t, h.ShareKeys(ctx))
 	ok(t, h.Configure(ctx, halves.Network{Chain: "BTC", Name: "regtest", RPC: node.URL, User: node.User, Password: node.Password, Confirmations: 2}))
 	ok(t, h.Serve(ctx))

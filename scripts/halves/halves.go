@@ -76,6 +76,7 @@ type Halves struct {
 
 	server *server
 	key    string // of the API
+	typed  string // on the next command's terminal
 }
 
 // Failure is a command that ended with another status than 0.
@@ -130,6 +131,9 @@ func (h *Halves) run(ctx context.Context, program string, args []string) ([]byte
 	line := append(append(append([]string{}, h.Wrap...), program), args...)
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.Dir, &out, &words
+	if h.typed != "" {
+		cmd.Stdin, h.typed = strings.NewReader(h.typed), ""
+	}
 	cmd.Env = append([]string{"HOME=" + h.Dir, "PATH=" + os.Getenv("PATH")}, h.Env...)
 	err := cmd.Run()
 	if h.Show != nil {
@@ -171,9 +175,12 @@ func (h *Halves) say(program string, args []string) {
 // Path is that of a file on the medium.
 func (h *Halves) Path(name string) string { return filepath.Join(h.Dir, name) }
 
+// Passphrase is that of the keystores that Init makes.
+const Passphrase = "correct horse battery staple, for rehearsals only"
+
 // Init makes the homes and pairs them, words compared. Call it once.
 func (h *Halves) Init(ctx context.Context) error {
-	if err := os.WriteFile(h.Path("passphrase"), []byte("correct horse battery staple, for rehearsals only\n"), 0o600); err != nil {
+	if err := os.WriteFile(h.Path("passphrase"), []byte(Passphrase+"\n"), 0o600); err != nil {
 		return err
 	}
 	if _, err := h.Offline(ctx, h.rehearsing("init")...); err != nil {
@@ -243,6 +250,13 @@ type Wallet struct {
 // NewWallet makes a test wallet of a mnemonic.
 func (h *Halves) NewWallet(ctx context.Context, chain string) (w Wallet, err error) {
 	err = Read(&w)(h.Offline(ctx, "wallet", "new", "--chain", chain, "--testnet", "--json"))
+	return w, err
+}
+
+// ImportWallet makes a test wallet of a mnemonic or a private key.
+func (h *Halves) ImportWallet(ctx context.Context, chain, secret string) (w Wallet, err error) {
+	h.typed = secret + "\n"
+	err = Read(&w)(h.Offline(ctx, "wallet", "import", "--chain", chain, "--testnet", "--json"))
 	return w, err
 }
 

@@ -1,13 +1,14 @@
 # Shared by the start scripts; sourced, never run. Each script
 # - listens on 127.0.0.1:$PORT only,
-# - keeps its data in a fresh folder, $data, and removes it at the end,
+# - keeps its data in a fresh folder, $data, and removes it at the end; with DATA set,
+#   in that one, which stays,
 # - prints one line on stdout, "ready URL", when the node answers,
 # - ends its node when it gets TERM or INT, and also when it dies itself.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${COLDSIGN_CACHE:-$here/../../.cache}
-data=$(mktemp -d)
+data=${DATA:-$(mktemp -d)}
 node=
 
 die() { echo "error: $*" >&2; exit 1; }
@@ -22,7 +23,7 @@ cleanup() {
     kill -KILL "$node" 2>/dev/null || true
     wait "$node" 2>/dev/null || true
   fi
-  rm -rf "$data"
+  [ -n "${DATA:-}" ] || rm -rf "$data"
   exit "$rc"
 }
 trap cleanup EXIT

@@ -49,6 +49,16 @@ func (d *driver) killing(ctx context.Context, kind string, once func(context.Con
 
 // ceremony carries what is pending across the gap and back.
 func (d *driver) ceremony(ctx context.Context) error {
+	_, answer, err := d.signed(ctx)
+	if err != nil || answer == "" {
+		return err
+	}
+	return d.take(ctx, answer)
+}
+
+// signed carries what is pending across the gap and gives the names of what was asked
+// and of the answer; "" when nothing was pending.
+func (d *driver) signed(ctx context.Context) (request, answer string, err error) {
 	var requests []string // every one that an export, killed or not, has left
 	export := func(ctx context.Context) error {
 		name := d.file("requests")
@@ -56,37 +66,37 @@ func (d *driver) ceremony(ctx context.Context) error {
 		_, err := d.Export(ctx, name)
 		return err
 	}
-	err := d.killing(ctx, "export", export)
+	err = d.killing(ctx, "export", export)
 	if halves.CodeOf(err) == "export.empty" {
-		return nil
+		return "", "", nil
 	}
 	if err == nil && rand.IntN(3) == 0 {
 		d.counts.add("twice", "export")
 		err = d.patiently(ctx, export)
 	}
 	if err != nil {
-		return err
+		return "", "", err
 	}
-	request := d.same("requests", requests)
+	request = d.same("requests", requests)
 	if err := d.torn(ctx, request, "requests", func(name string) error {
 		_, err := d.Review(ctx, name)
 		return err
 	}); err != nil {
-		return err
+		return "", "", err
 	}
 	answers, err := d.sign(ctx, request)
 	if err != nil {
-		return err
+		return "", "", err
 	}
-	answer := d.same("answers", answers)
+	answer = d.same("answers", answers)
 	if err := d.torn(ctx, answer, "answers", func(name string) error {
 		_, err := d.Import(ctx, name)
 		return err
 	}); err != nil {
-		return err
+		return "", "", err
 	}
 	d.bundles++
-	return d.take(ctx, answer)
+	return request, answer, nil
 }
 
 func (d *driver) sign(ctx context.Context, request string) (answers []string, err error) {

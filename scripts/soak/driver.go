@@ -174,9 +174,7 @@ func (d *driver) breakf(format string, args ...any) {
 func (d *driver) faults(ctx context.Context) error {
 	for _, n := range d.nodes {
 		n.trouble(d.Rate)
-		n.mu.Lock()
-		n.strike = func(point string) { d.strike(point) }
-		n.mu.Unlock()
+		n.striking(d.strike)
 	}
 	stop := d.breaking(ctx)
 	defer stop()

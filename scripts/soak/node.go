@@ -6,9 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -17,21 +14,17 @@ import (
 // node is one view of the ledger over HTTP, with faults.
 type node struct {
 	*httptest.Server
+	faulty
 	ledger *ledger
-	liar   bool         // also shows what is not there; at most one node may, where two must agree
-	strike func(string) // kills the online half at a point of sending; may be nil
+	liar   bool // also shows what is not there; at most one node may, where two must agree
 
-	mu     sync.Mutex
-	chain  []*block // as it shows it
-	frozen bool     // it does not follow the ledger
-	rate   float64  // of requests that go wrong
-	always string   // the point of sending at which it strikes each time
-	counts map[string]int
+	chain  []*block             // as it shows it
+	frozen bool                 // it does not follow the ledger
 	lied   map[common.Hash]bool // shown as deep, and not yet with a receipt
 }
 
 func newNode(l *ledger, liar bool) *node {
-	n := &node{ledger: l, liar: liar, chain: l.view(), counts: map[string]int{}, lied: map[common.Hash]bool{}}
+	n := &node{ledger: l, liar: liar, chain: l.view(), faulty: faulty{counts: map[string]int{}}, lied: map[common.Hash]bool{}}
 	n.Server = httptest.NewServer(n)
 	return n
 }
@@ -55,23 +48,9 @@ func (n *node) freeze(yes bool) {
 	n.frozen = yes
 }
 
-func (n *node) trouble(rate float64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.rate = rate
-}
-
 // draw decides what goes wrong with a call.
 func (n *node) draw(method string) string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if rand.Float64() >= n.rate {
-		return ""
-	}
-	kinds := []string{"dropped before", "dropped after", "delayed", "null", "HTML", "busy", "cut short"}
-	if rand.IntN(6) == 0 {
-		kinds = []string{"endless body"}
-	}
+	var kinds []string
 	switch method {
 	case "eth_sendRawTransaction":
 		kinds = append(kinds, "duplicated", "other txid", "said nonce too low", "said already known", "said accepted", "dropped after", "said not possible")
@@ -88,9 +67,7 @@ func (n *node) draw(method string) string {
 			kinds = append(kinds, "height jumped on")
 		}
 	}
-	kind := kinds[rand.IntN(len(kinds))]
-	n.counts[kind]++
-	return kind
+	return n.pick(kinds)
 }
 
 type call struct {
@@ -148,46 +125,6 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		n.struck("after the reply")
 	}
-}
-
-func (n *node) struck(point string) {
-	n.mu.Lock()
-	strike, sure := n.strike, n.always == point || rand.Float64() < n.rate/3
-	n.mu.Unlock()
-	if strike != nil && sure {
-		strike(point)
-	}
-}
-
-// before is what goes wrong before the call has any effect; true if that is all.
-func (n *node) before(w http.ResponseWriter, r *http.Request, kind string) bool {
-	switch kind {
-	case "dropped before":
-		panic(http.ErrAbortHandler)
-	case "delayed":
-		select {
-		case <-r.Context().Done():
-		case <-time.After(time.Duration(rand.IntN(2000)) * time.Millisecond):
-		}
-	case "HTML":
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, "<html><body>\x1b[2Jlog in</body></html>")
-		return true
-	case "busy":
-		http.Error(w, "busy", http.StatusServiceUnavailable)
-		return true
-	case "endless body":
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":"`)
-		page := strings.Repeat("a", 1<<16)
-		for range 10 << 14 { // ten gigabytes, or as much as is taken
-			if _, err := fmt.Fprint(w, page); err != nil {
-				break
-			}
-		}
-		return true
-	}
-	return false
 }
 
 func (n *node) answer(c call, kind string) (any, error) {

@@ -23,13 +23,18 @@ type row struct {
 	updated               int64 // Unix milliseconds
 }
 
+// books are what both halves have written down.
+type books struct {
+	rows   map[string]row      // by id
+	keys   map[string][]string // row ids of an idempotency key
+	signed map[string][]string // digests that the offline half has signed, by row id
+}
+
 // world is all that the reconciler compares; none of it comes through our code,
 // but for the offline journal's, which prints it.
 type world struct {
+	books
 	payments []*payment
-	rows     map[string]row      // by id
-	keys     map[string][]string // row ids of an idempotency key
-	signed   map[string][]string // digests that the offline half has signed, by row id
 	landed   map[common.Address][]landing
 	sent     map[common.Hash]sent
 	deep     map[common.Hash]time.Time // when first deep enough
@@ -38,37 +43,47 @@ type world struct {
 func (d *driver) reconcile(ctx context.Context, final bool) (result, error) {
 	d.reconciled++
 	w := &world{payments: d.payments}
-	// The database first: what it claims must be so afterwards.
-	db, err := d.database()
-	if err != nil {
-		return result{}, err
-	}
-	defer db.Close()
-	err = w.read(ctx, db)
-	for try := 0; err != nil && d.server != nil && try < 50; try++ { // it may be away
-		if err = wait(ctx); err == nil {
-			err = w.read(ctx, db)
-		}
-	}
-	if err != nil {
-		return result{}, err
-	}
-	text, err := d.Offline(ctx, "journal", "export", "--format", "json")
-	if err != nil {
-		return result{}, err
-	}
-	if err := w.journal(text); err != nil {
+	if err := d.audit(ctx, &w.books, nil); err != nil {
 		return result{}, err
 	}
 	w.sent, w.deep = d.ledger.records()
 	w.landed = d.ledger.landed()
 	r := w.compare(final)
+	return d.seen(r), nil
+}
+
+// audit reads the books, the database first: what it claims must be so afterwards. more
+// reads what a chain needs beside.
+func (d *driver) audit(ctx context.Context, b *books, more func(*sql.Tx) error) error {
+	db, err := d.database()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	err = b.read(ctx, db, more)
+	for try := 0; err != nil && d.server != nil && try < 50; try++ { // it may be away
+		if err = wait(ctx); err == nil {
+			err = b.read(ctx, db, more)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	text, err := d.Offline(ctx, "journal", "export", "--format", "json")
+	if err != nil {
+		return err
+	}
+	return b.journal(text)
+}
+
+// seen adds what was broken on the way.
+func (d *driver) seen(r result) result {
 	for _, b := range d.broken {
 		if !slices.Contains(r.Broken, b) {
 			r.Broken = append(r.Broken, b)
 		}
 	}
-	return r, nil
+	return r
 }
 
 // database opens the online half's database for reading.
@@ -80,7 +95,7 @@ func (d *driver) database() (*sql.DB, error) {
 }
 
 // read reads the database as it is, while others may write it.
-func (w *world) read(ctx context.Context, db *sql.DB) error {
+func (w *books) read(ctx context.Context, db *sql.DB, more func(*sql.Tx) error) error {
 	how := sql.TxOptions{ReadOnly: true}
 	if _, file := db.Driver().(*sqlite.Driver); !file {
 		how.Isolation = sql.LevelRepeatableRead // a file has no other
@@ -102,13 +117,17 @@ func (w *world) read(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, tx, "SELECT key, id FROM idempotency", func(rows *sql.Rows) error {
+	err = each(ctx, tx, "SELECT key, id FROM idempotency", func(rows *sql.Rows) error {
 		var key string
 		var id []byte
 		err := rows.Scan(&key, &id)
 		w.keys[key] = append(w.keys[key], hex.EncodeToString(id))
 		return err
 	})
+	if err != nil || more == nil {
+		return err
+	}
+	return more(tx)
 }
 
 func each(ctx context.Context, tx *sql.Tx, query string, do func(*sql.Rows) error) error {
@@ -126,7 +145,7 @@ func each(ctx context.Context, tx *sql.Tx, query string, do func(*sql.Rows) erro
 }
 
 // journal reads what the offline half says that it has decided.
-func (w *world) journal(text []byte) error {
+func (w *books) journal(text []byte) error {
 	w.signed = map[string][]string{}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<20)

@@ -47,48 +47,73 @@ type result struct {
 
 func (r result) clean() bool { return len(r.Broken) == 0 && r.Doubled+r.Lost+r.Stuck == 0 }
 
-// table prints the figures.
-func (d *driver) table(w io.Writer, r result, took time.Duration) {
-	line := func(what string, n any) { fmt.Fprintf(w, "%-42s %8v\n", what, n) }
-	block := func(title string, group map[string]int) {
-		total := 0
-		for _, n := range group {
-			total += n
-		}
-		line(title, total)
-		for _, kind := range slices.Sorted(maps.Keys(group)) {
-			line("  "+kind, group[kind])
-		}
+// figures prints what happened and what came of it.
+type figures struct{ w io.Writer }
+
+func (f figures) line(what string, n any) { fmt.Fprintf(f.w, "%-42s %8v\n", what, n) }
+
+func (f figures) block(title string, group map[string]int) {
+	total := 0
+	for _, n := range group {
+		total += n
 	}
-	block("kill -9", d.counts.group("kill"))
-	block("torn or flipped bundles, all refused", d.counts.group("bad"))
-	block("things done twice", d.counts.group("twice"))
+	f.line(title, total)
+	for _, kind := range slices.Sorted(maps.Keys(group)) {
+		f.line("  "+kind, group[kind])
+	}
+}
+
+// programs prints what was done to the two halves.
+func (f figures) programs(d *driver) {
+	f.block("kill -9", d.counts.group("kill"))
+	f.block("torn or flipped bundles, all refused", d.counts.group("bad"))
+	f.block("things done twice", d.counts.group("twice"))
+}
+
+// nodes prints what nodes did wrong.
+func (f figures) nodes(nodes ...*faulty) {
 	faults := map[string]int{}
-	for _, n := range d.nodes {
+	for _, n := range nodes {
 		n.mu.Lock()
 		for kind, k := range n.counts {
 			faults[kind] += k
 		}
 		n.mu.Unlock()
 	}
-	block("node faults", faults)
+	f.block("node faults", faults)
+}
+
+// end prints what became of the payments.
+func (f figures) end(d *driver, r result, took time.Duration) {
+	f.line("bundles across the gap", d.bundles)
+	f.line("reconciled", d.reconciled)
+	f.line("payments intended", r.Intended)
+	f.line("  made", r.Made)
+	f.line("  cancelled, and not made", r.Cancelled)
+	f.line("  doubled", r.Doubled)
+	f.line("  lost", r.Lost)
+	f.line("  stuck", r.Stuck)
+	f.line("duration", took.Round(time.Second))
+	for _, b := range r.Broken {
+		fmt.Fprintln(f.w, "BROKEN", b)
+	}
+}
+
+// table prints the figures.
+func (d *driver) table(w io.Writer, r result, took time.Duration) {
+	f := figures{w}
+	f.programs(d)
+	var nodes []*faulty
+	for _, n := range d.nodes {
+		nodes = append(nodes, &n.faulty)
+	}
+	f.nodes(nodes...)
 	if d.server != nil {
-		block("database faults, PostgreSQL with "+strconv.Itoa(d.Replicas), d.counts.group("database"))
+		f.block("database faults, PostgreSQL with "+strconv.Itoa(d.Replicas), d.counts.group("database"))
 	}
 	d.ledger.mu.Lock()
 	reorgs := maps.Clone(d.ledger.reorgs)
 	d.ledger.mu.Unlock()
-	block("reorganizations", reorgs)
-	line("bundles across the gap", d.bundles)
-	line("reconciled", d.reconciled)
-	line("payments intended", r.Intended)
-	line("  made", r.Made)
-	line("  cancelled, and not made", r.Cancelled)
-	line("  doubled", r.Doubled)
-	line("  lost", r.Lost)
-	line("  stuck", r.Stuck)
-	line("duration", took.Round(time.Second))
-	for _, b := range r.Broken {
-		fmt.Fprintln(w, "BROKEN", b)
-	}
+	f.block("reorganizations", reorgs)
+	f.end(d, r, took)
 }
