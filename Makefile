@@ -49,6 +49,7 @@ soak: build ## kill -9 at each crash point (KILLS, a thousand), payments under f
 	$(GO) run ./scripts/soak -points $(KILLS)
 	$(GO) run ./scripts/soak -time $(SOAK)
 	$(GO) run ./scripts/soak -time $(SOAK) -replicas 3
+	$(GO) run ./scripts/soak -time $(SOAK) -chain bitcoin
 	bash scripts/soak.sh
 
 release: ## dist: both binaries for linux amd64 and arm64, SHA256SUMS, bills of materials, the audit

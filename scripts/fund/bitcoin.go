@@ -61,16 +61,24 @@ func NewBitcoin(url, user, password string) (*Bitcoin, error) {
 	if b.script, err = txscript.PayToAddrScript(home); err != nil {
 		return nil, err
 	}
-	hash, err := client.GetBlockHash(1)
-	if err != nil {
+	if err := b.Take(1); err != nil {
 		return nil, err
 	}
-	block, err := client.GetBlock(hash)
+	return b, nil
+}
+
+// Take has the faucet spend the reward of the block at the height next.
+func (b *Bitcoin) Take(height int64) error {
+	hash, err := b.rpc.GetBlockHash(height)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	block, err := b.rpc.GetBlock(hash)
+	if err != nil {
+		return err
 	}
 	b.spare = Coin{Tx: block.Transactions[0]}
-	return b, nil
+	return nil
 }
 
 // Close ends the connection.

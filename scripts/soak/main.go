@@ -6,6 +6,7 @@
 // that is not so.
 //
 //	go run ./scripts/soak -time 10m
+//	go run ./scripts/soak -time 10m -chain bitcoin
 package main
 
 import (
@@ -29,7 +30,8 @@ type plan struct {
 	Rate   float64       // of node calls that go wrong
 	Log    io.Writer
 
-	Replicas int // servers on one PostgreSQL, which is killed too; 0: one server on a file
+	Chain    string // "ethereum", or "bitcoin": two real btcd
+	Replicas int    // servers on one PostgreSQL, which is killed too; 0: one server on a file
 
 	Built halves.Programs // none: they are built
 }
@@ -41,6 +43,7 @@ func main() {
 	flag.Float64Var(&p.Rate, "rate", 0.12, "of node calls that go wrong")
 	flag.IntVar(&p.Replicas, "replicas", 0, "so many servers on PostgreSQL; 0 for one on a file")
 	flag.BoolVar(&p.Deep, "deep", true, "reorganize below complete payments too")
+	flag.StringVar(&p.Chain, "chain", "ethereum", "ethereum or bitcoin")
 	times := flag.Int("points", 0, "kill so often at each crash point, and do nothing else")
 	only := flag.String("only", strings.Join(sorted(), ","), "the crash points, with commas between")
 	flag.Parse()
@@ -75,6 +78,9 @@ func soak(ctx context.Context, p plan, out io.Writer) (clean bool, err error) {
 		}
 		fmt.Fprintln(p.Log, "kept for a look:", dir)
 	}()
+	if p.Chain == "bitcoin" {
+		return soakBitcoin(ctx, p, dir, out)
+	}
 	d, err := begin(ctx, p, dir)
 	if err != nil {
 		return false, err

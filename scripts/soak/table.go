@@ -40,6 +40,7 @@ type tally struct{ Intended, Made, Doubled, Lost, Stuck int }
 // result is what the reconciler found at the end.
 type result struct {
 	Intended, Made, Cancelled, Doubled, Lost, Stuck int
+	Taken                                           int      // ended, since somebody else spent what they were to spend
 	Broken                                          []string // each invariant that does not hold, in words
 
 	Points map[string]*tally
