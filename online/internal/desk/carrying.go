@@ -2,6 +2,9 @@ package desk
 
 import (
 	"context"
+	"net/http"
+	"slices"
+	"strconv"
 
 	"coldsign/online/internal/account"
 	"coldsign/online/internal/courier"
@@ -52,16 +55,24 @@ func (d *Desk) carrying() []route {
 
 // sendView is what waits to be sent across.
 type sendView struct {
+	Problem *problem
 	Rows    []store.Line
 	More    int64 // beyond those
 	Foreign bool  // another wallet signs some of them
 	Earlier []uint64
+
+	Count, Until int64 // those that the offline half signs, of rows up to a number
 }
 
-func sendPage(r *request) error {
+func sendPage(r *request) error { return r.showSend(nil) }
+
+func (r *request) showSend(wrong error) error {
 	var v sendView
 	var err error
 	if _, err = r.index.catchUp(r.Context(), batch); err != nil {
+		return err
+	}
+	if v.Count, v.Until, err = r.Store.Exportable(r.Context(), 0); err != nil {
 		return err
 	}
 	if v.Rows, err = r.Store.Page(r.Context(), store.Query{State: string(pending.Pending), Order: store.Oldest, Limit: maxListed}); err != nil {
@@ -77,6 +88,7 @@ func sendPage(r *request) error {
 		}
 	}
 	v.More = max(0, v.More-int64(len(v.Rows)))
+	v.Rows = slices.DeleteFunc(v.Rows, func(row store.Line) bool { return row.Signer == "" && row.N > v.Until && !row.CancelRequested }) // it came meanwhile
 	for _, row := range v.Rows {
 		v.Foreign = v.Foreign || row.Signer != ""
 	}
@@ -87,43 +99,76 @@ func sendPage(r *request) error {
 	for n := out.Sequence; n > 0 && len(v.Earlier) < maxEarlier; n-- {
 		v.Earlier = append(v.Earlier, n)
 	}
-	return r.page("send", v)
+	at := http.StatusOK
+	if wrong != nil {
+		p := r.explain(wrong)
+		v.Problem, at = &p, p.Status
+	}
+	return r.pageStatus(at, "send", v)
 }
 
 // sendOut makes the bundle, and goes to the page that shows it. Sent twice it gives
-// the same bundle.
+// the same bundle. What cannot be sent is told over the list as it is now.
 func sendOut(r *request) error {
 	if err := r.ParseForm(); err != nil {
 		return err
 	}
-	var ids []bundle.ID
-	if r.PostFormValue("what") != "all" {
-		for _, text := range r.PostForm["id"] {
-			id, err := bundle.ParseID(text)
-			if err != nil {
-				return err
-			}
-			ids = append(ids, id)
-		}
-		if len(ids) == 0 {
-			return fault.New("desk.choice", "choose transactions, or send all", "no transaction was chosen")
-		}
-	}
-	o, err := r.gap.Send(r.ctx(), ids)
+	sel, err := r.selection()
 	if err != nil {
-		return err
+		return r.showSend(err)
 	}
-	return r.redirect("/desk/send/" + o.Name)
+	o, err := r.gap.Send(r.ctx(), sel)
+	if err != nil {
+		return r.showSend(err)
+	}
+	path := "/desk/send/" + o.Name
+	if sel.Until > 0 {
+		if fresh, _, err := r.Store.Exportable(r.Context(), sel.Until); err == nil && fresh > 0 {
+			path += "?new=" + strconv.FormatInt(fresh, 10)
+		}
+	}
+	return r.redirect(path)
+}
+
+// selection is what the form chooses: rows one by one, or all that its page has shown.
+func (r *request) selection() (sel store.Selection, err error) {
+	if r.PostFormValue("what") == "all" {
+		var err1, err2 error
+		sel.Until, err1 = strconv.ParseInt(r.PostFormValue("until"), 10, 64)
+		sel.Count, err2 = strconv.ParseInt(r.PostFormValue("count"), 10, 64)
+		if err1 != nil || err2 != nil || sel.Until < 1 || sel.Count < 1 {
+			return sel, fault.New("desk.form", "look at the list, and send it", "the form does not say what was shown")
+		}
+		return sel, nil
+	}
+	for _, text := range r.PostForm["id"] {
+		id, err := bundle.ParseID(text)
+		if err != nil {
+			return sel, err
+		}
+		sel.IDs = append(sel.IDs, id)
+	}
+	if len(sel.IDs) == 0 {
+		return sel, fault.New("desk.choice", "choose transactions, or send all", "no transaction was chosen")
+	}
+	return sel, nil
+}
+
+// sendingView names the message that the page shows.
+type sendingView struct {
+	Name string
+	New  int64 // transactions that came in after the list from which it was sent
 }
 
 func sendingPage(r *request) error {
-	name := r.PathValue("name")
-	if name == "pairing" {
+	v := sendingView{Name: r.PathValue("name")}
+	v.New, _ = strconv.ParseInt(r.URL.Query().Get("new"), 10, 32) // what anybody writes there is a number
+	if v.Name == "pairing" {
 		if _, err := courier.PairOut(r.Device); err != nil {
 			return err
 		}
 	}
-	return r.page("sending", name)
+	return r.page("sending", v)
 }
 
 func takePage(kind string) func(*request) error {

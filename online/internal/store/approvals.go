@@ -54,6 +54,9 @@ func (s *Store) ask(ctx context.Context, sel Selection, signer string) error {
 	if sel.Chain != "" {
 		query, args = query+" AND chain = ?", append(args, sel.Chain)
 	}
+	if sel.Until > 0 {
+		query, args = query+" AND n <= ?", append(args, sel.Until)
+	}
 	// What was never answered well comes last, in any order: whoever submits what the
 	// service refuses, or chokes on, keeps no other row from being asked about.
 	const fresh = "CASE WHEN code = '' THEN 0 ELSE 1 END, CASE WHEN code = '' THEN 0 ELSE random() END"

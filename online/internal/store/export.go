@@ -18,6 +18,21 @@ type Selection struct {
 	Chain string
 	IDs   []bundle.ID
 	Limit int // most rows; 0 as many as one bundle holds
+
+	// Until and Count are what somebody was shown of Exportable: no row with a higher
+	// number is chosen, and when more rows fit than were counted it is export.changed.
+	// 0 means that nobody was shown anything.
+	Until, Count int64
+}
+
+// exportable is the condition of rows that the offline half signs and that may leave.
+const exportable = "state = 'pending' AND signer = '' AND cancel_requested = 0 AND (deadline = 0 OR deadline > ?)"
+
+// Exportable counts the rows after a number that an export of everything would take, or
+// leave for approvals, and gives the highest number among them.
+func (s *Store) Exportable(ctx context.Context, after int64) (count, last int64, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT count(*), coalesce(max(n), 0) FROM transactions WHERE "+exportable+" AND n > ?", s.now().Unix(), after).Scan(&count, &last)
+	return count, last, s.fail(err)
 }
 
 // SealFunc makes the bundle with the given sequence, digest of the bundle before
@@ -119,11 +134,24 @@ func (t *tx) choose(sel Selection) (rows []pending.Transaction, earlier uint64, 
 	if limit <= 0 || limit > bundle.MaxItems {
 		limit = bundle.MaxItems
 	}
-	query, args := "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND signer = '' AND cancel_requested = 0 AND (deadline = 0 OR deadline > ?)", []any{t.at.Unix()}
+	if sel.Until > 0 {
+		var count int64
+		if err := t.row("SELECT count(*) FROM transactions WHERE "+exportable+" AND n <= ?", t.at.Unix(), sel.Until).Scan(&count); err != nil {
+			return nil, 0, err
+		}
+		if count > sel.Count {
+			return nil, 0, fault.New("export.changed", "look at the list as it is now, and send that", "%d transactions are pending where %d were shown", count, sel.Count)
+		}
+	}
+	query, args := "SELECT "+columns+" FROM transactions WHERE "+exportable, []any{t.at.Unix()}
 	again, againArgs := "SELECT coalesce(max(bundle), 0) FROM transactions WHERE state = 'exported' AND signer = '' AND cancel_requested = 0", []any(nil)
 	if sel.Chain != "" {
 		query, args = query+" AND chain = ?", append(args, sel.Chain)
 		again, againArgs = again+" AND chain = ?", append(againArgs, sel.Chain)
+	}
+	if sel.Until > 0 {
+		query, args = query+" AND n <= ?", append(args, sel.Until)
+		again, againArgs = again+" AND n <= ?", append(againArgs, sel.Until)
 	}
 	if t.gated {
 		query += " AND NOT " + unapproved

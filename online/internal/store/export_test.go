@@ -81,6 +81,39 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// What somebody was shown is taken, and nothing that came after it.
+func TestExportShown(t *testing.T) {
+	if onBoth(t, TestExportShown) {
+		return
+	}
+	s := fresh(t)
+	put(t, s, number(1))
+	gone := put(t, s, number(2))
+	put(t, s, number(3, func(p *pending.Transaction) { p.Signer = pending.Foreign }))
+	count, last, err := s.Exportable(t.Context(), 0)
+	if err != nil || count != 2 {
+		t.Fatalf("%d rows, the last is %d: %v", count, last, err)
+	}
+	put(t, s, number(4)) // nobody has seen it
+	_, _, _, err = s.Export(t.Context(), Selection{Until: last + 2, Count: count}, seal)
+	code(t, err, "export.changed")
+	_, err = s.Cancel(t.Context(), Any, gone.ID) // less than what was shown surprises nobody
+	ok(t, err)
+	raw, seq, repeat := export(t, s, Selection{Until: last, Count: count})
+	if seq != 1 || repeat || !strings.HasSuffix(string(raw), ":request 1") {
+		t.Errorf("bundle %d: %q", seq, raw)
+	}
+	if more, _, err := s.Exportable(t.Context(), last); err != nil || more != 1 {
+		t.Errorf("%d came after it: %v", more, err)
+	}
+	if again, seq, repeat := export(t, s, Selection{Until: last, Count: count}); seq != 1 || !repeat || !bytes.Equal(again, raw) {
+		t.Errorf("sent twice it gives bundle %d: %q", seq, again)
+	}
+	if raw, seq, _ := export(t, s, Selection{}); seq != 2 || !strings.HasSuffix(string(raw), ":request 4") {
+		t.Errorf("bundle %d: %q", seq, raw)
+	}
+}
+
 func TestExportNamed(t *testing.T) {
 	if onBoth(t, TestExportNamed) {
 		return

@@ -95,9 +95,10 @@ func (g *Gap) send(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Send is what the page's own form asks for: the chosen transactions, or all.
-func (g *Gap) Send(ctx context.Context, ids []bundle.ID) (Outgoing, error) {
-	return g.export(ctx, store.Selection{IDs: ids}, 0)
+// Send is what the page's own form asks for: the chosen transactions, or all that it
+// has shown.
+func (g *Gap) Send(ctx context.Context, sel store.Selection) (Outgoing, error) {
+	return g.export(ctx, sel, 0)
 }
 
 func (g *Gap) export(ctx context.Context, sel store.Selection, expires time.Duration) (o Outgoing, err error) {
