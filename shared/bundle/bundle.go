@@ -16,7 +16,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
-	"time"
 
 	"filippo.io/edwards25519"
 
@@ -139,15 +138,6 @@ func (h Header) Mark(rehearsal bool) error {
 		return fault.New("rehearsal.mark", "rehearse with halves that were made with --rehearsal; a rehearsal's device never becomes a real one", "this %s bundle is of a rehearsal, and this half is not", h.Kind)
 	case !h.Rehearsal && rehearsal:
 		return fault.New("rehearsal.mark", "give the other half --rehearsal too, in a home of its own", "this half is a rehearsal, and this %s bundle is not of one", h.Kind)
-	}
-	return nil
-}
-
-// Fresh refuses a bundle whose time is over: code bundle.expired.
-func (h Header) Fresh(now time.Time) error {
-	if h.Expires != 0 && now.Unix() > h.Expires {
-		return fault.New("bundle.expired", "export it again, and check the clock of both machines",
-			"this bundle expired on %s", time.Unix(h.Expires, 0).UTC().Format(time.RFC3339))
 	}
 	return nil
 }

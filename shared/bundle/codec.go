@@ -116,12 +116,6 @@ func (b *Bundle) Request(i int) (Request, [32]byte, error) {
 	return v, sha256.Sum256(b.items[i]), nil
 }
 
-// Receipt reads item i.
-func (b *Bundle) Receipt(i int) (Receipt, error) { return at[Receipt](b, i, Receipts) }
-
-// Wallet reads item i.
-func (b *Bundle) Wallet(i int) (Wallet, error) { return at[Wallet](b, i, Keys) }
-
 func badItem(format string, args ...any) error {
 	return fault.New("bundle.item", "", "not a valid item: %s", fmt.Sprintf(format, args...))
 }

@@ -15,7 +15,6 @@ package chain
 
 import (
 	"encoding/hex"
-	"strings"
 
 	"coldsign/shared/fault"
 )
@@ -23,12 +22,6 @@ import (
 // ID names a network by CAIP-2, e.g. "eip155:1". A Solana message does not name
 // its own network, so every request carries it.
 type ID string
-
-// Namespace is what stands before the colon: "bip122", "eip155", "solana".
-func (id ID) Namespace() string {
-	name, _, _ := strings.Cut(string(id), ":")
-	return name
-}
 
 // Curve is the curve of a public key. The zero value is invalid.
 type Curve uint8
@@ -177,10 +170,4 @@ type Sharer interface {
 	// Shared gives, for each of ToSign's requests, the address that it spends from
 	// together with other keys; "" where its key alone is enough.
 	Shared() []string
-}
-
-// Originator is a Tx whose payload names where its keys derive from, as a PSBT
-// does. The claims are unproven until the keystore derives the same keys.
-type Originator interface {
-	Origins() []Origin
 }

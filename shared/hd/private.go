@@ -10,8 +10,8 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
-// Private is a BIP-32 extended private key. It is made by NewMaster, Child,
-// Derive or ParsePrivate; the zero value, and what Wipe leaves, derives nothing.
+// Private is a BIP-32 extended private key. It is made by NewMaster, Child and
+// Derive; the zero value, and what Wipe leaves, derives nothing.
 // It never changes but by Wipe, so goroutines may share it.
 type Private struct {
 	header
@@ -119,9 +119,6 @@ func (k *Private) Secret() []byte {
 // Fingerprint is the first four bytes of the public key's HASH160.
 func (k *Private) Fingerprint() [4]byte { return k.public.Fingerprint() }
 
-// Testnet tells whether k was parsed from a tprv, or derived from one that was.
-func (k *Private) Testnet() bool { return k.testnet }
-
 // Encode writes the whole secret as an xprv, or a tprv for a testnet; "" when k
 // is empty. A string cannot be wiped: for export on a person's order only.
 func (k *Private) Encode(testnet bool) string {
@@ -135,22 +132,6 @@ func (k *Private) Encode(testnet bool) string {
 		return k.encode(tprv, b[:])
 	}
 	return k.encode(xprv, b[:])
-}
-
-// ParsePrivate reads an xprv or tprv strictly: what parses encodes to the same
-// text. Errors: hd.key, which never shows the text.
-func ParsePrivate(text string) (*Private, error) {
-	h, b, err := decode(text, xprv, tprv)
-	defer clear(b[:])
-	if err != nil {
-		return nil, err
-	}
-	var key secp256k1.ModNScalar
-	defer key.Zero()
-	if overflow := key.SetByteSlice(b[1:]); b[0] != 0 || overflow || key.IsZero() {
-		return nil, badKey("the private key is out of range")
-	}
-	return newPrivate(&key, h)
 }
 
 // Wipe clears k, which then derives nothing.

@@ -97,30 +97,11 @@ func addPoint(left *[32]byte, point *secp256k1.PublicKey) (*secp256k1.PublicKey,
 	return secp256k1.NewPublicKey(&sum.X, &sum.Y), true
 }
 
-// Derive follows a path of normal children. Errors are those of Child.
-func (p *Public) Derive(path []uint32) (*Public, error) {
-	if p.key == (chain.PublicKey{}) {
-		return nil, errEmpty()
-	}
-	at := *p
-	for _, i := range path {
-		child, err := at.Child(i)
-		if err != nil {
-			return nil, err
-		}
-		at = *child
-	}
-	return &at, nil
-}
-
 // Key is the public key itself.
 func (p *Public) Key() chain.PublicKey { return p.key }
 
 // ChainCode is the 32-byte chain code, which with the key makes every child.
 func (p *Public) ChainCode() [32]byte { return p.chainCode }
-
-// Depth is the number of levels below the master key.
-func (p *Public) Depth() uint8 { return p.depth }
 
 // Parent is the fingerprint of the parent, zero for a master key.
 func (p *Public) Parent() [4]byte { return p.parent }

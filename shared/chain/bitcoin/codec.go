@@ -64,7 +64,6 @@ type tx struct {
 	unsigned *transaction
 	in       []input
 	owner    []int // for each request, the index of its input
-	origins  []chain.Origin
 	fee      uint64
 }
 
@@ -127,7 +126,7 @@ func read(payload []byte, signers []chain.PublicKey, partial bool, money uint64)
 	if err != nil {
 		return nil, err
 	}
-	t := &tx{unsigned: p.tx, origins: p.origins()}
+	t := &tx{unsigned: p.tx}
 	if err := t.readInputs(p, ring); err != nil {
 		return nil, err
 	}
@@ -272,15 +271,6 @@ func (t *tx) Shared() []string {
 		}
 	}
 	return addresses
-}
-
-// Origins gives the key origins that the PSBT claims, of inputs and outputs.
-func (t *tx) Origins() []chain.Origin {
-	origins := slices.Clone(t.origins)
-	for n := range origins {
-		origins[n].Path = slices.Clone(origins[n].Path)
-	}
-	return origins
 }
 
 func (p *packet) origins() []chain.Origin {

@@ -181,10 +181,11 @@ func TestOrigins(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.out[0].add(outDerivation, key(11).Bytes(), []byte{9, 0, 0, 0})
-	var x chain.Originator = decode(t, p.encode(), 2, 9)
-	got := x.Origins()
-	if len(got) != len(want) {
-		t.Fatalf("%v", got)
+	payload := p.encode()
+	decode(t, payload, 2, 9)
+	got, err := PayloadOrigins(payload)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%v: %v", got, err)
 	}
 	for n := range want {
 		if got[n].Key != want[n].Key || got[n].Fingerprint != want[n].Fingerprint || !slices.Equal(got[n].Path, want[n].Path) {

@@ -81,7 +81,9 @@ func FuzzDecode(f *testing.F) {
 			if final := r.transaction(true); !r.done() || final.id().String() != sealed.TxID {
 				t.Fatal("the sealed transaction does not parse to its id")
 			}
-			x.(chain.Originator).Origins()
+			if _, err := PayloadOrigins(b); err != nil {
+				t.Fatal(err)
+			}
 		}
 		wanted, err := Match(b, signers(all...))
 		if err != nil || len(wanted) == 0 {

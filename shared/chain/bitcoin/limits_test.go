@@ -129,8 +129,9 @@ func TestMostInputs(t *testing.T) {
 		p.in[n][len(p.in[n])-1].value = value
 	}
 	x = decode(t, p.encode(), 4)
-	if len(x.ToSign()) != maxInputs || len(x.Origins()) != 3*maxInputs {
-		t.Errorf("%d requests, %d origins", len(x.ToSign()), len(x.Origins()))
+	origins, err := PayloadOrigins(p.encode())
+	if err != nil || len(x.ToSign()) != maxInputs || len(origins) != 3*maxInputs {
+		t.Errorf("%d requests, %d origins: %v", len(x.ToSign()), len(origins), err)
 	}
 	warned := slices.ContainsFunc(x.Review().Warnings, func(w chain.Warning) bool { return w.Code == "bitcoin.size" })
 	if !warned {

@@ -2,16 +2,11 @@ package bitcoin
 
 import "coldsign/shared/chain"
 
-// Match gives those of the candidates whose signatures the PSBT wants, in the
-// order of their first request, each once: the signers that Decode accepts. None
-// is wanted when the PSBT is fully signed. Errors are those of Decode, for it
-// reads and judges all that Decode does but the network: psbt.signers when the
-// candidates are too few.
-func Match(payload []byte, candidates []chain.PublicKey) ([]chain.PublicKey, error) {
-	return match(payload, candidates, false)
-}
-
-// MatchPartial is Match where others sign after us: for an Unsigned that is Partial.
+// MatchPartial gives those of the candidates whose signatures the PSBT wants, in the
+// order of their first request, each once: the signers that Decode accepts of an
+// Unsigned that is Partial. None is wanted when the PSBT is fully signed. Errors are
+// those of Decode, for it reads and judges all that Decode does but the network:
+// psbt.signers when the candidates are too few.
 func MatchPartial(payload []byte, candidates []chain.PublicKey) ([]chain.PublicKey, error) {
 	return match(payload, candidates, true)
 }
@@ -51,18 +46,4 @@ func PayloadOrigins(payload []byte) ([]chain.Origin, error) {
 		return nil, err
 	}
 	return p.origins(), nil
-}
-
-// Outpoints gives the outputs that a PSBT spends, in the order of its inputs. It
-// judges form alone, as PayloadOrigins does: an outpoint may occur twice.
-func Outpoints(payload []byte) ([]Outpoint, error) {
-	p, err := parsePacket(payload)
-	if err != nil {
-		return nil, err
-	}
-	spent := make([]Outpoint, len(p.tx.in))
-	for n, in := range p.tx.in {
-		spent[n] = in.prev
-	}
-	return spent, nil
 }

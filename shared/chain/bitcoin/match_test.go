@@ -129,16 +129,15 @@ func TestPayloadOrigins(t *testing.T) {
 	tr.Origins = []chain.Origin{{Key: key(9).Even(), Fingerprint: [4]byte{5, 6, 7, 8}, Path: []uint32{chain.Hardened + 86}}}
 	want := slices.Concat(wpkh.Origins, tr.Origins)
 	payload := build(t, 2, 0, []Input{wpkh, tr}, []Output{pay(8000)})
-	x := decode(t, payload, 2, 9)
+	decode(t, payload, 2, 9)
 	got, err := PayloadOrigins(payload)
 	spent, err2 := Outpoints(payload)
 	if err != nil || err2 != nil {
 		t.Fatal(err, err2)
 	}
-	x.Origins()[0].Path[0] = 1 // a copy
 	clear(payload)
-	if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(x.Origins(), want) {
-		t.Errorf("%v and %v, want %v", got, x.Origins(), want)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 	if !slices.Equal(spent, []Outpoint{wpkh.Outpoint, tr.Outpoint}) {
 		t.Errorf("%v", spent)

@@ -79,12 +79,6 @@ func networkOf(id chain.ID) (network, error) {
 	return network{}, fault.New("bitcoin.network", "", "not a network of Bitcoin or its kin: %.80q", string(id))
 }
 
-// Money is the most base units that there can be on a network; 0 on none of ours.
-func Money(id chain.ID) uint64 {
-	n, _ := networkOf(id)
-	return n.coin.money
-}
-
 // networksOf lists those of a coin; "" is Bitcoin.
 func networksOf(name string) (list []network) {
 	if name == "" {

@@ -5,23 +5,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
-
-	"coldsign/shared/fault"
 )
 
 // Hash is a transaction id in wire order, the reverse of what tools print.
 type Hash [32]byte
-
-// ParseHash reads the 64 hex characters that tools print.
-func ParseHash(text string) (Hash, error) {
-	var h Hash
-	b, err := hex.DecodeString(text)
-	if err != nil || len(b) != len(h) {
-		return h, fault.New("bitcoin.txid", "give 64 hex characters", "not a transaction id: %.80q", text)
-	}
-	slices.Reverse(b)
-	return Hash(b), nil
-}
 
 // String gives the reversed hex that tools print.
 func (h Hash) String() string {

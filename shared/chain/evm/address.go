@@ -20,16 +20,6 @@ func keccak(b []byte) (h [32]byte) {
 	return h
 }
 
-// Address is the EIP-55 address of a key, or "" for what is no point of
-// secp256k1.
-func Address(pub chain.PublicKey) string {
-	a, ok := addressOf(pub)
-	if !ok {
-		return ""
-	}
-	return Checksum(a)
-}
-
 // addressOf is the last 20 bytes of the keccak of the point's 64 bytes.
 func addressOf(pub chain.PublicKey) (a [20]byte, ok bool) {
 	if pub.Curve() != chain.Secp256k1 {

@@ -58,16 +58,6 @@ func (w Wallet) ParseAddress(_ chain.ID, text string) (string, error) {
 	return Checksum(a), nil
 }
 
-// ParseAddressOf reads an address as the KMS chain of that name spells them.
-func ParseAddressOf(name, text string) ([20]byte, error) {
-	for _, k := range kinTable() {
-		if k.chain == name {
-			return Wallet{spell: k.spell}.parse(text)
-		}
-	}
-	return ParseAddress(text)
-}
-
 func (w Wallet) parse(text string) ([20]byte, error) {
 	digits, xdc := strings.CutPrefix(text, "xdc")
 	switch {

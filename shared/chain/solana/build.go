@@ -135,3 +135,38 @@ func ComputeUnitLimit(units uint32) Instruction {
 func ComputeUnitPrice(microLamports uint64) Instruction {
 	return Instruction{Program: known(BudgetProgram), Data: binary.LittleEndian.AppendUint64([]byte{3}, microLamports)}
 }
+
+// encode writes the message anew from its fields.
+func (m *message) encode() []byte {
+	var b []byte
+	if m.v0 {
+		b = append(b, v0Prefix)
+	}
+	b = append(b, byte(m.required), byte(m.readonlySigned), byte(m.readonlyUnsigned))
+	b = appendCompact(b, len(m.keys))
+	for _, k := range m.keys {
+		b = append(b, k[:]...)
+	}
+	b = append(b, m.blockhash[:]...)
+	b = appendCompact(b, len(m.instructions))
+	for _, x := range m.instructions {
+		b = append(b, byte(x.program))
+		b = append(appendCompact(b, len(x.accounts)), x.accounts...)
+		b = append(appendCompact(b, len(x.data)), x.data...)
+	}
+	if m.v0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// WithBlockhash gives the message with another recent blockhash (or nonce value)
+// and nothing else changed. It refuses what Decode would refuse as a message.
+func WithBlockhash(message []byte, blockhash [32]byte) ([]byte, error) {
+	m, err := parse(message)
+	if err != nil {
+		return nil, err
+	}
+	copy(m.raw[m.blockhashAt:], blockhash[:])
+	return m.raw, nil
+}
