@@ -63,6 +63,9 @@ type Halves struct {
 	Dir string
 	// Rehearsal has Init make homes that are a rehearsal for ever.
 	Rehearsal bool
+	// Light has Init, Pair and NewWallet leave a keystore that opens fast: the passphrase's
+	// KDF is most of the time of an offline command. The programs are the same.
+	Light bool
 	// Say is told each command before it runs; nil for silence.
 	Say func(line string)
 	// Show is told what each command printed; nil for silence.
@@ -186,6 +189,9 @@ func (h *Halves) Init(ctx context.Context) error {
 	if _, err := h.Offline(ctx, h.rehearsing("init")...); err != nil {
 		return err
 	}
+	if err := h.lighten(); err != nil {
+		return err
+	}
 	if err := h.Pair(ctx); err != nil {
 		return fmt.Errorf("pairing: %w", err)
 	}
@@ -222,6 +228,9 @@ func (h *Halves) Pair(ctx context.Context, more ...string) error {
 	if _, err := h.Offline(ctx, append([]string{"pair", "--in", "online.cbor", "--confirm", there}, more...)...); err != nil {
 		return err
 	}
+	if err := h.lighten(); err != nil {
+		return err
+	}
 	_, err = h.Online(ctx, append([]string{"pair", "--in", "offline.cbor", "--confirm", here}, more...)...)
 	return err
 }
@@ -250,6 +259,9 @@ type Wallet struct {
 // NewWallet makes a test wallet of a mnemonic.
 func (h *Halves) NewWallet(ctx context.Context, chain string) (w Wallet, err error) {
 	err = Read(&w)(h.Offline(ctx, "wallet", "new", "--chain", chain, "--testnet", "--json"))
+	if err == nil {
+		err = h.lighten()
+	}
 	return w, err
 }
 

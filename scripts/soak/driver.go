@@ -23,6 +23,8 @@ const (
 	depth    = 3 // confirmations of a complete payment
 	accounts = 4
 	perBlock = 250 * time.Millisecond
+	watch    = 2400                   // blocks for which a complete payment is looked at: ten minutes
+	pace     = 250 * time.Millisecond // a payment, of a long soak: the server looks at so many rows a round
 )
 
 // payment is one that somebody wants made, once.
@@ -68,7 +70,7 @@ type driver struct {
 }
 
 func begin(ctx context.Context, p plan, dir string) (*driver, error) {
-	d := &driver{Halves: &halves.Halves{Dir: dir}, plan: p, ledger: newLedger(), typical: map[string]time.Duration{}, next: make([]uint64, accounts)}
+	d := &driver{Halves: &halves.Halves{Dir: dir, Light: true}, plan: p, ledger: newLedger(), typical: map[string]time.Duration{}, next: make([]uint64, accounts)}
 	d.nodes = []*node{newNode(d.ledger, false), newNode(d.ledger, true)}
 	var err error
 	if d.Programs = p.Built; d.Programs.Online == "" {
@@ -99,7 +101,7 @@ func begin(ctx context.Context, p plan, dir string) (*driver, error) {
 	if err := d.ShareKeys(ctx); err != nil {
 		return d, err
 	}
-	err = d.Configure(ctx, halves.Network{Chain: "ETH", Name: "local", RPC: d.nodes[0].URL, More: []string{d.nodes[1].URL}, Confirmations: depth, Watch: 100_000})
+	err = d.Configure(ctx, halves.Network{Chain: "ETH", Name: "local", RPC: d.nodes[0].URL, More: []string{d.nodes[1].URL}, Confirmations: depth, Watch: watch})
 	if err != nil {
 		return d, err
 	}
@@ -178,8 +180,14 @@ func (d *driver) faults(ctx context.Context) error {
 	}
 	stop := d.breaking(ctx)
 	defer stop()
-	audited, end := time.Now(), time.Now().Add(d.Time)
+	began := time.Now()
+	audited, end := began, began.Add(d.Time)
 	for time.Now().Before(end) && len(d.broken) == 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Until(began.Add(time.Duration(len(d.payments)) * pace))):
+		}
 		for range 2 + rand.IntN(12) {
 			if err := d.pay(ctx); err != nil {
 				return fmt.Errorf("payment: %w", err)

@@ -168,9 +168,10 @@ func (w *world) compare(final bool) (r result) {
 	for hash, tx := range w.sent {
 		attempts[*tx.To()] = append(attempts[*tx.To()], hash)
 	}
-	known := map[string]bool{}
+	known, wanted := map[string]bool{}, map[common.Address]bool{}
 	for _, p := range w.payments {
 		before := r
+		wanted[p.to] = true
 		w.payment(p, attempts[p.to], final, known, &r, broken)
 		r.point(p, before)
 	}
@@ -180,7 +181,7 @@ func (w *world) compare(final bool) (r result) {
 		}
 	}
 	for to := range attempts {
-		if len(w.landed[to]) > 0 && !w.wanted(to) {
+		if len(w.landed[to]) > 0 && !wanted[to] {
 			broken("%s was paid, and nobody asked for it", to)
 		}
 	}
@@ -234,15 +235,6 @@ func (r *result) point(p *payment, before result) {
 		t.Lost += r.Lost - before.Lost
 		t.Stuck += r.Stuck - before.Stuck
 	}
-}
-
-func (w *world) wanted(to common.Address) bool {
-	for _, p := range w.payments {
-		if p.to == to {
-			return true
-		}
-	}
-	return false
 }
 
 // signatures wants one signed digest for a row at most, and one for each that was sent.
