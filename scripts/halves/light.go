@@ -2,11 +2,18 @@ package halves
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"filippo.io/age"
+
+	"coldsign/scripts/rig"
 )
 
 // lightFactor is the log2 of scrypt's N in a keystore that was sealed again: a
@@ -64,4 +71,37 @@ func (h *Halves) Lighten(passphraseFile string) error {
 		return err
 	}
 	return os.Rename(file+".light", file)
+}
+
+// BuildLight makes an offline half whose own writes of the keystore are light too, and
+// gives its path. In its source one constant is another one, and nothing else.
+func BuildLight(ctx context.Context, dir string) (string, error) {
+	root, err := rig.Root()
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(root, "offline/internal/keystore/format.go")
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	const usual = "\tworkFactor = 18 "
+	if strings.Count(string(source), usual) != 1 {
+		return "", errors.New("the KDF's cost is not where it was in " + file)
+	}
+	light := filepath.Join(dir, "format.go")
+	text := strings.Replace(string(source), usual, fmt.Sprintf("\tworkFactor = %d ", lightFactor), 1)
+	if err := os.WriteFile(light, []byte(text), 0o600); err != nil {
+		return "", err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: light}})
+	if err != nil {
+		return "", err
+	}
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, overlay, 0o600); err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, "coldsign-offline-light")
+	return out, build(ctx, out, "./offline", "-overlay", list)
 }

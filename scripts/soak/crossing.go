@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -20,7 +19,7 @@ func (d *driver) killed(call string, n int, path string, run func() error) (bool
 	if path != "" {
 		wrap = append(wrap, "-P", path)
 	}
-	d.Wrap, d.Env = wrap, []string{"GOMAXPROCS=1"}
+	d.Wrap, d.Env = wrap, []string{"GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1"} // strace stops at each signal
 	err := run()
 	d.Wrap, d.Env = nil, nil
 	if err != nil && strings.Contains(err.Error(), "signal: killed") {
@@ -167,68 +166,6 @@ func (d *driver) states(ctx context.Context, want ...string) error {
 		err = fmt.Errorf("%s is %s, not %s", p.key, row.State, want)
 	}
 	return err
-}
-
-// changed kills the offline half while its passphrase or its policy changes (K14):
-// what is there afterwards opens, with the old one or with the new one.
-func (d *driver) changed(ctx context.Context, times int) error {
-	const other = "passphrase-2"
-	if err := os.WriteFile(d.Path(other), []byte("another staple, battery, horse and all of them correct\n"), 0o600); err != nil {
-		return err
-	}
-	calls := []string{"write", "fsync", "renameat", "unlinkat"}
-	for i, met := 0, 0; met < times; i++ {
-		call, n := calls[rand.IntN(len(calls))], 1+rand.IntN(3)
-		change := func() error {
-			_, err := d.Offline(ctx, "passphrase", "--new-passphrase-file", other)
-			return err
-		}
-		if preset := []string{"strict", "compat"}[rand.IntN(2)]; i%2 == 0 {
-			change = func() error { _, err := d.Offline(ctx, "policy", "set", "--preset", preset); return err }
-		}
-		hit, err := d.killed(call, n, "", change)
-		if err != nil {
-			return err
-		}
-		if hit {
-			met++
-			d.met("K14")
-		}
-		if i%2 == 1 {
-			if err := d.whichOpens(ctx, other); err != nil {
-				return err
-			}
-		} else if out, err := d.Offline(ctx, "policy", "show"); err != nil || !bytes.Contains(out, []byte("10 %")) {
-			d.breakf("policy after a kill: %v", err)
-		}
-	}
-	return nil
-}
-
-// whichOpens wants exactly one of the two passphrases to open the keystore, and puts
-// it where commands look for it.
-func (d *driver) whichOpens(ctx context.Context, other string) error {
-	for range 2 {
-		_, err := d.Offline(ctx, "wallet", "list")
-		if err == nil {
-			return nil
-		}
-		if halves.CodeOf(err) != "keystore.passphrase" {
-			return err
-		}
-		a, b := d.Path("passphrase"), d.Path(other)
-		if err := os.Rename(a, a+".x"); err != nil {
-			return err
-		}
-		if err := os.Rename(b, a); err != nil {
-			return err
-		}
-		if err := os.Rename(a+".x", b); err != nil {
-			return err
-		}
-	}
-	d.breakf("neither passphrase opens the keystore")
-	return nil
 }
 
 // temporary is a new folder for homes.
