@@ -64,18 +64,16 @@ func stopped(ctx context.Context, q querier, p Pairing) error {
 
 // keepRefused keeps a bundle that shows that the journal went back. From now on the
 // half that made it is stopped.
-func (s *Store) keepRefused(ctx context.Context, raw []byte, digest [32]byte, why error) error {
-	return s.write(ctx, func(t *tx) error {
-		p, err := needPairing(t.ctx, t.sql)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec("INSERT INTO rollbacks (digest, peer, raw, at) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET over = 0",
-			digest[:], []byte(p.Peer), raw, t.at.UnixMilli()); err != nil {
-			return err
-		}
-		return t.audit("rollback", bundle.ID{}, "", "", why.Error())
-	})
+func (t *tx) keepRefused(raw []byte, digest [32]byte, why error) error {
+	p, err := needPairing(t.ctx, t.sql)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec("INSERT INTO rollbacks (digest, peer, raw, at) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET over = 0",
+		digest[:], []byte(p.Peer), raw, t.at.UnixMilli()); err != nil {
+		return err
+	}
+	return t.audit("rollback", bundle.ID{}, "", "", why.Error())
 }
 
 // resume ends the stop of an offline half that people have just paired.

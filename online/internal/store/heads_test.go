@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/ed25519"
+	"strings"
 	"testing"
 
 	"coldsign/shared/bundle"
@@ -57,4 +58,45 @@ func TestHeadsOnlyRise(t *testing.T) {
 	ok(t, s.SetPeer(t.Context(), peer, own, false))
 	_, err = s.Bundle(t.Context(), 1)
 	code(t, err, "export.missing")
+}
+
+// TestATT86ImportedMeanwhile: a bundle that somebody else imports while it is judged is a
+// repeat. It shows no journal that went back, and stops nobody.
+func TestATT86ImportedMeanwhile(t *testing.T) {
+	if onBoth(t, TestATT86ImportedMeanwhile) {
+		return
+	}
+	s := fresh(t)
+	one, raw := bundle.Head{Number: 5}, []byte("first")
+	h, digest := header(1, [32]byte{}, raw)
+	h.Head = one
+	nothing := func(*ImportTx) error { return nil }
+	if repeat, err := s.Import(t.Context(), raw, h, digest, nothing); repeat || err != nil {
+		t.Fatal(repeat, err)
+	}
+	raw = []byte("second")
+	h, next := header(2, digest, raw)
+	h.Head = bundle.Head{Number: 7}
+	read, done := s.db.text, false
+	s.db.text = func(query string) string {
+		if strings.Contains(query, "FROM heads") && !done { // the place in the order has been read
+			done = true
+			if repeat, err := s.Import(t.Context(), raw, h, next, nothing); repeat || err != nil {
+				t.Error(repeat, err)
+			}
+		}
+		return read(query)
+	}
+	v, err := s.Judge(t.Context(), raw, h, next)
+	if v != bundle.Repeat || err != nil || !done {
+		t.Errorf("%v %v", v, err)
+	}
+	if repeat, err := s.Import(t.Context(), raw, h, next, nothing); !repeat || err != nil {
+		t.Error(repeat, err)
+	}
+	h, third := header(3, next, []byte("third"))
+	h.Head = bundle.Head{Number: 9}
+	if v, err := s.Judge(t.Context(), []byte("third"), h, third); v != bundle.New || err != nil {
+		t.Errorf("the next one: %v %v", v, err)
+	}
 }

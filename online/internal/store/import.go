@@ -31,10 +31,19 @@ type ImportTx struct {
 // again.
 func (s *Store) Judge(ctx context.Context, raw []byte, h bundle.Header, digest [32]byte) (bundle.Verdict, error) {
 	v, err := judge(ctx, s.db, h, digest)
-	if fault.Is(err, "import.rollback") {
-		if kept := s.keepRefused(ctx, raw, digest, err); kept != nil {
-			return 0, kept
+	if !fault.Is(err, "import.rollback") {
+		return v, s.fail(err)
+	}
+	// It was read piece by piece. Between them another process may have imported this
+	// very bundle, or one after it: then it is a repeat, and no journal went back.
+	kept := s.write(ctx, func(t *tx) error {
+		if v, err = judge(t.ctx, t.sql, h, digest); fault.Is(err, "import.rollback") {
+			return t.keepRefused(raw, digest, err)
 		}
+		return nil
+	})
+	if kept != nil {
+		return 0, kept
 	}
 	return v, s.fail(err)
 }
