@@ -314,6 +314,58 @@ func TestATT100ConflictWins(t *testing.T) {
 	})
 }
 
+// TestATT100FailedIsDoneElsewhere: what failed in a block that a reorganization took away
+// is done in another one: it is complete then, and an alarm says so. It is not sent again.
+func TestATT100FailedIsDoneElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s, a, b := several(t, row(1, net1, time.Now()))
+		once(t, l)
+		show := func(saw node.Sighting) {
+			a.show("txb", saw)
+			b.show("txb", saw)
+		}
+		show(node.Sighting{Seen: true, Confirmations: 3, Failed: true})
+		once(t, l)
+		sends := len(a.sent) + len(b.sent)
+		for name, saw := range map[string][2]node.Sighting{
+			"failed still":        {{Seen: true, Confirmations: 4, Failed: true}, {Seen: true, Confirmations: 4, Failed: true}},
+			"in no block":         {{}, {}},
+			"done, and not deep":  {{Seen: true, Confirmations: 2}, {Seen: true, Confirmations: 2}},
+			"one says that it is": {{Seen: true, Confirmations: 4}, {Seen: true, Confirmations: 4, Failed: true}},
+			"one alone has it":    {{Seen: true, Confirmations: 4}, {}},
+		} {
+			a.show("txb", saw[0])
+			b.show("txb", saw[1])
+			for range 2 {
+				time.Sleep(settle)
+				once(t, l)
+			}
+			if got := s.get(1); got.State != pending.Failed || got.Code != pending.Executed || len(a.sent)+len(b.sent) != sends {
+				t.Fatalf("%s: %s %q, sent %d times", name, got.State, got.Code, len(a.sent)+len(b.sent)-sends)
+			}
+		}
+		show(node.Sighting{Seen: true, Confirmations: 3})
+		sum := once(t, l)
+		if got := s.get(1); got.State != pending.Complete || sum.Reorged != 1 || len(sum.Problems) != 1 || !strings.Contains(sum.Problems[0], "ALARM") {
+			t.Errorf("%s, %q", got.State, sum.Problems)
+		}
+		for _, saw := range []node.Sighting{{Seen: true, Confirmations: 10, Failed: true}, {}} { // deep, or gone for a week
+			l, s, a, b := several(t, row(1, net1, time.Now()))
+			once(t, l)
+			a.show("txb", node.Sighting{Seen: true, Confirmations: 3, Failed: true})
+			b.show("txb", node.Sighting{Seen: true, Confirmations: 3, Failed: true})
+			once(t, l)
+			a.show("txb", saw)
+			b.show("txb", saw)
+			time.Sleep(stranger + time.Hour)
+			once(t, l)
+			if len(s.watch) != 0 {
+				t.Errorf("it is looked at for ever: %+v", saw)
+			}
+		}
+	})
+}
+
 // "Nonce too low" and "inputs missing or spent" say nothing by themselves: ours
 // was mined, or another was.
 func TestATT110OursOrAnother(t *testing.T) {

@@ -81,7 +81,7 @@ func (s *memoryStore) Move(ctx context.Context, id bundle.ID, e pending.Event, c
 		}
 	}
 	s.rows[id], s.events = t, append(s.events, e)
-	if delete(s.watch, id); e == pending.Confirm || e == pending.Fail && t.Code == pending.Conflicted {
+	if delete(s.watch, id); e == pending.Confirm || e == pending.Fail && (t.Code == pending.Conflicted || t.Code == pending.Executed) {
 		s.watch[id] = s.now()
 	}
 	return t, nil

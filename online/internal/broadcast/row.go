@@ -161,7 +161,7 @@ func (w *work) seen(ctx context.Context, saw node.Sighting) error {
 		return w.database
 	}
 	if saw.Failed {
-		return w.fail(ctx, pending.Fail, "chain.failed", "the transaction is in a block, and its execution failed")
+		return w.fail(ctx, pending.Fail, pending.Executed, "the transaction is in a block, and its execution failed")
 	}
 	return w.move(ctx, pending.Confirm, confirmed)
 }

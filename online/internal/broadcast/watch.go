@@ -25,7 +25,7 @@ func (w *work) watch(ctx context.Context) error {
 		return err
 	}
 	if w.t.State == pending.Failed {
-		return w.risen(ctx, saw)
+		return w.risen(ctx, saw, depth, deep)
 	}
 	switch {
 	case saw.Few:
@@ -46,20 +46,27 @@ func (w *work) watch(ctx context.Context) error {
 	return w.database
 }
 
-// stranger is how long a row is watched that ended because another's transaction was
-// final in its place.
+// stranger is how long a failed row is watched that is in no block.
 const stranger = 7 * 24 * time.Hour
 
-// risen takes such a row back when as many nodes as must agree have it in a block. It is not sent
-// again before: the payment may have been made anew since.
-func (w *work) risen(ctx context.Context, saw node.Sighting) error {
-	if saw.Confirmations == 0 || saw.Few {
-		if w.loop.Now().Sub(w.t.Updated) > stranger {
+// risen takes a failed row back when as many nodes as must agree show that it is paid
+// after all: in a block, where another transaction was final in its place; deep enough
+// and done, where its own execution had failed. It is not sent again before: the payment
+// may have been made anew since.
+func (w *work) risen(ctx context.Context, saw node.Sighting, depth, deep uint64) error {
+	was, itself := "another transaction was final in its place, and it", w.t.Code == pending.Executed
+	least := uint64(1)
+	if itself {
+		was, least = "its execution had failed in a block that is gone, and it", depth
+	}
+	if saw.Few || saw.Confirmations < least || itself && (saw.Failed || saw.Differ != "") {
+		settled := itself && saw.Failed && !saw.Few && saw.Confirmations >= deep
+		if settled || saw.Confirmations == 0 && w.loop.Now().Sub(w.t.Updated) > stranger {
 			w.database = w.loop.Store.Watching(context.WithoutCancel(ctx), w.t.ID, true)
 		}
 		return w.database
 	}
-	alarm := fault.New(reorged, "do not make the payment again; if that was done, both may land", "ALARM: it was failed, since another transaction was final in its place, and is in a block now")
+	alarm := fault.New(reorged, "do not make the payment again; if that was done, both may land", "ALARM: it was failed, since %s is in a block now", was)
 	if err := w.move(ctx, pending.Revive, func(t *pending.Transaction) error {
 		t.Code, t.Reason = reorged, alarm.Error()
 		return nil

@@ -57,8 +57,9 @@ const (
 	// on chain is final, so that a signature of it, if there is one, is worth nothing.
 	Supersede Event = "supersede"
 
-	// Revive takes a row back that was sent and ended because another was final: that
-	// one is so no longer, after a reorganization, and this one may land, or has.
+	// Revive takes a row back that was sent and failed, because another was final or
+	// by its own execution: that is so no longer, after a reorganization, and this one
+	// may land, or has.
 	Revive Event = "revive"
 )
 
@@ -129,6 +130,12 @@ const Replaced = "chain.replaced"
 // Conflicted is the code of a row that ended because a transaction that is not ours
 // is final in its place.
 const Conflicted = "chain.conflict"
+
+// Executed is the code of a row that is deep in a block, where its execution failed.
+const Executed = "chain.failed"
+
+// Revivable reports whether what ended a failed row can be undone by a reorganization.
+func Revivable(code string) bool { return code == Replaced || code == Conflicted || code == Executed }
 
 // Foreign is the Signer of what another wallet signs: a hardware or software
 // wallet that takes one request at a time and gives its signatures back.

@@ -138,6 +138,11 @@ func (t *tx) settle(won *pending.Transaction) error {
 		}); err != nil {
 			return err
 		}
+		if e == pending.Fail && won.State == pending.Failed { // the watch of a complete one is theirs too
+			if err := t.watch(row.ID); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -184,15 +189,23 @@ func (t *tx) standIn(id bundle.ID) (*pending.Transaction, error) {
 	return nil, nil
 }
 
-// revive takes back the end of the rivals of a row that is final no longer: each
-// that was sent may land in its place. What it used up is still the row's.
+// revive takes back the end of the rivals of a row that is on its way again: what was
+// final for all of them is so no longer, and each that was sent may land in the row's
+// place. What a complete one used up is still its own. Whoever were told how a rival
+// ended are told that it holds no more, as of the row.
 func (t *tx) revive(p *pending.Transaction) error {
 	set, err := setOf(t.ctx, t.sql, p.ID)
 	if err != nil || len(set) == 1 {
 		return err
 	}
 	for _, row := range set {
-		if row.ID == p.ID || row.State != pending.Failed || row.Code != pending.Replaced {
+		if row.ID == p.ID {
+			continue
+		}
+		if row, err = t.load(Any, row.ID); err != nil { // the first of them has taken others back
+			return err
+		}
+		if row.State != pending.Failed || !pending.Revivable(row.Code) {
 			continue
 		}
 		if _, err := t.move(row, pending.Revive, func(p *pending.Transaction) error {

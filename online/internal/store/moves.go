@@ -60,7 +60,7 @@ func (t *tx) park(row pending.Transaction, detail string) error {
 // move takes a loaded row through one event.
 func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
 	to, ok := pending.Transition(row.State, e)
-	if !ok || row.CancelRequested && withdrawn(e) || (e == pending.Assert || e == pending.Take) && row.Left() || e == pending.Take && (row.MaybeSigned || row.Signer != "") || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && row.Code != pending.Replaced && row.Code != pending.Conflicted {
+	if !ok || row.CancelRequested && withdrawn(e) || (e == pending.Assert || e == pending.Take) && row.Left() || e == pending.Take && (row.MaybeSigned || row.Signer != "") || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && !pending.Revivable(row.Code) {
 		return pending.Transaction{}, conflict(row, e)
 	}
 	if e == pending.Export || e == pending.Take {

@@ -10,25 +10,22 @@ import (
 	"coldsign/shared/bundle"
 )
 
-// follow does what comes of a move beside the row itself: a complete row is
-// watched, and one in whose place a stranger's transaction is, one that is final ends its rivals, and one that has ended gives up what
-// it reserved.
+// follow does what comes of a move beside the row itself: a row that has come to an
+// end which a reorganization can undo is watched, one that is final ends its rivals,
+// one that is so no longer takes them back, and one that has ended gives up what it
+// reserved.
 func (t *tx) follow(p *pending.Transaction, e pending.Event) error {
 	switch e {
 	case pending.Fail:
-		if p.Code != pending.Conflicted {
+		if p.Code != pending.Conflicted && p.Code != Executed {
 			break
 		}
 		fallthrough
 	case pending.Confirm:
-		if _, err := t.exec("INSERT INTO watches (id, looked) VALUES (?, ?) ON CONFLICT DO NOTHING", p.ID[:], t.at.UnixMilli()); err != nil {
+		if err := t.watch(p.ID); err != nil {
 			return err
 		}
-	case pending.Revive:
-		if _, err := t.exec("DELETE FROM watches WHERE id = ?", p.ID[:]); err != nil {
-			return err
-		}
-	case pending.Reorg:
+	case pending.Reorg, pending.Revive:
 		if _, err := t.exec("DELETE FROM watches WHERE id = ?", p.ID[:]); err != nil {
 			return err
 		}
@@ -52,10 +49,16 @@ func (t *tx) follow(p *pending.Transaction, e pending.Event) error {
 	return nil
 }
 
-// Executed is the code of a row that is in a block for good, where it failed.
-const Executed = "chain.failed"
+// watch has a row looked at from now on.
+func (t *tx) watch(id bundle.ID) error {
+	_, err := t.exec("INSERT INTO watches (id, looked) VALUES (?, ?) ON CONFLICT DO NOTHING", id[:], t.at.UnixMilli())
+	return err
+}
 
-// Watched gives rows, complete or ended by a stranger's transaction, that a
+// Executed is pending.Executed.
+const Executed = pending.Executed
+
+// Watched gives rows, complete, failed or ended by another transaction, that a
 // reorganization may still reach and that were last looked at before the given
 // time, those looked at longest ago first. One that was looked at in the future, by a
 // clock that was set back since, is among them.

@@ -10,15 +10,15 @@ import (
 	"coldsign/shared/bundle"
 )
 
-// TestATT100StrangerIsWatched: a row in whose place a stranger's transaction is can be
-// taken back, and one that failed by itself cannot.
+// TestATT100StrangerIsWatched: a row in whose place a stranger's transaction is, and one
+// whose execution failed, can be taken back, and one that failed otherwise cannot.
 func TestATT100StrangerIsWatched(t *testing.T) {
 	if onBoth(t, TestATT100StrangerIsWatched) {
 		return
 	}
 	s := fresh(t)
-	ids := [2]bundle.ID{}
-	for i, code := range []string{pending.Conflicted, Executed} {
+	ids := [3]bundle.ID{}
+	for i, code := range []string{pending.Conflicted, Executed, "some.code"} {
 		p := put(t, s, number(i+1))
 		move(t, s, p.ID, toBroadcast...)
 		_, err := s.Move(t.Context(), p.ID, pending.Fail, func(p *pending.Transaction) error { p.Code = code; return nil })
@@ -33,14 +33,16 @@ func TestATT100StrangerIsWatched(t *testing.T) {
 		}
 		return list
 	}
-	if got := watched(); !slices.Equal(got, ids[:1]) {
+	if got := watched(); !slices.Equal(got, ids[:2]) {
 		t.Fatalf("%v are watched", got)
 	}
-	_, err := s.Move(t.Context(), ids[1], pending.Revive, nil)
+	_, err := s.Move(t.Context(), ids[2], pending.Revive, nil)
 	code(t, err, "state.conflict")
-	move(t, s, ids[0], pending.Revive)
-	if got := watched(); len(got) != 0 || get(t, s, ids[0]).State != pending.Broadcast {
-		t.Errorf("%v are watched, and it is %s", got, get(t, s, ids[0]).State)
+	for _, id := range ids[:2] {
+		move(t, s, id, pending.Revive)
+		if got := watched(); slices.Contains(got, id) || get(t, s, id).State != pending.Broadcast {
+			t.Errorf("%v are watched, and it is %s", got, get(t, s, id).State)
+		}
 	}
 	move(t, s, ids[0], pending.Confirm)
 	if got := watched(); !slices.Equal(got, ids[:1]) {

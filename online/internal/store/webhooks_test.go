@@ -164,6 +164,76 @@ func TestEventsOfReplacements(t *testing.T) {
 	}
 }
 
+// TestATT100RevivalIsTold: whatever an application was told of a row's end, it is told
+// when that holds no more, of each row of a set, and then how it ended after all.
+func TestATT100RevivalIsTold(t *testing.T) {
+	if onBoth(t, TestATT100RevivalIsTold) {
+		return
+	}
+	txid := func(n int) string { return "txid of " + number(n).ID.String() }
+	fail := func(s *Store, n int, code string) {
+		_, err := s.Move(t.Context(), number(n).ID, pending.Fail, func(p *pending.Transaction) error { p.Code = code; return nil })
+		ok(t, err)
+	}
+	again := func(n int) string { return "KMS_REORGED_TX " + string('0'+byte(n)) + " " + txid(n) }
+	done := func(n int) string { return "KMS_COMPLETED_TX " + string('0'+byte(n)) + " " + txid(n) }
+	by := func(n, won int, code string) string {
+		return "KMS_COMPLETED_TX " + string('0'+byte(n)) + " " + txid(won) + " " + code + " " + number(won).ID.String()
+	}
+	for _, c := range []struct {
+		name string
+		rows int // that compete with one another
+		life func(*Store)
+		want []string
+	}{
+		{"a stranger's is gone", 1, func(s *Store) {
+			fail(s, 1, conflicted)
+			move(t, s, number(1).ID, pending.Revive, pending.Confirm)
+		}, []string{"KMS_FAILED_TX 1 chain.conflict", again(1), done(1)}},
+		{"and is final after all", 1, func(s *Store) {
+			fail(s, 1, conflicted)
+			move(t, s, number(1).ID, pending.Revive)
+			fail(s, 1, conflicted)
+		}, []string{"KMS_FAILED_TX 1 chain.conflict", again(1), "KMS_FAILED_TX 1 chain.conflict"}},
+		{"its execution failed, and does not in another block", 1, func(s *Store) {
+			fail(s, 1, Executed)
+			move(t, s, number(1).ID, pending.Revive, pending.Confirm)
+		}, []string{"KMS_FAILED_TX 1 chain.failed", again(1), done(1)}},
+		{"a stranger's was final for both", 2, func(s *Store) {
+			fail(s, 1, conflicted)
+			fail(s, 2, conflicted)
+			move(t, s, number(2).ID, pending.Revive, pending.Confirm)
+		}, []string{"KMS_FAILED_TX 2 chain.conflict", "KMS_FAILED_TX 1 chain.conflict", again(1), again(2), by(1, 2, "chain.replaced"), done(2)}},
+		{"the nodes said so first", 2, func(s *Store) {
+			fail(s, 1, conflicted)
+			move(t, s, number(2).ID, pending.Confirm, pending.Reorg)
+			move(t, s, number(1).ID, pending.Confirm)
+		}, []string{done(2), by(1, 2, "chain.conflict"), again(1), again(2), by(2, 1, "chain.replaced"), done(1)}},
+		{"the first lands where the second had failed", 2, func(s *Store) {
+			fail(s, 2, Executed)
+			move(t, s, number(1).ID, pending.Revive, pending.Confirm)
+		}, []string{"KMS_FAILED_TX 1 chain.replaced " + number(2).ID.String(), "KMS_FAILED_TX 2 chain.failed", again(2), again(1), by(2, 1, "chain.replaced"), done(1)}},
+		{"three, and the last is gone again", 3, func(s *Store) {
+			move(t, s, number(3).ID, pending.Confirm, pending.Reorg, pending.Confirm)
+		}, []string{by(1, 3, "chain.replaced"), by(2, 3, "chain.replaced"), done(3), again(2), again(1), again(3), by(1, 3, "chain.replaced"), by(2, 3, "chain.replaced"), done(3)}},
+	} {
+		s := fresh(t)
+		receivers(t, s)
+		for n := 1; n <= c.rows; n++ {
+			put(t, s, number(n, func(p *pending.Transaction) {
+				p.Reserve = []string{lane}
+				if n > 1 {
+					p.Replaces = number(1).ID
+				}
+			}))
+			move(t, s, number(n).ID, toBroadcast...)
+		}
+		c.life(s)
+		t.Log(c.name)
+		wantTold(t, s, c.want...)
+	}
+}
+
 // TestEventIsOfTheMove: an event is there if the move is, and only then.
 func TestEventIsOfTheMove(t *testing.T) {
 	if onBoth(t, TestEventIsOfTheMove) {
