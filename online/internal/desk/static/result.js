@@ -10,7 +10,7 @@ export async function result(taker, body = {}) {
   } catch (e) {
     taker.head.textContent = words.whole;
     say(taker.alarm, e);
-    if (e.code === "pair.exists") taker.alarm.append(el("p", {}, el("button", { type: "button", id: "replace", onclick: () => result(taker, { replace: true }) }, words.replace)));
+    if (e.code === "pair.exists") taker.alarm.append(el("p", {}, words.replaceMeans), el("ul", {}, ...words.replaceList.map((w) => el("li", {}, w))), el("p", {}, el("button", { type: "button", id: "replace", onclick: () => result(taker, { replace: true }) }, words.replace)));
     return;
   }
   const page = { answers, keys, pairing }[done.kind];

@@ -98,6 +98,13 @@ export const words = {
   no: "No",
   notSame: "Nothing was changed. The codes may have been swapped on the way: find out how before you try again.",
   paired: "Paired.",
-  replace: "That machine is lost: replace it",
+  replaceMeans: "Replace the other machine only when it is lost, destroyed or out of use:",
+  replaceList: [
+    "From then on bundles of the old machine are refused here.",
+    "What it has not answered waits again, and is sent to the new one. Both sign the same payment: at most one can land.",
+    "The new machine needs the same wallets, by a restored backup: otherwise it can sign nothing that waits.",
+    "If the new machine was paired elsewhere before, run coldsign-offline pair --in FILE --replace on it.",
+  ],
+  replace: "The old machine is out of use: replace it",
   queue: "To the queue",
 };
