@@ -153,8 +153,8 @@ func auditPage(r *request) error {
 // startView says how far an installation is.
 type startView struct {
 	Paired, Keys, Networks, Made, Sent, Signed, Complete bool
-	Next                                                 int // the step that is to be done, from 1
-	Test                                                 []chain.Network
+	Next                                                 int    // the step that is to be done, from 1
+	Address                                              string // of the first wallet of a test network
 }
 
 func startPage(r *request) error {
@@ -169,6 +169,13 @@ func startPage(r *request) error {
 		return err
 	}
 	v.Keys = len(wallets) > 0
+	for _, w := range wallets[:min(len(wallets), maxWallets)] {
+		if n, ok := r.networkOf(w.Chain, w.Testnet); ok && w.Testnet && v.Address == "" {
+			if list := r.addresses(w, n, 0); len(list) > 0 {
+				v.Address = w.Chain + " " + n.Name + ": " + list[0]
+			}
+		}
+	}
 	by, err := r.Store.Counts(r.Context())
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ export async function result(taker, body = {}) {
   } catch (e) {
     taker.head.textContent = words.whole;
     say(taker.alarm, e);
-    if (e.code === "pair.exists") taker.alarm.append(el("p", {}, words.replaceMeans), el("ul", {}, ...words.replaceList.map((w) => el("li", {}, w))), el("p", {}, el("button", { type: "button", id: "replace", onclick: () => result(taker, { replace: true }) }, words.replace)));
+    if (e.code === "pair.exists") taker.alarm.append(el("p", {}, el("button", { type: "button", id: "replace", onclick: () => result(taker, { replace: true }) }, words.replace)));
     return;
   }
   const page = { answers, keys, pairing }[done.kind];
@@ -74,13 +74,20 @@ function pairing({ done, base, scan, links, replace }) {
   const answer = async (body) => {
     try {
       await call(base, `/in/${scan}/pair`, { body: { ...body, replace } });
-      box.replaceChildren(el("p", { className: "huge", role: "status" }, words.paired), el("p", { className: "words" }, done.words), home(links));
+      box.replaceChildren(el("p", { className: "huge", role: "status" }, words.paired), el("p", { className: "words" }, done.words), next(links));
     } catch (e) {
       say(alarm, e);
     }
   };
-  box.append(el("p", { className: "big" }, words.sameWords), el("p", { className: "words", id: "pair-words" }, done.words),
+  box.append(replace ? el("div", { className: "alarm", id: "replacing" }, el("p", { className: "big" }, words.replaceMeans), el("ul", {}, ...words.replaceList.map((w) => el("li", {}, w)))) : "",
+    el("p", { className: "big" }, words.sameWords), el("p", { className: "words", id: "pair-words" }, done.words),
+    el("p", {}, words.pairFirst, " ", el("a", { href: links.ours }, words.pairOurs)),
     el("div", { className: "buttons" }, el("button", { type: "button", className: "main", id: "yes", onclick: () => answer({ confirm: done.words }) }, words.yes),
       el("button", { type: "button", id: "no", onclick: () => say(alarm, { message: words.notSame }) }, words.no)), alarm);
   return box;
+}
+
+// next leads on from a pairing: to the public keys, or to the list of all steps.
+function next(links) {
+  return el("p", { className: "buttons" }, el("a", { className: "button main", href: links.keys }, words.toKeys), el("a", { className: "button", href: links.steps }, words.toSteps));
 }

@@ -43,7 +43,7 @@ class Sender {
       el("p", { className: "big" }, title),
       o.repeat ? el("p", {}, words.repeat) : null,
       el("p", { className: "dim" }, (o.sequence ? words.bundle(o.sequence) + ", " : "") + words.size(o.bytes)),
-      el("p", {}, words.sendWords),
+      el("p", {}, o.kind === "pairing" ? words.sendPairing : words.sendWords),
       this.words);
   }
 

@@ -6,6 +6,7 @@ export const words = {
   // Send across
   sendTitle: "Hold the other machine's camera to this code",
   sendWords: "The other screen must show these words",
+  sendPairing: "A camera's screen shows these words when it has read the code. The six words of the pairing itself are others, and come after.",
   codeLabel: (n) => `Animated QR code made of ${n} codes`,
   oneCode: "One code holds all of it.",
   passes: (n, s) => `${n} codes, each shown once in ${s} s, then further ones that fill gaps`,
@@ -98,13 +99,17 @@ export const words = {
   no: "No",
   notSame: "Nothing was changed. The codes may have been swapped on the way: find out how before you try again.",
   paired: "Paired.",
-  replaceMeans: "Replace the other machine only when it is lost, destroyed or out of use:",
+  pairFirst: "The offline machine shows its six words when it has read the pairing of this one.",
+  pairOurs: "Show our pairing, then come back",
+  toKeys: "Go on: take public keys",
+  toSteps: "All steps",
+  replaceMeans: "This replaces the machine that is paired now. Only when that is lost, destroyed or out of use:",
   replaceList: [
     "From then on bundles of the old machine are refused here.",
     "What it has not answered waits again, and is sent to the new one. Both sign the same payment: at most one can land.",
     "The new machine needs the same wallets, by a restored backup: otherwise it can sign nothing that waits.",
     "If the new machine was paired elsewhere before, run coldsign-offline pair --in FILE --replace on it.",
   ],
-  replace: "The old machine is out of use: replace it",
+  replace: "That machine is out of use: replace it",
   queue: "To the queue",
 };
