@@ -156,23 +156,33 @@ func nonceAccount(tx *sol.Transaction) (sol.PublicKey, bool) {
 
 // advanced reports whether the finalized nonce is another than ours, and in which
 // slot it is so. A nonce account's data is 80 bytes: version, state (1: initialized),
-// authority, then the nonce at bytes 40 to 72.
+// authority, then the nonce at bytes 40 to 72. An account that is closed, or has no
+// data, never holds our nonce again: one that is made anew begins with another.
 func (c *client) advanced(ctx context.Context, account sol.PublicKey, nonce sol.Hash) (is bool, slot uint64, err error) {
 	if account.IsZero() {
 		return false, 0, nil
 	}
-	out, err := c.rpc.GetAccountInfoWithOpts(ctx, account, &rpc.GetAccountInfoOpts{Commitment: rpc.CommitmentFinalized})
-	if errors.Is(err, rpc.ErrNotFound) {
-		return false, 0, nil
-	}
+	var out rpc.GetAccountInfoResult // the library's own call hides the slot where there is no account
+	err = c.rpc.RPCCallForInto(ctx, &out, "getAccountInfo", []any{account, rpc.M{"encoding": sol.EncodingBase64, "commitment": rpc.CommitmentFinalized}})
 	if err != nil {
 		return false, 0, c.plain(err)
 	}
-	data := out.GetBinary()
-	if out.Value.Owner != sol.SystemProgramID || len(data) != 80 || binary.LittleEndian.Uint32(data[4:]) != 1 {
+	if slot = out.Context.Slot; slot == 0 {
 		return false, 0, nil
 	}
-	return sol.HashFromBytes(data[40:72]) != nonce, out.Context.Slot, nil
+	if out.Value == nil {
+		return true, slot, nil
+	}
+	switch data := out.GetBinary(); {
+	case out.Value.Owner != sol.SystemProgramID || out.Value.Data == nil:
+		return false, 0, nil
+	case len(data) == 0:
+		return true, slot, nil
+	case len(data) != 80 || binary.LittleEndian.Uint32(data[4:]) != 1:
+		return false, 0, nil
+	default:
+		return sol.HashFromBytes(data[40:72]) != nonce, slot, nil
+	}
 }
 
 // expired reports whether no block can take the blockhash any more: neither the

@@ -177,6 +177,18 @@ func TestRealDurableNonce(t *testing.T) {
 	nodetest.Looks(t, c, winner, done)
 	proves(t, c, loser, node.Sighting{Conflict: true})
 	nodetest.Sends(t, c, loser, node.Ambiguous, "BlockhashNotFound")
+
+	// An account that is closed will never hold the value again.
+	if info, err = c.rpc.GetAccountInfo(t.Context(), account.PublicKey()); err != nil {
+		t.Fatal(err)
+	}
+	nonce = sol.HashFromBytes(info.GetBinary()[40:72])
+	orphan := pay(3_000_000)
+	nodetest.Looks(t, c, orphan, node.Sighting{})
+	c.expire(t)
+	nodetest.Sends(t, c, seal(t, c.latest(t), []sol.PrivateKey{payer}, system.NewWithdrawNonceAccountInstruction(info.Value.Lamports,
+		account.PublicKey(), me, sol.SysVarRecentBlockHashesPubkey, sol.SysVarRentPubkey, me).Build()), node.Accepted, "")
+	proves(t, c, orphan, node.Sighting{Conflict: true})
 }
 
 func TestATT96FalseNode(t *testing.T) {
@@ -251,5 +263,48 @@ func TestATT96FalseNode(t *testing.T) {
 	})
 	if _, err := New(transport.Config{Network: "eip155:1"}); !fault.Is(err, "node.network") {
 		t.Errorf("another family's network: %v", err)
+	}
+}
+
+// TestNonceAccounts: what proves that a durable nonce is used up, and what does not.
+func TestNonceAccounts(t *testing.T) {
+	payer := key(t)
+	me, account := payer.PublicKey(), key(t).PublicKey()
+	s := seal(t, sol.Hash{1}, []sol.PrivateKey{payer},
+		system.NewAdvanceNonceAccountInstruction(account, sol.SysVarRecentBlockHashesPubkey, me).Build(),
+		system.NewTransferInstruction(1, me, account).Build())
+	holds := func(state, first byte, size int) string {
+		b := make([]byte, 80)
+		b[4], b[40] = state, first
+		return base64.StdEncoding.EncodeToString(b[:size])
+	}
+	program := sol.SystemProgramID.String()
+	at := func(slot int, owner, data any) any {
+		return map[string]any{"context": map[string]any{"slot": slot}, "value": map[string]any{"owner": owner, "data": data, "lamports": 1}}
+	}
+	gone := node.Sighting{Conflict: true, AsOf: 1000}
+	for name, c := range map[string]struct {
+		account any
+		want    node.Sighting
+	}{
+		"ours":                           {at(9, program, []string{holds(1, 1, 80), "base64"}), node.Sighting{}},
+		"another":                        {at(9, program, []string{holds(1, 2, 80), "base64"}), gone},
+		"closed":                         {map[string]any{"context": map[string]any{"slot": 9}, "value": nil}, gone},
+		"closed, and paid since":         {at(9, program, []string{"", "base64"}), gone},
+		"closed, nobody knows when":      {map[string]any{"value": nil}, node.Sighting{}},
+		"nothing":                        {nil, node.Sighting{}},
+		"no data":                        {at(9, program, nil), node.Sighting{}},
+		"not initialized":                {at(9, program, []string{holds(0, 2, 80), "base64"}), node.Sighting{}},
+		"cut short":                      {at(9, program, []string{holds(1, 2, 79), "base64"}), node.Sighting{}},
+		"of another program":             {at(9, sol.TokenProgramID.String(), []string{holds(1, 2, 80), "base64"}), node.Sighting{}},
+		"newer than what is known of it": {at(10, program, []string{holds(1, 2, 80), "base64"}), node.Sighting{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := connect(t, nodetest.Serve(t, func(method string, _ []json.RawMessage) (any, *nodetest.Error) {
+				return map[string]any{"getAccountInfo": c.account, "getBlockTime": 1000,
+					"getSignatureStatuses": map[string]any{"context": map[string]any{"slot": 9}, "value": []any{nil}}}[method], nil
+			}))
+			nodetest.Looks(t, n, s, c.want)
+		})
 	}
 }
