@@ -49,6 +49,7 @@ const life = 150n; // blocks that a blockhash is good for
 let svm = new LiteSvm(); // the newest bank
 const root = lag ? LiteSvm.fromBytes(svm.toBytes()) : svm; // the finalized one
 const landed = new Map(); // signature -> { slot, err, raw, meta }
+const index = new Map(); // account -> signatures that name it, also those of forks
 const born = new Map(); // blockhash -> slot, of those that are or were on the chain as it stands
 const times = []; // [slot, Unix seconds], the newest last
 let ahead = 0; // seconds that the chain's clock is ahead of the machine's
@@ -210,7 +211,13 @@ function send(text, options) {
   const err = errorOf(result);
   // A string names what stops a transaction before it runs: it never lands.
   if (typeof err === 'string') open = open.filter((x) => x.signature !== signature);
-  else landed.set(signature, { slot: lag ? slot : slot + 1n, err, raw: bytes, meta: metaOf(result) });
+  else {
+    landed.set(signature, { slot: lag ? slot : slot + 1n, err, raw: bytes, meta: metaOf(result) });
+    for (const key of plain(bytes).message.accountKeys) {
+      if (!index.has(key)) index.set(key, new Set());
+      index.get(key).add(signature);
+    }
+  }
   pass(1n);
   return signature;
 }
@@ -257,10 +264,10 @@ function found(signature, options) {
 // Newest first; of each only what fits one page of a validator's answer.
 function mentions(key, options) {
   const list = [];
-  for (const [signature, x] of landed) {
-    x.keys ??= x.raw ? plain(x.raw).message.accountKeys : [];
-    const final = isFinal(x.slot);
-    if (x.keys.includes(key) && (final || (options?.commitment ?? 'finalized') !== 'finalized')) {
+  for (const signature of index.get(key) ?? []) {
+    const x = landed.get(signature); // a fork may have taken it back
+    const final = x && isFinal(x.slot);
+    if (x && (final || (options?.commitment ?? 'finalized') !== 'finalized')) {
       list.push({ signature, slot: x.slot, err: x.err, memo: null, blockTime: null, confirmationStatus: final ? 'finalized' : 'confirmed' });
     }
   }
