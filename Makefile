@@ -50,6 +50,7 @@ soak: build ## kill -9 at each crash point (KILLS, a thousand), payments under f
 	$(GO) run ./scripts/soak -time $(SOAK)
 	$(GO) run ./scripts/soak -time $(SOAK) -replicas 3
 	$(GO) run ./scripts/soak -time $(SOAK) -chain bitcoin
+	$(GO) run ./scripts/soak -time $(SOAK) -chain solana -rate 0.06
 	bash scripts/soak.sh
 
 release: ## dist: both binaries for linux amd64 and arm64, SHA256SUMS, bills of materials, the audit

@@ -17,7 +17,7 @@ import (
 // and strangers with the key, is in the long one only.
 func TestATT118Bitcoin(t *testing.T) {
 	var out bytes.Buffer
-	clean, err := soak(t.Context(), plan{Chain: "bitcoin", Time: 3 * time.Second, Settle: 90 * time.Second, Rate: 0.12, Log: t.Output()}, &out)
+	clean, err := soak(t.Context(), built(t, plan{Chain: "bitcoin", Time: 3 * time.Second, Settle: 90 * time.Second, Rate: 0.12}), &out)
 	t.Logf("\n%s", out.String())
 	if err != nil || !clean {
 		t.Fatalf("clean %v, %v", clean, err)

@@ -7,6 +7,7 @@
 //
 //	go run ./scripts/soak -time 10m
 //	go run ./scripts/soak -time 10m -chain bitcoin
+//	go run ./scripts/soak -time 10m -chain solana
 package main
 
 import (
@@ -30,10 +31,11 @@ type plan struct {
 	Rate   float64       // of node calls that go wrong
 	Log    io.Writer
 
-	Chain    string // "ethereum", or "bitcoin": two real btcd
+	Chain    string // "ethereum", "bitcoin": two real btcd, or "solana": the validator's runtime
 	Replicas int    // servers on one PostgreSQL, which is killed too; 0: one server on a file
 
-	Built halves.Programs // none: they are built
+	Built   halves.Programs // none: they are built
+	Failing string          // with Built: an online half with failpoints, whose clock a short run on Solana sets
 }
 
 func main() {
@@ -43,7 +45,7 @@ func main() {
 	flag.Float64Var(&p.Rate, "rate", 0.12, "of node calls that go wrong")
 	flag.IntVar(&p.Replicas, "replicas", 0, "so many servers on PostgreSQL; 0 for one on a file")
 	flag.BoolVar(&p.Deep, "deep", true, "reorganize below complete payments too")
-	flag.StringVar(&p.Chain, "chain", "ethereum", "ethereum or bitcoin")
+	flag.StringVar(&p.Chain, "chain", "ethereum", "ethereum, bitcoin or solana")
 	times := flag.Int("points", 0, "kill so often at each crash point, and do nothing else")
 	only := flag.String("only", strings.Join(sorted(), ","), "the crash points, with commas between")
 	flag.Parse()
@@ -78,8 +80,11 @@ func soak(ctx context.Context, p plan, out io.Writer) (clean bool, err error) {
 		}
 		fmt.Fprintln(p.Log, "kept for a look:", dir)
 	}()
-	if p.Chain == "bitcoin" {
+	switch p.Chain {
+	case "bitcoin":
 		return soakBitcoin(ctx, p, dir, out)
+	case "solana":
+		return soakSolana(ctx, p, dir, out)
 	}
 	d, err := begin(ctx, p, dir)
 	if err != nil {

@@ -87,23 +87,24 @@ func points(ctx context.Context, p plan, times int, names []string, apart bool, 
 		last := len(groups) - 1
 		groups[last] = append(groups[last], line)
 	}
-	bin, err := temporary()
-	if err != nil {
-		return false, err
-	}
-	defer os.RemoveAll(bin)
-	if p.Built, err = halves.Build(ctx, bin); err != nil {
-		return false, err
-	}
-	failing, err := halves.BuildFailing(ctx, bin)
-	if err != nil {
-		return false, err
+	if p.Failing == "" {
+		bin, err := temporary()
+		if err != nil {
+			return false, err
+		}
+		defer os.RemoveAll(bin)
+		if p.Built, err = halves.Build(ctx, bin); err != nil {
+			return false, err
+		}
+		if p.Failing, err = halves.BuildFailing(ctx, bin); err != nil {
+			return false, err
+		}
 	}
 	fmt.Fprintf(out, format, "point", "kills", "intended", "made", "doubled", "lost", "stuck", "seconds", "killed when")
 	clean = true
 	total := 0
 	for _, lines := range groups {
-		d, err := calmly(ctx, p, failing)
+		d, err := calmly(ctx, p)
 		if err != nil {
 			return false, err
 		}
@@ -158,7 +159,7 @@ func (d *driver) group(ctx context.Context, lines [][]point, times int, out io.W
 }
 
 // calmly is a driver without chance, in homes of its own.
-func calmly(ctx context.Context, p plan, failing string) (*driver, error) {
+func calmly(ctx context.Context, p plan) (*driver, error) {
 	dir, err := temporary()
 	if err != nil {
 		return nil, err
@@ -167,7 +168,7 @@ func calmly(ctx context.Context, p plan, failing string) (*driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.calm, d.failing = true, failing
+	d.calm, d.failing = true, p.Failing
 	for _, n := range d.nodes {
 		n.mu.Lock()
 		n.strike = d.strike

@@ -17,7 +17,7 @@ import (
 // and 117 ask for at random points.
 func TestATT118Soak(t *testing.T) {
 	var out bytes.Buffer
-	clean, err := soak(t.Context(), plan{Time: 10 * time.Second, Settle: 90 * time.Second, Rate: 0.12, Log: t.Output()}, &out)
+	clean, err := soak(t.Context(), built(t, plan{Time: 10 * time.Second, Settle: 90 * time.Second, Rate: 0.12}), &out)
 	t.Logf("\n%s", out.String())
 	if err != nil || !clean {
 		t.Fatalf("clean %v, %v", clean, err)
@@ -28,7 +28,7 @@ func TestATT118Soak(t *testing.T) {
 // and connections are killed too.
 func TestATT118Replicas(t *testing.T) {
 	var out bytes.Buffer
-	clean, err := soak(t.Context(), plan{Time: 5 * time.Second, Settle: 90 * time.Second, Rate: 0.12, Replicas: 3, Log: t.Output()}, &out)
+	clean, err := soak(t.Context(), built(t, plan{Time: 5 * time.Second, Settle: 90 * time.Second, Rate: 0.12, Replicas: 3}), &out)
 	t.Logf("\n%s", out.String())
 	if err != nil || !clean {
 		t.Fatalf("clean %v, %v", clean, err)
@@ -39,7 +39,7 @@ func TestATT118Replicas(t *testing.T) {
 // "make soak" does so a thousand times each.
 func TestATT99ATT117KillPoints(t *testing.T) {
 	var out bytes.Buffer
-	clean, err := points(t.Context(), plan{Settle: 90 * time.Second, Log: t.Output()}, 2, sorted(), false, &out)
+	clean, err := points(t.Context(), built(t, plan{Settle: 90 * time.Second}), 2, sorted(), false, &out)
 	t.Logf("\n%s", out.String())
 	if err != nil || !clean {
 		t.Fatalf("clean %v, %v", clean, err)
