@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,9 +47,13 @@ func main() {
 	flag.IntVar(&p.Replicas, "replicas", 0, "so many servers on PostgreSQL; 0 for one on a file")
 	flag.BoolVar(&p.Deep, "deep", true, "reorganize below complete payments too")
 	flag.StringVar(&p.Chain, "chain", "ethereum", "ethereum, bitcoin or solana")
+	bin := flag.String("bin", "", "folder with both programs; else they are built")
 	times := flag.Int("points", 0, "kill so often at each crash point, and do nothing else")
 	only := flag.String("only", strings.Join(sorted(), ","), "the crash points, with commas between")
 	flag.Parse()
+	if *bin != "" {
+		p.Built = halves.Programs{Online: filepath.Join(*bin, "coldsign-online"), Offline: filepath.Join(*bin, "coldsign-offline")}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	do := func() (bool, error) { return soak(ctx, p, os.Stdout) }
