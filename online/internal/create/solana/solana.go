@@ -240,7 +240,7 @@ func (b *Builder) recent(ctx context.Context, ask asker) (hash key, deadline int
 	if err != nil {
 		return hash, 0, err
 	}
-	if last <= height || last-height > maxLife {
+	if last < height || last-height < minLife || last-height > maxLife {
 		return hash, 0, create.NodeError(fault.New("node.unusable", "", "its newest blockhash is good for blocks up to %d, and the newest is %d", last, height))
 	}
 	life := time.Duration(last-height) * slot

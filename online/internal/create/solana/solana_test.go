@@ -2,8 +2,10 @@ package solana_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -227,5 +229,33 @@ func refused(t *testing.T, r *rig) {
 	r.create.Nodes = nil
 	if _, err := r.call(create.Transaction, r.body(to, "1")); !fault.Is(err, "create.node") {
 		t.Errorf("without a node: %v", err)
+	}
+}
+
+// hurried is a node whose chain is so many blocks from the end of its newest blockhash.
+type hurried struct {
+	node.Node
+	left uint64
+}
+
+func (h hurried) Ask(ctx context.Context, method string, params []json.RawMessage) (json.RawMessage, error) {
+	answer, err := h.Node.(node.Asker).Ask(ctx, method, params)
+	var height uint64
+	if method != "getBlockHeight" || err != nil || json.Unmarshal(answer, &height) != nil {
+		return answer, err
+	}
+	return json.Marshal(height + 150 - h.left)
+}
+
+// TestBlockhashAtItsEnd: a blockhash with which nobody can pay any more is the node's
+// fault, not the caller's, who may try again.
+func TestBlockhashAtItsEnd(t *testing.T) {
+	r := newRig(t)
+	for left, want := range map[uint64]string{0: "create.node", 1: "create.node", 9: "create.node", 10: ""} {
+		r.create.Nodes[localnet] = hurried{r.node, left}
+		row, err := r.call(create.Transaction, r.body(fund.NewSolanaAddress(), "0.01"))
+		if (err == nil) != (want == "") || err != nil && fault.Code(err) != want || err == nil && row.Deadline != r.now.Unix()+4 {
+			t.Errorf("%d blocks left: %v, want %q", left, err, want)
+		}
 	}
 }
