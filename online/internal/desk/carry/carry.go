@@ -26,7 +26,6 @@ import (
 	"sync"
 
 	"coldsign/online/internal/crossing"
-	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
 )
@@ -80,15 +79,15 @@ func (g *Gap) Routes(prefix string) []Route {
 	pair := post("/in/{scan}/pair", maxBody, g.pair)
 	picture := post("/in/{scan}/picture", maxPixels, g.picture)
 	live := get("/in/{scan}/events", g.watch)
-	out, take := post("/out", maxBody, g.send), post("/in/{scan}/take", maxBody, g.take)
-	pair.Pairs, picture.Often, live.Live, out.Long, take.Long = true, true, true, true, true
+	out, take, file := post("/out", maxBody, g.send), post("/in/{scan}/take", maxBody, g.take), post("/in/file", MaxFile, g.fromFile)
+	pair.Pairs, picture.Often, live.Live, out.Long, take.Long, file.Long = true, true, true, true, true, true
 	return []Route{
 		out,
 		get("/out/{name}", g.describe),
 		get("/out/{name}/file", g.file),
 		get("/out/{name}/codes", g.codes),
 		post("/in", maxBody, g.begin),
-		post("/in/file", bundle.MaxFile, g.fromFile),
+		file,
 		get("/in/{scan}", g.state),
 		picture,
 		post("/in/{scan}/text", maxBody, g.text),

@@ -7,10 +7,13 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 
+	"coldsign/shared/fault"
 	"coldsign/shared/frame"
 	"coldsign/shared/frame/qr"
+	"coldsign/shared/quote"
 )
 
 // stream is a message that was cut into codes. Those after the first pass are made
@@ -18,7 +21,24 @@ import (
 type stream struct {
 	mu   sync.Mutex
 	s    *frame.Stream
-	used uint64 // the higher, the later
+	only []uint64 // the codes that are shown, by number from 0; nil for all
+	used uint64   // the higher, the later
+}
+
+// pass is how many codes are shown until everything was shown once.
+func (s *stream) pass() uint64 {
+	if s.only != nil {
+		return uint64(len(s.only))
+	}
+	return s.s.Pass
+}
+
+// frame makes the nth code that is shown.
+func (s *stream) frame(n uint64) (qr.Matrix, error) {
+	if s.only != nil {
+		n = s.only[n%uint64(len(s.only))]
+	}
+	return s.s.Frame(n)
 }
 
 // codes gives codes from..from+count-1 of a message as bits: two bytes for the
@@ -78,13 +98,51 @@ func (g *Gap) stream(r *http.Request, name string, shape frame.Shape) (*stream, 
 	if s := g.kept(key); s != nil {
 		return s, nil
 	}
-	cut, err := frame.NewStream(m, shape)
+	s, err := newStream(m, shape)
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{s: cut}
 	g.keep(key, s)
 	return s, nil
+}
+
+// newStream cuts a message. Pieces of native codes are numbered by their encoder, from
+// 0; those of a UR and of a BBQr are its first codes, from 1 as the other side tells.
+func newStream(m frame.Message, shape frame.Shape) (s *stream, err error) {
+	list := shape.Only
+	if shape.Format != frame.Native {
+		shape.Only = ""
+	}
+	s = &stream{}
+	if s.s, err = frame.NewStream(m, shape); err != nil || list == "" || shape.Format == frame.Native {
+		return s, err
+	}
+	k := s.s.Pass
+	if shape.Format == frame.UR && k > 1 { // as many sums follow the pieces
+		k /= 2
+	}
+	s.only, err = pieces(list, k)
+	return s, err
+}
+
+// pieces reads a list of pieces 1 to k, "1,7-9", each named once, in their order.
+func pieces(list string, k uint64) (numbers []uint64, err error) {
+	next := uint64(1)
+	for part := range strings.SplitSeq(list, ",") {
+		from, to, many := strings.Cut(strings.TrimSpace(part), "-")
+		first, err := strconv.ParseUint(from, 10, 32)
+		last := first
+		if err == nil && many {
+			last, err = strconv.ParseUint(to, 10, 32)
+		}
+		if err != nil || first < next || last < first || last > k {
+			return nil, fault.New("frame.list", `write it like "1,7-9"`, "%s is no list of pieces from 1 to %d, each named once, in their order", quote.String(part[:min(len(part), 40)]), k)
+		}
+		for next = first; next <= last; next++ {
+			numbers = append(numbers, next-1)
+		}
+	}
+	return numbers, nil
 }
 
 func (g *Gap) kept(key string) *stream {
@@ -124,7 +182,7 @@ func (s *stream) draw(from, count uint64) (out []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range count {
-		m, err := s.s.Frame(from + i)
+		m, err := s.frame(from + i)
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +190,7 @@ func (s *stream) draw(from, count uint64) (out []byte, err error) {
 			out = make([]byte, 0, 8+int(count)*((m.Size*m.Size+7)/8))
 			out = binary.BigEndian.AppendUint16(out, uint16(m.Size))
 			out = binary.BigEndian.AppendUint16(out, uint16(count))
-			out = binary.BigEndian.AppendUint32(out, uint32(min(s.s.Pass, 1<<32-1)))
+			out = binary.BigEndian.AppendUint32(out, uint32(min(s.pass(), 1<<32-1)))
 		}
 		out = appendBits(out, m)
 	}

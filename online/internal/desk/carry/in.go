@@ -93,7 +93,7 @@ func newScan(kind string, of crossing.Of) (*scan, error) {
 func (g *Gap) put(s *scan) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.scans) >= maxScans {
+	for len(g.scans) >= maxScans && g.scans[s.id] == nil {
 		oldest := ""
 		for id, o := range g.scans {
 			if oldest == "" || o.used < g.scans[oldest].used {
@@ -131,9 +131,7 @@ func (s *scan) see(p *picture.Plane) Seen {
 			corners[i] = [2]float64{at.X, at.Y}
 		}
 		out = append(out, corners)
-		if n := s.add(c.Content()); n != "" && len(notes) < maxNotes {
-			notes = append(notes, n)
-		}
+		notes = noted(notes, s.add(c.Content()))
 	}
 	return s.seen(out, notes)
 }
@@ -159,6 +157,13 @@ func (s *scan) add(content []byte) (note string) {
 		s.notes = s.notes[max(0, len(s.notes)-maxNotes):]
 	}
 	return e.Note
+}
+
+// told says how far the scan is, with what else was in view.
+func (s *scan) told(notes []string) Seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen(nil, notes)
 }
 
 // seen says how far the scan is. s.mu is held.

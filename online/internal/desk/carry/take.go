@@ -1,7 +1,6 @@
 package carry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,13 +12,11 @@ import (
 
 	"coldsign/online/internal/courier"
 	"coldsign/online/internal/crossing"
-	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
 	"coldsign/shared/frame"
 	"coldsign/shared/frame/link"
 	"coldsign/shared/frame/picture"
-	lines "coldsign/shared/frame/scan"
 )
 
 // begun is what a page asks for when it begins to scan.
@@ -57,31 +54,6 @@ func (g *Gap) state(w http.ResponseWriter, r *http.Request) error {
 	v := s.seen(nil, s.notes)
 	s.mu.Unlock()
 	reply(w, http.StatusOK, v)
-	return nil
-}
-
-// fromFile takes a message that is whole: a bundle, a PSBT, or lines of codes.
-func (g *Gap) fromFile(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	s, err := newScan(q.Get("kind"), crossing.Of{Testnet: q.Get("testnet") == "true"})
-	if err != nil {
-		return err
-	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bundle.MaxFile))
-	if err != nil {
-		return fault.New("carry.size", "", "the file is larger than any bundle, or did not arrive")
-	}
-	m, err := frame.FromFile(raw)
-	if err != nil {
-		return err
-	}
-	f, _ := wanted(s.kind)
-	if err := f(m); err != nil {
-		return err
-	}
-	s.message = &m
-	g.put(s)
-	reply(w, http.StatusOK, s.seen(nil, nil))
 	return nil
 }
 
@@ -172,22 +144,11 @@ func (g *Gap) text(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return wrong("these are more lines than are taken at once")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var notes []string
-	err = lines.Lines(r.Context(), bytes.NewReader(raw), func(line []byte) bool {
-		if f, ok := lines.ParseFrameLine(string(line)); ok {
-			line = f
-		}
-		if n := s.add(line); n != "" && len(notes) < maxNotes {
-			notes = append(notes, n)
-		}
-		return s.message != nil
-	})
+	notes, err := s.lines(r.Context(), raw)
 	if err != nil {
 		return err
 	}
-	reply(w, http.StatusOK, s.seen(nil, notes))
+	reply(w, http.StatusOK, s.told(notes))
 	return nil
 }
 
