@@ -11,6 +11,7 @@ import (
 	"github.com/skip2/go-qrcode"
 
 	"coldsign/online/internal/account"
+	"coldsign/online/internal/desk/carry"
 	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
@@ -24,6 +25,7 @@ func (d *Desk) functions() template.FuncMap {
 		"rehearsal": func() bool { return d.Rehearsal },
 		"line":      quote.Line,
 		"asset":     d.address,
+		"most":      func() int { return carry.MaxFile },
 		"csrf":      func(v view) template.HTML { return v.CSRFField() },
 		"may": func(v view, role string) bool {
 			need, err := account.ParseRole(role)

@@ -8,15 +8,22 @@ const local = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
 export class Camera {
   // sink(body, kind, size, taken) takes one picture and gives a promise.
   constructor(video, sink, ended) {
-    Object.assign(this, { video, sink, ended, under: 0, taken: 0, dropped: 0, stream: null, grabbing: 0 });
+    Object.assign(this, { video, sink, ended, under: 0, taken: 0, dropped: 0, stream: null, grabbing: 0, asked: 0 });
   }
 
+  // start gives whether the camera is on: not when it was stopped, or asked for again,
+  // while a person was asked.
   async start(device) {
-    if (!navigator.mediaDevices?.getUserMedia) throw Object.assign(new Error(), { name: "insecure" });
+    if (!navigator.mediaDevices?.getUserMedia) throw Object.assign(new Error(), { name: window.isSecureContext ? "unable" : "insecure" });
     this.stop();
+    const round = this.asked;
     const stream = await navigator.mediaDevices.getUserMedia({
       audio: false, video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 }, ...(device ? { deviceId: { exact: device } } : { facingMode: "environment" }) },
     });
+    if (round !== this.asked) {
+      stream.getTracks().forEach((t) => t.stop());
+      return false;
+    }
     this.stream = stream;
     this.track = stream.getVideoTracks()[0];
     this.track.addEventListener("ended", () => this.lost(stream));
@@ -24,6 +31,7 @@ export class Camera {
     this.video.srcObject = stream;
     await this.video.play().catch(() => {});
     this.pump(stream);
+    return this.stream === stream;
   }
 
   // permission notices that the operator, or a policy, takes the camera away.
@@ -41,6 +49,7 @@ export class Camera {
   }
 
   stop() {
+    this.asked++;
     this.stream?.getTracks().forEach((t) => t.stop());
     this.stream = null;
     this.video.srcObject = null;
@@ -48,7 +57,7 @@ export class Camera {
 
   // light gives whether there is one, and turns it.
   get hasLight() {
-    return Boolean(this.track?.getCapabilities?.().torch);
+    return Boolean(this.stream && this.track.getCapabilities?.().torch);
   }
 
   light(on) {

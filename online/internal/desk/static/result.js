@@ -2,23 +2,31 @@
 import { call, el, say, sentence } from "./dom.js";
 import { words } from "./words.js";
 
-export async function result(taker, body = {}) {
-  const { box, base, scan, kind, links } = taker;
+// passing are refusals that say nothing of the message: it can be taken in again.
+const passing = ["gone", "internal", "carry.busy", "desk.session"];
+
+export async function result(taker, body = {}, scan = taker.scan) {
+  const { box, base, kind, links, whole } = taker;
   let done;
   try {
     done = await call(base, `/in/${scan}/${kind === "pairing" ? "pair" : "take"}`, { body });
   } catch (e) {
-    taker.head.textContent = words.whole;
+    const again = (id, text, more) => taker.alarm.append(el("p", {}, el("button", { type: "button", id, onclick: () => result(taker, { ...body, ...more }, scan) }, text)));
+    if (passing.includes(e.code)) taker.head.textContent = words.whole;
+    else taker.anew();
     say(taker.alarm, e);
-    if (e.code === "pair.exists") taker.alarm.append(el("p", {}, el("button", { type: "button", id: "replace", onclick: () => result(taker, { replace: true }) }, words.replace)));
+    if (e.code === "pair.exists") again("replace", words.replace, { replace: true });
+    else if (passing.includes(e.code)) again("retry", words.retry);
     return;
   }
+  taker.over = true;
+  taker.camera.stop();
   const page = { answers, keys, pairing }[done.kind];
-  box.replaceChildren(page({ done, base, scan, links, replace: body.replace || false }));
+  box.replaceChildren(page({ done, base, scan, links, whole, replace: body.replace || false }));
 }
 
 // answers counts, lists, and follows the payments.
-function answers({ done, base, scan, links }) {
+function answers({ done, base, scan, links, whole }) {
   const shown = done.items.slice(0, 200), rows = new Map();
   const count = (name) => done[name] ? el("p", { className: `count ${name}` }, el("strong", {}, String(done[name])), " ", words[name]) : null;
   const table = el("table", { className: "rows" }, el("thead", {}, el("tr", {}, ...words.columns.map((c) => el("th", { scope: "col" }, c)))), el("tbody", {},
@@ -36,7 +44,12 @@ function answers({ done, base, scan, links }) {
     el("div", { className: "counts" }, count("signed"), count("refused"), count("deferred"), count("quarantined")),
     done.waived?.length ? el("p", { className: "alarm", role: "alert" }, `${words.waived} ${done.waived.join(", ")}.`) : null,
     el("div", { className: "wide", tabIndex: 0, role: "region", "aria-label": words.columns[0] }, table),
-    done.items.length > shown.length ? el("p", {}, words.more(done.items.length - shown.length)) : null, live, home(links));
+    done.items.length > shown.length ? el("p", {}, words.more(done.items.length - shown.length)) : null, live, shownAs(whole), home(links));
+}
+
+// shownAs has the words that the other screen shows beside the codes.
+function shownAs(whole) {
+  return whole ? el("p", { className: "dim" }, words.shownAs, " ", el("span", { id: "answer-words" }, whole.words)) : null;
 }
 
 function home(links) {
@@ -60,11 +73,11 @@ function follow(address, rows, live) {
   });
 }
 
-function keys({ done, links }) {
+function keys({ done, links, whole }) {
   return el("div", { className: "result", id: "result" }, el("p", { className: "huge" }, words.wallets(done.wallets)),
     done.repeat ? el("p", {}, words.repeated) : null,
     done.foreign ? el("p", { className: "big" }, words.compare) : null,
-    done.foreign ? el("ul", {}, ...done.foreign.map((w) => el("li", {}, `${w.chain} ${w.path} `, el("code", {}, w.address)))) : null, home(links));
+    done.foreign ? el("ul", {}, ...done.foreign.map((w) => el("li", {}, `${w.chain} ${w.path} `, el("code", {}, w.address)))) : null, shownAs(whole), home(links));
 }
 
 // pairing asks a person to compare the words, which no program can.

@@ -24,11 +24,12 @@ class Sender {
     this.status = el("p", { className: "dim", role: "status" });
     this.shape = { ...this.preset(out.profiles[0]), only: "" };
     box.replaceChildren(wrong, el("div", { className: "carry" }, el("div", { className: "paper" }, this.stage), el("div", { className: "side" },
-      this.what(), this.buttons(), this.settings(), this.still(), this.status, el("p", { className: "dim" }, words.keys))));
+      this.what(), this.buttons(), this.settings(), this.still(), this.status, el("p", { className: "dim" }, document.fullscreenEnabled ? words.keys : words.fewKeys))));
     document.addEventListener("keydown", (e) => this.key(e));
     document.addEventListener("fullscreenchange", () => {
       this.full.textContent = document.fullscreenElement ? words.small : words.full;
       this.codes.paint();
+      if (!document.fullscreenElement) this.full.focus();
     });
     new ResizeObserver(() => this.codes.side && this.codes.paint()).observe(this.stage);
     this.begin();
@@ -50,7 +51,7 @@ class Sender {
   buttons() {
     const button = (text, onclick, props = {}) => el("button", { type: "button", onclick, ...props }, text);
     this.pause = button(words.pause, () => this.play(!this.codes.playing), { className: "main", id: "pause" });
-    this.full = button(words.full, () => this.fill(), { id: "full" });
+    this.full = button(words.full, () => this.fill(), { id: "full", hidden: !document.fullscreenEnabled }); // a telephone may offer none
     return el("div", { className: "buttons" }, this.pause, button(words.back, () => this.step(-1), { id: "back" }), button(words.step, () => this.step(1), { id: "step" }),
       this.full, el("a", { className: "button", id: "file", href: `${this.base}/out/${this.out.name}/file`, download: this.out.file }, words.download));
   }
@@ -79,7 +80,7 @@ class Sender {
   // still shows only the pieces that the other side lists.
   still() {
     this.list = el("input", { type: "text", id: "still", autocomplete: "off", spellcheck: false, "aria-describedby": "still-help" });
-    const form = el("form", { onsubmit: (e) => { e.preventDefault(); this.own({ only: this.list.value.trim() }); } },
+    const form = el("form", { onsubmit: (e) => { e.preventDefault(); this.own({ only: tidy(this.list.value) }); } },
       field(words.still, this.list, el("p", { className: "dim", id: "still-help" }, words.stillHelp)),
       el("div", { className: "buttons" }, el("button", { id: "only" }, words.only),
         el("button", { type: "button", id: "all", onclick: () => { this.list.value = ""; this.own({ only: "" }); } }, words.all)));
@@ -89,7 +90,7 @@ class Sender {
 
   choose(name) {
     const p = this.out.profiles.find((p) => p.name === name);
-    if (p) this.change({ ...this.preset(p), only: this.shape.only });
+    if (p) this.change(this.preset(p));
   }
 
   own(part) {
@@ -100,7 +101,8 @@ class Sender {
   async change(part) {
     const before = this.shape;
     this.shape = { ...this.shape, ...part };
-    if (this.shape.format !== "native") this.shape.only = "";
+    const cut = ["format", "version", "fragment"].some((k) => this.shape[k] !== before[k]);
+    if (cut && !("only" in part)) this.shape.only = ""; // pieces of another size have other numbers
     const again = Object.keys(this.shape).some((k) => k !== "perSecond" && this.shape[k] !== before[k]);
     this.wrong.hidden = true;
     if (!again) {
@@ -135,7 +137,7 @@ class Sender {
     this.densityText.value = words.densityAt(Math.round((c.side - 17) / 4), c.side);
     this.speed.value = s.perSecond;
     this.speedText.value = words.speedAt(s.perSecond);
-    this.stillBox.hidden = s.format !== "native" || c.pass < 2 && !s.only;
+    this.stillBox.hidden = c.pass < 2 && !s.only;
     const seconds = (pictures / s.perSecond).toFixed(pictures / s.perSecond < 10 ? 1 : 0);
     this.status.textContent = s.only ? words.onlyNow(s.only) : c.pass < 2 ? words.oneCode : (s.format === "bbqr" ? words.loops : words.passes)(c.pass, seconds);
     this.canvas.setAttribute("aria-label", words.codeLabel(c.pass));
@@ -154,11 +156,11 @@ class Sender {
 
   fill() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else this.stage.requestFullscreen().catch(() => {});
+    else if (document.fullscreenEnabled) this.stage.requestFullscreen().then(() => document.activeElement.blur(), () => {}); // else Space would press the button
   }
 
   key(e) {
-    if (e.altKey || e.ctrlKey || e.metaKey || e.target.closest("input, select, textarea, button, a, summary")) return;
+    if (e.altKey || e.ctrlKey || e.metaKey || e.target.closest("input, select, textarea") || e.key === " " && e.target.closest("button, a, summary")) return;
     const does = { " ": () => this.play(!this.codes.playing), ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), f: () => this.fill() }[e.key];
     if (does) {
       e.preventDefault();
@@ -166,3 +168,6 @@ class Sender {
     }
   }
 }
+
+// tidy writes a list as it was typed by hand in the form that the server reads.
+const tidy = (list) => list.replace(/[\u2010-\u2015]/g, "-").replace(/(\.\.\.|\u2026)\s*$/, "").replace(/\s*-\s*/g, "-").split(/[\s,;]+/).filter(Boolean).join(",");

@@ -5,6 +5,7 @@ import { result } from "./result.js";
 import { words } from "./words.js";
 
 const slow = 5000; // milliseconds that a thing which is not of use stays told
+const calm = 250; // milliseconds without a key: a scanner has typed its lines
 
 export function take(box, base, kind, links = {}) {
   new Taker(box, base, kind, links).begin();
@@ -12,7 +13,7 @@ export function take(box, base, kind, links = {}) {
 
 class Taker {
   constructor(box, base, kind, links) {
-    Object.assign(this, { box, base, kind, links, scan: null, over: false });
+    Object.assign(this, { box, base, kind, links, scan: null, over: false, turn: Promise.resolve() });
     this.view = document.createElement("video");
     Object.assign(this.view, { muted: true, playsInline: true });
     this.view.setAttribute("aria-label", words.view);
@@ -33,16 +34,33 @@ class Taker {
   // ways are those in, beside the camera's picture.
   ways() {
     this.start = el("button", { type: "button", className: "main", id: "scan", onclick: () => this.look() }, words.scan);
-    this.file = el("input", { type: "file", id: "file", onchange: () => this.file.files[0] && this.read(this.file.files[0]) });
-    const zone = el("div", { className: "zone", id: "zone" }, field(words.drop, this.file));
-    zone.addEventListener("dragover", (e) => { e.preventDefault(); zone.classList.add("over"); });
-    zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-    zone.addEventListener("drop", (e) => {
+    this.file = el("input", { type: "file", id: "file", multiple: true, "aria-describedby": "file-help", onchange: () => {
+      const files = [...this.file.files];
+      this.file.value = ""; // so that the same one can be chosen again
+      this.after(() => this.bring(files));
+    } });
+    const zone = el("div", { className: "zone", id: "zone" }, field(words.drop, this.file, el("p", { className: "dim", id: "file-help" }, words.dropHelp)));
+    // The whole page takes a file: a browser leaves the page for one that is dropped beside.
+    const text = (e) => !e.dataTransfer.types.includes("Files") && e.target.closest?.("textarea");
+    document.addEventListener("dragover", (e) => {
+      if (text(e)) return;
+      e.preventDefault();
+      zone.classList.add("over");
+    });
+    document.addEventListener("dragleave", (e) => e.relatedTarget || zone.classList.remove("over"));
+    document.addEventListener("drop", (e) => {
+      if (text(e)) return;
       e.preventDefault();
       zone.classList.remove("over");
-      if (e.dataTransfer.files[0]) this.read(e.dataTransfer.files[0]);
+      const files = [...e.dataTransfer.files];
+      if (zone.isConnected) this.after(() => this.bring(files));
     });
     return el("div", { className: "ways" }, this.start, zone);
+  }
+
+  // after does one thing that comes in after the other.
+  after(does) {
+    this.turn = this.turn.then(does).catch((e) => this.wrong(e));
   }
 
   more() {
@@ -54,7 +72,11 @@ class Taker {
     this.testnet = el("input", { type: "checkbox", id: "testnet" });
     const keys = el("div", { hidden: this.kind !== "keys" }, field(words.testnet, this.testnet));
     const text = el("textarea", { id: "typed", rows: 4, spellcheck: false, autocomplete: "off", "aria-describedby": "typed-help" });
-    const form = el("form", { onsubmit: (e) => { e.preventDefault(); this.typed(text); } },
+    text.addEventListener("keydown", (e) => {
+      clearTimeout(this.typing);
+      if (e.key === "Enter") this.typing = setTimeout(() => this.after(() => this.typed(text, text.value.lastIndexOf("\n") + 1)), calm);
+    });
+    const form = el("form", { onsubmit: (e) => { e.preventDefault(); this.after(() => this.typed(text, text.value.length)); } },
       field(words.typed, text, el("p", { className: "dim", id: "typed-help" }, words.typedHelp)), el("button", {}, words.read));
     return el("div", {}, this.picking, this.lighting, keys, el("details", {}, el("summary", {}, words.typed), form));
   }
@@ -72,9 +94,25 @@ class Taker {
       this.head.textContent = words.going(seen.progress.have, seen.progress.need);
       this.start.textContent = words.resume;
       this.look();
-    } catch {
-      history.replaceState(null, "", location.pathname + location.search); // it is over
+    } catch (e) {
+      if (e.code === "carry.missing") this.anew();
+      else this.wrong(e);
     }
+  }
+
+  // anew forgets the scan: the next thing that comes in begins another.
+  anew() {
+    Object.assign(this, { scan: null, over: false, first: undefined, codes: 0 });
+    this.progress.hidden = true;
+    this.head.textContent = words.kind[this.kind] + ".";
+    this.start.textContent = words.scan;
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+
+  // wrong tells what the server refused.
+  wrong(e) {
+    if (e.code === "carry.missing") this.anew();
+    say(this.alarm, e);
   }
 
   // opened makes the scan on the server, once.
@@ -91,18 +129,21 @@ class Taker {
   }
 
   async look() {
-    if (this.over) return this.afresh();
+    if (this.over) this.anew();
     this.alarm.hidden = true;
     try {
       await this.opened();
+      if (this.over) return; // a file was faster
       this.began = performance.now();
-      await this.camera.start(this.pick.value);
+      this.first = undefined;
+      if (!(await this.camera.start(this.pick.value))) return;
     } catch (e) {
       return this.failed(e);
     }
     this.finder.hidden = false;
     if (this.progress.hidden) this.head.textContent = words.looking;
     this.start.replaceWith((this.start = el("button", { type: "button", id: "scan", onclick: () => this.halt() }, words.stop)));
+    this.torch.checked = false;
     this.lighting.hidden = !this.camera.hasLight;
     const list = await Camera.list().catch(() => []);
     const now = this.camera.track?.getSettings?.().deviceId;
@@ -113,18 +154,13 @@ class Taker {
   // halt stops the camera; what was read is kept.
   halt(text = words.resume) {
     this.camera.stop();
-    this.finder.hidden = true;
+    this.finder.hidden = this.lighting.hidden = true;
     this.start.replaceWith((this.start = el("button", { type: "button", className: "main", id: "scan", onclick: () => this.look() }, text)));
-  }
-
-  afresh() {
-    location.hash = "";
-    location.reload();
   }
 
   failed(e) {
     this.halt(words.again);
-    if (e.code) return say(this.alarm, e);
+    if (e.code) return this.wrong(e);
     const [what, cure] = words.cameras[e.name] || words.cameras[e.name === "SecurityError" ? "NotAllowedError" : "other"];
     say(this.alarm, { message: what, cure });
     this.alarm.dataset.camera = e.name;
@@ -133,12 +169,14 @@ class Taker {
   // picture gives one to the server, and shows what it saw in it.
   async picture(body, kind, { width, height }) {
     if (this.over) return;
+    const scan = this.scan;
     try {
-      const seen = await call(this.base, `/in/${this.scan}/picture`, { body, kind, query: { width, height } });
+      const seen = await call(this.base, `/in/${scan}/picture`, { body, kind, query: { width, height } });
+      if (scan !== this.scan) return;
       this.outline(seen.outlines || [], width, height);
       this.show(seen);
     } catch (e) {
-      if (this.over) return;
+      if (this.over || scan !== this.scan) return;
       if (e.code !== "carry.busy") return this.failed(e);
       this.head.textContent = words.busy; // the picture is lost, the scan goes on
     }
@@ -161,6 +199,7 @@ class Taker {
 
   show(seen) {
     if (this.over) return;
+    this.codes = seen.codes;
     const p = seen.progress;
     if (p) {
       this.progress.hidden = false;
@@ -174,7 +213,7 @@ class Taker {
       if (!seen.whole && this.camera.stream && seen.outlines?.length) this.head.textContent = words.seeing;
     }
     for (const n of seen.notes || []) this.tell(n);
-    if (seen.whole) this.finish();
+    if (seen.whole) this.finish(seen.whole);
   }
 
   // tell names what is in view and of no use, for a while.
@@ -186,33 +225,47 @@ class Taker {
     this.quiet = setTimeout(() => (this.note.hidden = true), slow);
   }
 
-  async read(file) {
+  // bring takes files: one message, or pictures of its codes.
+  async bring(files) {
     this.alarm.hidden = true;
-    try {
-      const seen = await call(this.base, "/in/file", { body: file, kind: "application/octet-stream", query: { kind: this.kind, testnet: this.testnet.checked } });
+    if (!files.length) return say(this.alarm, words.files.none);
+    if (files.length > 1 && !files.every((f) => f.type.startsWith("image/"))) return say(this.alarm, words.files.many(files.length));
+    if (this.over) this.anew();
+    for (const f of files) {
+      if (f.size > Number(this.box.dataset.most)) return say(this.alarm, words.files.large);
+      if (!(await f.slice(0, 1).arrayBuffer().catch(() => null))) return say(this.alarm, words.files.unreadable); // a folder, or gone
+      const query = { kind: this.kind, testnet: this.testnet.checked };
+      if (this.scan) query.scan = this.scan;
+      const seen = await call(this.base, "/in/file", { body: f, kind: "application/octet-stream", query });
       this.keep(seen.scan);
       this.show(seen);
-    } catch (e) {
-      say(this.alarm, e);
+      if (this.over) return;
     }
-    this.file.value = "";
   }
 
-  async typed(text) {
+  // typed gives the first so many letters to the server; what a scanner types meanwhile
+  // stays.
+  async typed(text, most) {
+    const lines = text.value.slice(0, most);
+    if (!lines.trim()) return;
+    text.value = text.value.slice(most);
     this.alarm.hidden = true;
     try {
+      if (this.over) this.anew();
       await this.opened();
-      this.show(await call(this.base, `/in/${this.scan}/text`, { body: text.value, kind: "text/plain" }));
-      text.value = "";
+      const before = this.codes || 0, seen = await call(this.base, `/in/${this.scan}/text`, { body: lines, kind: "text/plain" });
+      if (!seen.whole && !seen.notes?.length && seen.codes === before) this.tell(words.nothing);
+      this.show(seen);
     } catch (e) {
-      say(this.alarm, e);
+      text.value = lines + text.value;
+      throw e;
     }
   }
 
   // finish does with the whole message what it is for.
-  async finish() {
+  async finish(whole) {
     if (this.over) return;
-    this.over = true;
+    Object.assign(this, { over: true, whole });
     this.halt(words.again);
     this.head.textContent = words.taking;
     this.note.hidden = true;
