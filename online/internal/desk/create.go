@@ -37,8 +37,7 @@ const homeTenant = "default"
 
 // createView is the form, with what was typed and what is wrong with it.
 type createView struct {
-	Wallets []pending.Wallet // that the form pays from
-	All     []pending.Wallet
+	Wallets []pending.Wallet
 	Chains  []chain.Chain
 	Form    map[string]string
 	Fields  intake.FieldErrors
@@ -55,12 +54,7 @@ func (r *request) showCreate(v createView, wrong error) error {
 	if err != nil {
 		return err
 	}
-	v.All, v.Chains, v.Nodes, v.Idem = list[:min(len(list), maxWallets)], r.Chains.All(), len(r.Depth) > 0, newIdem()
-	for _, w := range v.All {
-		if w.Chain != "SOL" {
-			v.Wallets = append(v.Wallets, w)
-		}
-	}
+	v.Wallets, v.Chains, v.Nodes, v.Idem = list[:min(len(list), maxWallets)], r.Chains.All(), len(r.Depth) > 0, newIdem()
 	at := http.StatusOK
 	if fields, ok := errors.AsType[intake.FieldErrors](wrong); ok {
 		v.Fields, at = fields, http.StatusBadRequest
@@ -83,7 +77,7 @@ func (r *request) typed(names ...string) map[string]string {
 // createPayment is the short form: from a wallet, to an address, an amount. Nonce,
 // inputs and fee come from the network's nodes.
 func createPayment(r *request) error {
-	v := createView{Form: r.typed("wallet", "index", "network", "to", "amount", "fee", "token", "digits")}
+	v := createView{Form: r.typed("wallet", "index", "network", "to", "amount", "fee", "token", "digits", "nonce")}
 	row, err := r.pay(v.Form)
 	if err != nil {
 		return r.showCreate(v, err)
@@ -152,6 +146,15 @@ func (r *request) body(w pending.Wallet, n chain.Network, index uint32, f map[st
 	body := map[string]any{"to": f["to"], "amount": f["amount"], "currency": w.Chain, "signatureId": f["wallet"]}
 	if derives {
 		body["index"] = index
+	}
+	if n.ID.Namespace() == "solana" {
+		delete(body, "currency")
+		if list := r.addresses(w, n, index); len(list) > 0 {
+			body["from"] = list[0]
+		}
+		if f["nonce"] != "" {
+			body["nonceAccount"] = f["nonce"]
+		}
 	}
 	if f["token"] != "" {
 		delete(body, "currency")
