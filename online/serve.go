@@ -20,6 +20,7 @@ import (
 	"coldsign/online/internal/config"
 	"coldsign/online/internal/foureyes"
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/lineage"
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/quorum"
 	"coldsign/online/internal/replace"
@@ -149,6 +150,7 @@ func (h *home) intake() *intake.Intake {
 func (h *home) loop(log *slog.Logger) (*broadcast.Loop, error) {
 	l := &broadcast.Loop{
 		Store: h.store, Nodes: map[chain.ID]node.Node{}, Depth: map[chain.ID]uint64{}, Deep: map[chain.ID]uint64{}, Log: log, Now: h.now, Interval: 2 * time.Second,
+		Parents: lineage.Parents(h.store),
 	}
 	for _, n := range h.config.Networks {
 		q, err := nodes(n)

@@ -98,6 +98,10 @@ type Loop struct {
 	// Relay is asked before a node is given anything; it may be nil.
 	Relay Relay
 
+	// Parents gives the transactions of which a row spends outputs; it may be nil, and
+	// then what those become ends no row.
+	Parents func(context.Context, *pending.Transaction) ([]Parent, error)
+
 	// Watch is told how each round went; it may be nil.
 	Watch Watch
 

@@ -48,7 +48,7 @@ func (w *work) step(ctx context.Context) error {
 		return err
 	}
 	sealed := w.sealed()
-	saw, err := w.node.Look(ctx, sealed)
+	saw, err := w.look(ctx)
 	if err != nil {
 		return err
 	}

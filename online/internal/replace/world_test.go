@@ -11,6 +11,7 @@ import (
 	"coldsign/online/internal/chain/clients"
 	"coldsign/online/internal/chain/transport"
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/lineage"
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/quorum"
@@ -107,6 +108,7 @@ func newWorld(t *testing.T, network chain.ID, url, user string) *world {
 	w.loop = &broadcast.Loop{
 		Store: w.store, Nodes: map[chain.ID]node.Node{network: both}, Depth: map[chain.ID]uint64{network: depth}, Deep: map[chain.ID]uint64{network: 20},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Settle: time.Nanosecond,
+		Parents: lineage.Parents(w.store),
 	}
 	return w
 }

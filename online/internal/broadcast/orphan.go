@@ -1,0 +1,61 @@
+package broadcast
+
+import (
+	"context"
+
+	"coldsign/online/internal/node"
+	"coldsign/online/internal/pending"
+	"coldsign/shared/chain"
+)
+
+// maxLine is how many transactions of one line are looked at, from the row back.
+const maxLine = 8
+
+// Parent is a transaction of which a row spends an output.
+type Parent struct {
+	chain.Sealed
+	Row *pending.Transaction // that has it; nil of a transaction that is not ours
+}
+
+// orphaned reports whether the row can never land, since a transaction of which it spends
+// an output never can: as many nodes as must agree show that another one is final in the
+// place of that, or of one before it. No node says so of the row itself: of an output
+// that never came to be there is no spender.
+func (w *work) orphaned(ctx context.Context, t *pending.Transaction, line int) (bool, error) {
+	if w.loop.Parents == nil || line == maxLine {
+		return false, nil
+	}
+	parents, err := w.loop.Parents(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range parents {
+		saw, err := w.node.Look(ctx, p.Sealed)
+		switch {
+		case err != nil:
+			return false, err
+		case saw.Seen || saw.Few:
+			continue
+		case saw.Conflict:
+			return true, nil
+		case p.Row == nil:
+			continue
+		}
+		if gone, err := w.orphaned(ctx, p.Row, line+1); gone || err != nil {
+			return gone, err
+		}
+	}
+	return false, nil
+}
+
+// look looks the row up. One that nobody shows may be an orphan; before it is old enough
+// to end nobody asks.
+func (w *work) look(ctx context.Context) (node.Sighting, error) {
+	saw, err := w.node.Look(ctx, w.sealed())
+	if err != nil || saw.Seen || saw.Few || saw.Conflict || saw.Expired || w.loop.Now().Sub(w.t.Created) < w.loop.settles() {
+		return saw, err
+	}
+	gone, err := w.orphaned(ctx, &w.t, 0)
+	saw.Conflict = gone && err == nil
+	return saw, nil // what its parents are is no trouble of the row
+}
