@@ -19,7 +19,7 @@ cleanup() {
   trap '' INT TERM PIPE # a dying parent may send TERM once for each of its threads
   if [ -n "$node" ]; then
     kill -TERM "$node" 2>/dev/null || true
-    for _ in $(seq 100); do kill -0 "$node" 2>/dev/null || break; sleep 0.05; done
+    for _ in $(seq 600); do kill -0 "$node" 2>/dev/null || break; sleep 0.05; done
     kill -KILL "$node" 2>/dev/null || true
     wait "$node" 2>/dev/null || true
   fi

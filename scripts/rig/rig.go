@@ -197,12 +197,13 @@ func launch(ctx context.Context, root string, kind Kind, env []string) (*Node, e
 	}
 }
 
-// end asks the script to stop, and insists after ten seconds.
+// end asks the script to stop, and insists after 40 s, ten more than the script gives
+// its node to write down what it has.
 func end(p *os.Process, ended <-chan struct{}) {
 	p.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(40 * time.Second):
 		p.Kill() //nolint:errcheck // as above
 		<-ended
 	}

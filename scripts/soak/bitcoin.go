@@ -70,6 +70,7 @@ const (
 	purses   = 8          // addresses that pay
 	coinsOf  = 6          // of each, at the beginning
 	coinSize = 20_000_000 // satoshi of one
+	mostOpen = 40         // payments on their way
 )
 
 func beginBitcoin(ctx context.Context, p plan, dir string) (*miser, error) {
@@ -215,10 +216,8 @@ func (m *miser) faults(ctx context.Context) error {
 		if err := m.healthy(); err != nil {
 			return err
 		}
-		for range 1 + rand.IntN(8) {
-			if err := m.pay(ctx); err != nil {
-				return fmt.Errorf("payment: %w", err)
-			}
+		if err := m.spree(ctx); err != nil {
+			return fmt.Errorf("payment: %w", err)
 		}
 		if err := m.alive(ctx); err != nil {
 			return err
@@ -251,6 +250,29 @@ func (m *miser) faults(ctx context.Context) error {
 	return nil
 }
 
+// spree makes some payments, unless too many are on their way.
+func (m *miser) spree(ctx context.Context) error {
+	var l ledgers
+	if err := m.look(ctx, &l); err != nil {
+		return err
+	}
+	open := 0
+	for _, r := range l.rows {
+		if !ends(r.state) && r.state != "complete" {
+			open++
+		}
+	}
+	if open > mostOpen {
+		return wait(ctx)
+	}
+	for range 1 + rand.IntN(8) {
+		if err := m.pay(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // leave carries what is pending to the offline half; its answer stays on the stick.
 func (m *miser) leave(ctx context.Context) error {
 	request, answer, err := m.signed(ctx)
@@ -273,11 +295,12 @@ func (m *miser) settle(ctx context.Context) (r result, err error) {
 	for _, b := range m.between {
 		b.trouble(0)
 	}
+	restart := 4 * time.Second // longer each time: a round over many rows has to come to its end
 	end, fresh := time.Now().Add(m.Settle), time.Now().Add(-time.Hour)
 	for {
-		if time.Since(fresh) > 5*time.Second { // what it remembers of troubles makes it wait
+		if time.Since(fresh) > restart { // what it remembers of troubles makes it wait
 			m.strike("at the end")
-			fresh = time.Now()
+			fresh, restart = time.Now(), min(2*restart, time.Minute)
 		}
 		if err := errors.Join(m.healthy(), m.alive(ctx)); err != nil {
 			return r, err
@@ -358,7 +381,7 @@ func (m *miser) pay(ctx context.Context) error {
 			return nil
 		case refused && r.Code == "create.funds" && p.id == "":
 			p.unfunded = true
-			return m.fund(ctx)
+			return errors.Join(m.healthy(), m.fund(ctx))
 		case refused && (r.Code == "create.node" || r.Code == "reservation.conflict") && p.id == "":
 			if err := wait(ctx); err != nil {
 				return err

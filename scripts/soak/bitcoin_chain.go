@@ -244,13 +244,18 @@ func (b *bitcoins) reorganize(ctx context.Context, n *btcd, blocks int, forget b
 		return err
 	}
 	b.split = true
-	fork := n.chain[len(n.chain)-blocks].String()
+	height := len(n.chain)
+	fork := n.chain[height-blocks].String()
 	if err := n.ask(ctx, nil, "invalidateblock", fork); err != nil {
 		return err
 	}
 	if forget { // else its pool has what the blocks had
 		if err := b.restart(ctx, n); err != nil {
 			return err
+		}
+		if len(n.chain) < height-blocks { // it was ended too hard, and has lost more
+			b.split = false
+			return b.exchange(ctx)
 		}
 	}
 	if err := b.find(ctx, n, blocks+1); err != nil {
