@@ -150,7 +150,7 @@ func (h *home) intake() *intake.Intake {
 func (h *home) loop(log *slog.Logger) (*broadcast.Loop, error) {
 	l := &broadcast.Loop{
 		Store: h.store, Nodes: map[chain.ID]node.Node{}, Depth: map[chain.ID]uint64{}, Deep: map[chain.ID]uint64{}, Log: log, Now: h.now, Interval: 2 * time.Second,
-		Parents: lineage.Parents(h.store),
+		Parents: lineage.Parents(h.store), Bytes: lineage.Bytes,
 	}
 	for _, n := range h.config.Networks {
 		q, err := nodes(n)

@@ -52,6 +52,9 @@ type Store interface {
 	// network, so that this one is not sent any more, and whether there are such rows
 	// of ours at all.
 	Outbid(ctx context.Context, id bundle.ID) (outbid, competes bool, err error)
+	// Rivals gives the rows that compete with one another with the tenant's row, itself
+	// among them.
+	Rivals(ctx context.Context, tenant string, id bundle.ID) ([]pending.Transaction, error)
 	Watcher
 }
 
@@ -101,6 +104,10 @@ type Loop struct {
 	// Parents gives the transactions of which a row spends outputs; it may be nil, and
 	// then what those become ends no row.
 	Parents func(context.Context, *pending.Transaction) ([]Parent, error)
+
+	// Bytes gives the transaction of a row under its id, of one that is not sealed as
+	// well where its id does not depend on signatures; it may be nil.
+	Bytes func(*pending.Transaction) (s chain.Sealed, ok bool)
 
 	// Watch is told how each round went; it may be nil.
 	Watch Watch

@@ -40,6 +40,13 @@ func newStore(now func() time.Time, rows ...pending.Transaction) *memoryStore {
 	return s
 }
 
+// Rivals is the row alone.
+func (s *memoryStore) Rivals(_ context.Context, _ string, id bundle.ID) ([]pending.Transaction, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return []pending.Transaction{s.rows[id]}, nil
+}
+
 func (s *memoryStore) Due(_ context.Context, limit int) ([]pending.Transaction, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

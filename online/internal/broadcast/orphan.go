@@ -6,6 +6,7 @@ import (
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/shared/chain"
+	"coldsign/shared/fault"
 )
 
 // maxLine is how many transactions of one line are looked at, from the row back.
@@ -58,4 +59,45 @@ func (w *work) look(ctx context.Context) (node.Sighting, error) {
 	gone, err := w.orphaned(ctx, &w.t, 0)
 	saw.Conflict = gone && err == nil
 	return saw, nil // what its parents are is no trouble of the row
+}
+
+// withdraw ends the withdrawn rivals of a row that can never land, where they cannot
+// either: nothing of them is sent, so that nobody looks at them by themselves, and what
+// they hold would be theirs for ever. It comes before the row's own end: a kill in
+// between has both done again.
+func (w *work) withdraw(ctx context.Context) error {
+	rivals, err := w.loop.Store.Rivals(ctx, w.t.Tenant, w.t.ID)
+	if err != nil {
+		w.database = err
+		return err
+	}
+	for i := range rivals {
+		r := &rivals[i]
+		if _, unsent := pending.Transition(r.State, pending.Supersede); !unsent || !r.CancelRequested || w.loop.Bytes == nil {
+			continue
+		}
+		sealed, ok := w.loop.Bytes(r)
+		if !ok {
+			continue
+		}
+		saw, err := w.node.Look(ctx, sealed)
+		gone := saw.Conflict
+		if err == nil && !gone && !saw.Seen && !saw.Few {
+			gone, err = w.orphaned(ctx, r, 0)
+		}
+		if err != nil {
+			return err
+		}
+		if !gone {
+			continue
+		}
+		if _, err := w.loop.Store.Move(context.WithoutCancel(ctx), r.ID, pending.Supersede, func(p *pending.Transaction) error {
+			p.Code, p.Reason = pending.Replaced, "another transaction is final in its place, and nothing of it was sent"
+			return nil
+		}); err != nil && !fault.Is(err, "state.conflict") {
+			w.database = err
+			return err
+		}
+	}
+	return nil
 }

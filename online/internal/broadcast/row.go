@@ -189,6 +189,11 @@ func (w *work) end(ctx context.Context, saw node.Sighting) error {
 	if w.loop.Now().Sub(w.t.Noted) < w.loop.settles() {
 		return nil
 	}
+	if saw.Conflict {
+		if err := w.withdraw(ctx); err != nil {
+			return err
+		}
+	}
 	return w.fail(ctx, e, code, reason)
 }
 

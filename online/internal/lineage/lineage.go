@@ -1,7 +1,7 @@
 // Package lineage finds the transactions of whose outputs a row's payment is made, as the
-// row's own request proves them.
+// row's own request proves them, and the payment's own before it is signed.
 //
-//	loop.Parents = lineage.Parents(store)
+//	loop.Parents, loop.Bytes = lineage.Parents(store), lineage.Bytes
 package lineage
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/psbt/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
 )
 
 const (
@@ -67,4 +68,39 @@ func Parents(rows Rows) func(context.Context, *pending.Transaction) ([]broadcast
 		}
 		return list, nil
 	}
+}
+
+// Bytes gives the transaction of a row: as it was sealed, or unsigned where all that it
+// spends is SegWit's (BIP-141) without a script of its own, so that signatures leave the
+// id as it is.
+func Bytes(t *pending.Transaction) (s chain.Sealed, ok bool) {
+	if t.TxID != "" {
+		return chain.Sealed{TxID: t.TxID, Raw: t.Raw}, len(t.Raw) > 0
+	}
+	if t.Network.Namespace() != "bip122" {
+		return s, false
+	}
+	r, err := intake.Request(t)
+	if err != nil {
+		return s, false
+	}
+	p, err := psbt.NewFromRawBytes(bytes.NewReader(r.Payload), false)
+	if err != nil {
+		return s, false
+	}
+	for i, in := range p.Inputs {
+		out := in.WitnessUtxo
+		if at := p.UnsignedTx.TxIn[i].PreviousOutPoint; in.NonWitnessUtxo != nil {
+			if in.NonWitnessUtxo.TxHash() != at.Hash || uint64(at.Index) >= uint64(len(in.NonWitnessUtxo.TxOut)) {
+				return s, false
+			}
+			out = in.NonWitnessUtxo.TxOut[at.Index]
+		}
+		if out == nil || !txscript.IsWitnessProgram(out.PkScript) {
+			return s, false
+		}
+	}
+	var raw bytes.Buffer
+	err = p.UnsignedTx.Serialize(&raw)
+	return chain.Sealed{TxID: p.UnsignedTx.TxHash().String(), Raw: raw.Bytes()}, err == nil
 }

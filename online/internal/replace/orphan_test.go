@@ -2,6 +2,7 @@ package replace_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/big"
 	"testing"
 
@@ -74,4 +75,45 @@ func TestATT100OrphansEndOnBtcd(t *testing.T) {
 	}
 	c.paid(to, 0)
 	c.paid(last, 0)
+}
+
+// A payment was withdrawn, before or after it was signed, and a stranger's transaction
+// lands in the place of both it and the one that cancels it. Neither can land any more,
+// and neither holds its outputs for ever.
+func TestATT110StrangerEndsWithdrawnOnBtcd(t *testing.T) {
+	for _, sealed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("signed %v", sealed), func(t *testing.T) {
+			c := newBTC(t)
+			id, to := c.pay(nil)
+			c.export(id)
+			d := c.elsewhere(id)
+			rival := d.make(id, replace.Options{Cancel: true, Force: true, Fee: big.NewInt(1_000_000)}).New.ID
+			d.signed(rival)
+			if sealed {
+				c.seal(id)
+			}
+			cancel := c.make(id, replace.Options{Cancel: true}).New.ID
+			c.signed(cancel)
+			must(c.rpc.SendRawTransaction(d.raw(rival), false))(t)
+			ok(t, c.btc.Mine(depth-1))
+			for range 3 {
+				c.once()
+			}
+			if row := c.get(id); row.State == pending.Cancelled {
+				t.Error("it ended, and nothing is deep yet")
+			}
+			ok(t, c.btc.Mine(1))
+			for range 3 {
+				c.once()
+			}
+			c.want(cancel, pending.Failed, pending.Conflicted)
+			c.want(id, pending.Cancelled, pending.Replaced)
+			row := c.get(id)
+			held := must(c.store.Reserved(t.Context(), regtest, must(c.intake.Uses(&row))(t)))(t)
+			if len(held) > 0 {
+				t.Errorf("still reserved: %v", held)
+			}
+			c.paid(to, 0)
+		})
+	}
 }

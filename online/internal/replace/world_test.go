@@ -108,7 +108,7 @@ func newWorld(t *testing.T, network chain.ID, url, user string) *world {
 	w.loop = &broadcast.Loop{
 		Store: w.store, Nodes: map[chain.ID]node.Node{network: both}, Depth: map[chain.ID]uint64{network: depth}, Deep: map[chain.ID]uint64{network: 20},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Settle: time.Nanosecond,
-		Parents: lineage.Parents(w.store),
+		Parents: lineage.Parents(w.store), Bytes: lineage.Bytes,
 	}
 	return w
 }
