@@ -186,7 +186,7 @@ func (m *miser) mine(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(perBlock):
+		case <-time.After(m.every()):
 		}
 		err := m.coins.step(ctx, m.between[0].troubled(), m.Deep && time.Since(m.began) < m.Time/2)
 		if err != nil && ctx.Err() == nil {
@@ -196,6 +196,15 @@ func (m *miser) mine(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// every is how long a block takes. What has been spent by another is looked for block by
+// block: where that happens, no more of them come than can be searched.
+func (m *miser) every() time.Duration {
+	if m.Deep {
+		return 3 * perBlock
+	}
+	return perBlock
 }
 
 // healthy tells whether there is still a network.
@@ -300,7 +309,7 @@ func (m *miser) settle(ctx context.Context) (r result, err error) {
 	for {
 		if time.Since(fresh) > restart { // what it remembers of troubles makes it wait
 			m.strike("at the end")
-			fresh, restart = time.Now(), min(2*restart, time.Minute)
+			fresh, restart = time.Now(), 2*restart
 		}
 		if err := errors.Join(m.healthy(), m.alive(ctx)); err != nil {
 			return r, err
