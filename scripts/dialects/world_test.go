@@ -107,7 +107,7 @@ func (w *world) make(ctx context.Context, h *halves.Halves, init func() error, c
 			return err
 		}
 	}
-	return h.Weaken()
+	return h.Lighten("passphrase")
 }
 
 // ok is one row of the table: this type, this way, this library.

@@ -74,7 +74,7 @@ const (
 )
 
 func beginBitcoin(ctx context.Context, p plan, dir string) (*miser, error) {
-	m := &miser{driver: &driver{Halves: &halves.Halves{Dir: dir}, plan: p, typical: map[string]time.Duration{}, stop: func() {}},
+	m := &miser{driver: &driver{Halves: &halves.Halves{Dir: dir, Light: true}, plan: p, typical: map[string]time.Duration{}, stop: func() {}},
 		sent: &outbox{of: map[chainhash.Hash]posted{}}, strangers: map[chainhash.Hash]*wire.MsgTx{}, began: time.Now()}
 	var errs [2]error
 	var both sync.WaitGroup
@@ -121,7 +121,7 @@ func (m *miser) homes(ctx context.Context) (err error) {
 		return err
 	}
 	m.wallet = w.SignatureID
-	if err := m.Weaken(); err != nil { // more crossings, and the same code
+	if err := m.Lighten("passphrase"); err != nil { // more crossings, and the same code
 		return err
 	}
 	seed, err := pbkdf2.Key(sha512.New, mnemonic, []byte("mnemonic"), 2048, 64)
@@ -234,7 +234,7 @@ func (m *miser) faults(ctx context.Context) error {
 		if err := m.leave(ctx); err != nil {
 			return fmt.Errorf("ceremony: %w", err)
 		}
-		for range rand.IntN(4) {
+		if rand.IntN(2) == 0 {
 			if err := m.intervene(ctx); err != nil {
 				return err
 			}
