@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "coldsign-cli")
 	if err == nil {
-		_, err = halves.Build(context.Background(), dir)
+		_, err = halves.BuildQuick(context.Background(), dir)
 	}
 	if err == nil {
 		err = os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))

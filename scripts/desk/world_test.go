@@ -140,7 +140,7 @@ func begin(t testing.TB) *world {
 	var programs halves.Programs
 	var failed [2]error
 	var group sync.WaitGroup
-	group.Go(func() { programs, failed[0] = halves.Build(ctx, dir) })
+	group.Go(func() { programs, failed[0] = halves.BuildQuick(ctx, dir) })
 	group.Go(func() { node, failed[1] = rig.Start(ctx, rig.KindAnvil) })
 	group.Wait()
 	if node != nil {

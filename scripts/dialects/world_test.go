@@ -67,7 +67,7 @@ func (w *world) begin(ctx context.Context, dir string) (err error) {
 	if w.oracle, err = interop.Start(); err != nil {
 		return err
 	}
-	programs, err := halves.Build(ctx, dir)
+	programs, err := halves.BuildQuick(ctx, dir)
 	if err != nil {
 		return err
 	}

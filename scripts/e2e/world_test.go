@@ -79,7 +79,7 @@ func begin(ctx context.Context, dir string) (w *world, stops []func(), err error
 	var nodes [3]*rig.Node
 	var errs [4]error
 	var wg sync.WaitGroup
-	wg.Go(func() { w.Programs, errs[3] = halves.Build(ctx, dir) })
+	wg.Go(func() { w.Programs, errs[3] = halves.BuildQuick(ctx, dir) })
 	for i, kind := range []rig.Kind{rig.KindBtcd, evmNode, rig.KindSolana} {
 		wg.Go(func() { nodes[i], errs[i] = rig.Start(ctx, kind) })
 	}

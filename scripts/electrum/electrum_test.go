@@ -48,7 +48,7 @@ func TestElectrum(t *testing.T) {
 	ok(t, err)
 	defer b.Close()
 	dir := t.TempDir()
-	programs, err := halves.Build(ctx, dir)
+	programs, err := halves.BuildQuick(ctx, dir)
 	ok(t, err)
 
 	w := wallet{t, dir + "/electrum"}

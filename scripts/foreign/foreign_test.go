@@ -57,7 +57,7 @@ func begin(t *testing.T) *signer {
 	}
 	t.Cleanup(func() { o.Close() })
 	dir := t.TempDir()
-	programs, err := halves.Build(ctx, dir)
+	programs, err := halves.BuildQuick(ctx, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

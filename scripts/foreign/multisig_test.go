@@ -56,7 +56,7 @@ func TestMultisigOnChain(t *testing.T) {
 	defer btc.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	programs := must(halves.Build(ctx, t.TempDir()))(t)
+	programs := must(halves.BuildQuick(ctx, t.TempDir()))(t)
 	var machines []cosigner
 	for range 2 {
 		c := cosigner{Halves: &halves.Halves{Programs: programs, Dir: t.TempDir()}, t: t, ctx: ctx}

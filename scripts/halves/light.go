@@ -3,13 +3,10 @@ package halves
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"filippo.io/age"
 
@@ -73,35 +70,9 @@ func (h *Halves) Lighten(passphraseFile string) error {
 	return os.Rename(file+".light", file)
 }
 
-// BuildLight makes an offline half whose own writes of the keystore are light too, and
-// gives its path. In its source one constant is another one, and nothing else.
+// BuildLight makes an offline half whose own writes of the keystore are light too, that
+// of BuildQuick, and gives its path.
 func BuildLight(ctx context.Context, dir string) (string, error) {
-	root, err := rig.Root()
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(root, "offline/internal/keystore/format.go")
-	source, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	const usual = "\tworkFactor = 18 "
-	if strings.Count(string(source), usual) != 1 {
-		return "", errors.New("the KDF's cost is not where it was in " + file)
-	}
-	light := filepath.Join(dir, "format.go")
-	text := strings.Replace(string(source), usual, fmt.Sprintf("\tworkFactor = %d ", lightFactor), 1)
-	if err := os.WriteFile(light, []byte(text), 0o600); err != nil {
-		return "", err
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: light}})
-	if err != nil {
-		return "", err
-	}
-	list := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(list, overlay, 0o600); err != nil {
-		return "", err
-	}
 	out := filepath.Join(dir, "coldsign-offline-light")
-	return out, build(ctx, out, "./offline", "-overlay", list)
+	return out, rig.Program(ctx, out, "./offline", "-overlay", quick)
 }

@@ -76,7 +76,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(cancel)
 	w := &world{Halves: &halves.Halves{Dir: t.TempDir()}}
 	nodes := []*rig.Node{rig.Btcd(t), rig.Anvil(t), rig.Solana(t)}
-	w.Programs = must(halves.Build(ctx, t.TempDir()))(t)
+	w.Programs = must(halves.BuildQuick(ctx, t.TempDir()))(t)
 	w.btc = must(fund.NewBitcoin(nodes[0].URL, nodes[0].User, nodes[0].Password))(t)
 	t.Cleanup(w.btc.Close)
 	w.eth = must(fund.NewEVM(ctx, nodes[1].URL))(t)

@@ -20,7 +20,7 @@ import (
 func TestJournal(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
-	p, err := halves.Build(ctx, dir)
+	p, err := halves.BuildQuick(ctx, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func TestKin(t *testing.T) {
 		{"XDC", "apothem", 51, "TXDC"}, {"ONE", "harmony-testnet", 1666700000, "tONE"}, {"KCS", "kcc-testnet", 322, "tKCS"}, {"ETH", "rollup", 59141, "ROL"},
 	}
 	dir := t.TempDir()
-	programs, err := halves.Build(ctx, dir)
+	programs, err := halves.BuildQuick(ctx, dir)
 	ok(t, err)
 	h := &halves.Halves{Programs: programs, Dir: dir}
 	ok(t, h.Init(ctx))

@@ -94,7 +94,7 @@ func TestLitecoin(t *testing.T) {
 	c.call("", nil, "createwallet", "bank")
 	c.mine(101)
 	dir := t.TempDir()
-	programs, err := halves.Build(ctx, dir)
+	programs, err := halves.BuildQuick(ctx, dir)
 	ok(t, err)
 	h := &halves.Halves{Programs: programs, Dir: dir}
 	ok(t, h.Init(ctx))

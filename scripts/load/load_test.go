@@ -17,7 +17,7 @@ func TestTransport(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	programs, err := halves.Build(ctx, dir)
+	programs, err := halves.BuildQuick(ctx, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

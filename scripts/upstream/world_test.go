@@ -71,7 +71,7 @@ var programs = sync.OnceValues(func() (halves.Programs, error) {
 	if err != nil {
 		return halves.Programs{}, err
 	}
-	return halves.Build(context.Background(), dir)
+	return halves.BuildQuick(context.Background(), dir)
 })
 
 func TestMain(m *testing.M) {

@@ -24,7 +24,6 @@ const (
 	maxEntries = 250_000
 	maxSecret  = 1024 // bytes of a mnemonic text; keys are 32
 	minWords   = 8    // bytes of a passphrase
-	workFactor = 18   // scrypt log2 N for new files: about a second
 	maxFactor  = 20   // of files we open: bounds what a hostile header can ask for, 1 GiB
 )
 
@@ -225,10 +224,8 @@ func encrypt(plain, passphrase []byte, factor int) ([]byte, error) {
 	if _, err := w.Write(plain); err != nil {
 		return nil, err
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	err = w.Close()
+	return out.Bytes(), err
 }
 
 func decrypt(sealed, passphrase []byte) ([]byte, error) {

@@ -51,7 +51,7 @@ func hostile() []string {
 func begin(t *testing.T) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
-	programs, err := halves.Build(ctx, dir)
+	programs, err := halves.BuildQuick(ctx, dir)
 	ok(t, err)
 	w := &world{TB: t, Halves: &halves.Halves{Programs: programs, Dir: dir}}
 	t.Cleanup(w.Kill)
