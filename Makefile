@@ -3,7 +3,11 @@ GO       ?= go
 GOFLAGS  += -trimpath
 LDFLAGS   = -s -w -buildid=
 # runtimesecret: what signing leaves on stack and heap is erased (offline/internal/memory).
-BUILD     = CGO_ENABLED=0 GOEXPERIMENT=runtimesecret GOTOOLCHAIN=local $(GO) build -buildvcs=false $(GOFLAGS) -ldflags='$(LDFLAGS)'
+# Everything is compiled with it, tests and tools too: what differs in a setting is
+# compiled a second time, dependencies and all.
+export GOFLAGS
+export GOEXPERIMENT = runtimesecret
+BUILD     = CGO_ENABLED=0 GOTOOLCHAIN=local $(GO) build -buildvcs=false -ldflags='$(LDFLAGS)'
 SOAK     ?= 10m
 KILLS    ?= 1000
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
@@ -25,9 +29,12 @@ peers: ## install other people's readers and encoders, which tests and bench com
 demo: build nodes ## one payment across the gap on three real chains
 	$(GO) run ./scripts/demo -bin bin
 
+# Tests that run the programs need no stretched passphrases (QUICK); those of soak.sh do.
+# The test cache cannot see what scripts build change. The longest start first.
+QUICK     = scripts/halves/testdata/quick/overlay.json
 test: build nodes peers ## unit, differential, fuzz-seed, script and end-to-end tests
-	GOEXPERIMENT=runtimesecret $(GO) test -timeout 15m ./shared/... ./offline/... ./online/...
-	$(GO) test -count=1 -timeout 15m ./scripts/... # they build the binaries: the test cache cannot see them change
+	$(GO) test -timeout 15m ./shared/... ./offline/internal/... ./online/...
+	$(GO) test -count=1 -timeout 15m -overlay $(QUICK) ./scripts/soak ./scripts/e2e ./offline ./scripts/...
 
 check: ## formatting, vet, staticcheck, import rules, tidy go.mod
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

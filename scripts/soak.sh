@@ -14,5 +14,7 @@ done < <(git grep -E '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's/^([^:]
 echo "fuzzed $found targets"
 echo "== every write of export, sign and import fails in turn"
 COLDSIGN_SOAK=1 go test -count=1 -timeout 60m -v ./scripts/faults | grep -E 'faults$|^(--- |    --- |ok|FAIL|PASS)'
+echo "== the offline half's own tests, each passphrase stretched as it is for operators"
+GOEXPERIMENT=runtimesecret go test -count=1 -timeout 60m ./offline
 bash scripts/nodes/install.sh --geth
 go test -count=1 -tags soak -v ./scripts/rig ./scripts/e2e | grep -E '^(=== RUN|--- |ok|FAIL|PASS)'
