@@ -35,7 +35,7 @@ type Size struct {
 	Huge    int           // a body that says it has 1 GiB
 	Bombs   int           // a small body that would be large when unpacked
 	Strange int           // two lengths, or a length and chunks
-	Time    time.Duration // of the attack
+	Time    time.Duration // of the attack, at least: it goes on until each kind was answered
 }
 
 // Whole is the attack of the threat list.
@@ -56,6 +56,7 @@ type Figures struct {
 type attack struct {
 	Size
 	address, key string
+	packed       string // 64 MiB of spaces
 	mu           sync.Mutex
 	statuses     map[string]int
 	held         atomic.Int64
@@ -68,9 +69,9 @@ func Attack(ctx context.Context, base, key string, pid int, size Size) (Figures,
 	if err != nil {
 		return Figures{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, size.Time)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	a := &attack{Size: size, address: u.Host, key: key, statuses: map[string]int{}}
+	a := &attack{Size: size, address: u.Host, key: key, packed: packed(), statuses: map[string]int{}}
 	var all sync.WaitGroup
 	for n, f := range map[*int]func(context.Context){
 		&a.Idle: a.idle, &a.Slow: a.slow, &a.Endless: a.endless, &a.Huge: a.huge, &a.Bombs: a.bomb, &a.Strange: a.strange,
@@ -95,7 +96,7 @@ func Attack(ctx context.Context, base, key string, pid int, size Size) (Figures,
 func (a *attack) healthy(ctx context.Context, base string, f *Figures) {
 	var took []time.Duration
 	client := &http.Client{Timeout: 10 * time.Second}
-	for ctx.Err() == nil {
+	for end := time.Now().Add(a.Time); ctx.Err() == nil && (time.Now().Before(end) || a.waits()); {
 		req, err := http.NewRequest("POST", base+"/v3/kms/pending/BTC", strings.NewReader(`{"signatureIds":[]}`))
 		if err != nil {
 			panic(err) // the address is the server's own
@@ -115,6 +116,22 @@ func (a *attack) healthy(ctx context.Context, base string, f *Figures) {
 	}
 	slices.Sort(took)
 	f.Median, f.P99, f.Most = took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
+}
+
+// waits reports whether a kind of attack has had no answer yet.
+func (a *attack) waits() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for kind, n := range map[string]int{"endless": a.Endless, "1 GiB": a.Huge, "gzip": a.Bombs, "two lengths": a.Strange, "length and chunks": a.Strange} {
+		seen := n == 0
+		for got := range a.statuses {
+			seen = seen || strings.HasPrefix(got, kind)
+		}
+		if !seen {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *attack) dial(ctx context.Context) (net.Conn, error) {
@@ -210,16 +227,19 @@ func (a *attack) huge(ctx context.Context) {
 	a.pour(ctx, "1 GiB", a.head("Content-Length: "+strconv.Itoa(1<<30)+"\r\n\r\n"), bytes.Repeat([]byte{' '}, 64<<10))
 }
 
-// bomb is 64 MiB of spaces, packed.
-func (a *attack) bomb(ctx context.Context) {
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
+// packed is 64 MiB of spaces, packed.
+func packed() string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
 	for range 1024 {
 		_, _ = z.Write(bytes.Repeat([]byte{' '}, 64<<10))
 	}
 	z.Close()
-	request := a.head("Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: "+strconv.Itoa(packed.Len())+"\r\n\r\n") + packed.String()
-	a.once(ctx, "gzip", request)
+	return b.String()
+}
+
+func (a *attack) bomb(ctx context.Context) {
+	a.once(ctx, "gzip", a.head("Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: "+strconv.Itoa(len(a.packed))+"\r\n\r\n")+a.packed)
 }
 
 func (a *attack) strange(ctx context.Context) {
