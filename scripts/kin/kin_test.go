@@ -3,11 +3,13 @@ package kin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,12 +28,13 @@ type place struct {
 
 // TestKin: one payment on each, all in one bundle.
 func TestKin(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	places := []place{
 		{"BSC", "chapel", 97, "tBNB"}, {"MATIC", "amoy", 80002, "tPOL"}, {"KLAY", "kairos", 1001, "tKAIA"}, {"CELO", "celo-sepolia", 11142220, "tCELO"},
 		{"XDC", "apothem", 51, "TXDC"}, {"ONE", "harmony-testnet", 1666700000, "tONE"}, {"KCS", "kcc-testnet", 322, "tKCS"}, {"ETH", "rollup", 59141, "ROL"},
 	}
+	started := start(ctx, t, places)
 	dir := t.TempDir()
 	programs, err := halves.BuildQuick(ctx, dir)
 	ok(t, err)
@@ -48,8 +51,8 @@ func TestKin(t *testing.T) {
 	ok(t, h.ShareKeys(ctx))
 
 	nodes, chains := []halves.Network{}, map[string]*fund.EVM{}
-	for _, p := range places {
-		n := rig.Anvil(t, "CHAIN_ID="+strconv.FormatUint(p.id, 10))
+	for i, n := range started() {
+		p := places[i]
 		nodes = append(nodes, halves.Network{Chain: p.chain, Name: p.network, RPC: n.URL, Confirmations: 2})
 		chains[p.chain], err = fund.NewEVM(ctx, n.URL)
 		ok(t, err)
@@ -110,6 +113,28 @@ func TestKin(t *testing.T) {
 		if _, err := chains[p.chain].Paid(ctx, row.TxID, "", paid[id], big.NewInt(25e16)); err != nil {
 			t.Errorf("%s: %v", p.chain, err)
 		}
+	}
+}
+
+// start starts a node for each, all at once, and gives a function that waits for them.
+func start(ctx context.Context, t *testing.T, places []place) func() []*rig.Node {
+	nodes, errs := make([]*rig.Node, len(places)), make([]error, len(places))
+	var group sync.WaitGroup
+	for i, p := range places {
+		group.Go(func() { nodes[i], errs[i] = rig.Start(ctx, rig.KindAnvil, "CHAIN_ID="+strconv.FormatUint(p.id, 10)) })
+	}
+	t.Cleanup(func() {
+		group.Wait()
+		for _, n := range nodes {
+			if n != nil {
+				n.Stop()
+			}
+		}
+	})
+	return func() []*rig.Node {
+		group.Wait()
+		ok(t, errors.Join(errs...))
+		return nodes
 	}
 }
 
