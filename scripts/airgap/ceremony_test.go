@@ -74,7 +74,7 @@ func TestCeremonyReachesNowhere(t *testing.T) {
 	if r := ends(t, isolated(exec.Command("true"))); r.status != 0 {
 		t.Skipf("this kernel gives this user no namespaces (as root it may): %s", r)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	c := &ceremony{Halves: &halves.Halves{Programs: programs, Dir: t.TempDir()}, t: t, seen: newTrace()}
 	ok(t, os.WriteFile(c.Path("passphrase"), []byte(passphrase+"\n"), 0o600))

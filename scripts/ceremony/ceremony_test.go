@@ -58,7 +58,7 @@ var made = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	do := func(in, name string, args ...string) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, name, args...)
 		cmd.Stdin = strings.NewReader(in)

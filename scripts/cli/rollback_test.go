@@ -18,7 +18,7 @@ import (
 // ATT-68, ATT-108, with both programs: an older copy of the offline home is stopped by
 // both, an older copy of the online database goes on, and so does the newest home.
 func TestRollback(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	r := &rollback{Halves: &halves.Halves{Dir: t.TempDir()}, T: t, ctx: ctx}
 	r.Programs = halves.Programs{Online: must(exec.LookPath("coldsign-online"))(t), Offline: must(exec.LookPath("coldsign-offline"))(t)}

@@ -64,7 +64,7 @@ func (l *light) cast(t *testing.T, show, read func(flag, name string) error) {
 // The whole ceremony by light alone: pairing, public keys, requests, receipts.
 // No file crosses. The payments confirm on real chains.
 func TestCeremonyByLight(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
 	o := &world{Halves: &halves.Halves{Programs: w.Programs, Dir: dir}, btc: w.btc, eth: w.eth, sol: w.sol, tap: w.tap, posts: 1000}

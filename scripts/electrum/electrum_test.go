@@ -41,7 +41,7 @@ func TestElectrum(t *testing.T) {
 	if _, err := exec.LookPath("electrum"); err != nil {
 		t.Fatal("electrum is not installed; run scripts/interop/install.sh")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	node := rig.Btcd(t)
 	b, err := fund.NewBitcoin(node.URL, node.User, node.Password)

@@ -49,7 +49,7 @@ type wallet struct {
 }
 
 func begin(t *testing.T) *signer {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	o, err := interop.Start()
 	if err != nil {

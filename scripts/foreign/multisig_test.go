@@ -54,7 +54,7 @@ func TestMultisigOnChain(t *testing.T) {
 	node := rig.Btcd(t)
 	btc := must(fund.NewBitcoin(node.URL, node.User, node.Password))(t)
 	defer btc.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	programs := must(halves.BuildQuick(ctx, t.TempDir()))(t)
 	var machines []cosigner

@@ -123,7 +123,7 @@ func (h *Halves) Serve(ctx context.Context) error {
 	}
 }
 
-// Stop asks the server to end, and insists after ten seconds. It is an error if
+// Stop asks the server to end, and insists after a minute. It is an error if
 // it ends with a failure.
 func (h *Halves) Stop() error {
 	s := h.server
@@ -134,10 +134,10 @@ func (h *Halves) Stop() error {
 	s.proc.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
 	select {
 	case <-s.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		s.proc.Kill() //nolint:errcheck // as above
 		<-s.ended
-		return errors.New("serve did not stop in 10 s")
+		return errors.New("serve did not stop in a minute")
 	}
 	if s.err != nil {
 		return fmt.Errorf("serve: %w\n%s", s.err, s.log.String())

@@ -52,7 +52,7 @@ func TestDaemon(t *testing.T) {
 // signer made.
 func (w *world) complete(t *testing.T, ids ...string) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	ok(t, fund.Wait(t.Context(), "payments to be complete", func() (bool, error) {
 		if time.Now().After(deadline) {
 			t.Fatal("the payments do not become complete")

@@ -72,7 +72,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	w := &world{Halves: &halves.Halves{Dir: t.TempDir()}}
 	nodes := []*rig.Node{rig.Btcd(t), rig.Anvil(t), rig.Solana(t)}

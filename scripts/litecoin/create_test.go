@@ -16,7 +16,7 @@ import (
 // wallet lists; the other half signs it, and the node confirms it. Change comes back
 // and pays the next one. An address that is not watched is never taken for empty.
 func TestCreate(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	c := core{t, rig.Litecoin(t)}
 	c.call("", nil, "createwallet", "bank")

@@ -88,7 +88,7 @@ func (c core) mine(blocks int) {
 // TestLitecoin: a watch-only wallet of Core makes the PSBT, our halves sign it, and
 // the node confirms it, for each kind of input that the codec signs there.
 func TestLitecoin(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	c := core{t, rig.Litecoin(t)}
 	c.call("", nil, "createwallet", "bank")

@@ -14,7 +14,7 @@ import (
 // which no test depends on. What is here is that everybody healthy is answered, all
 // else refused, and memory bounded.
 func TestTransport(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
 	programs, err := halves.BuildQuick(ctx, dir)

@@ -41,7 +41,7 @@ func TestSessionWorksAsPasted(t *testing.T) {
 	l.Close()
 	session := strings.NewReplacer("127.0.0.1:8190", addr,
 		"WORDS=$(online pair", "WORDS=$( (online pair", "< /dev/null |", "< /dev/null || true) |").Replace(string(found[1]))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-e", "-u", "-o", "pipefail", "-c", session)
 	cmd.Dir, cmd.WaitDelay = dir, time.Second
