@@ -89,7 +89,7 @@ func beginSolana(ctx context.Context, p plan, dir string) (*stroller, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return s, err
 	}
-	s.chain.often = s.often(s.chain.often)
+	s.chain.often, s.chain.quick = s.often(s.chain.often), s.clock
 	for _, t := range s.payers {
 		who, err := sol.PublicKeyFromBase58(t.address)
 		if err != nil {

@@ -33,7 +33,8 @@ const (
 type cluster struct {
 	node  *rig.Node
 	count *counts
-	often int // of so many ticks one forks
+	often int  // of so many ticks one forks
+	quick bool // slots pass fast in a calm too
 	calls atomic.Int64
 
 	mu      sync.Mutex
@@ -181,7 +182,7 @@ func (r *cluster) final(at time.Time) (h uint64) {
 
 // go on until ctx ends: slots pass, in their own time.
 func (r *cluster) tick(ctx context.Context) {
-	pace, change := 1, time.Now()
+	pace, change, passed := 1, time.Now(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -192,7 +193,9 @@ func (r *cluster) tick(ctx context.Context) {
 		rough := r.rough
 		r.mu.Unlock()
 		if !rough {
-			pace = 1
+			if pace = 1; !r.quick && time.Since(passed) < 4*perTick { // a slot's own time: a blockhash is good for a minute
+				continue
+			}
 		} else if time.Now().After(change) {
 			pace = []int{0, 1, 1, 2, 2, 4, 8}[rand.IntN(7)]
 			change = time.Now().Add(time.Duration(2+rand.IntN(8)) * time.Second)
@@ -200,6 +203,7 @@ func (r *cluster) tick(ctx context.Context) {
 				r.count.add("chain", "stood still")
 			}
 		}
+		passed = time.Now()
 		err := r.pass(ctx, pace)
 		if err == nil && rough && rand.IntN(r.often) == 0 {
 			err = r.fork(ctx)
