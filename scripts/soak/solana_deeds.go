@@ -256,10 +256,8 @@ func (s *stroller) settle(ctx context.Context) (r result, err error) {
 		if r, err = s.reconcile(ctx, true); err != nil || r.clean() || len(s.broken) > 0 || time.Now().After(end) {
 			return r, err
 		}
-		for _, w := range s.wishes {
-			if err := s.anew(ctx, w); err != nil {
-				return r, err
-			}
+		if err := s.renew(ctx); err != nil {
+			return r, err
 		}
 		if err := s.close(ctx); err != nil {
 			return r, err
@@ -282,6 +280,23 @@ func (s *stroller) settle(ctx context.Context) (r result, err error) {
 			return r, err
 		}
 	}
+}
+
+// renew makes some anew of what has ended: few enough to cross the gap, and to be sent,
+// before a minute is over.
+func (s *stroller) renew(ctx context.Context) error {
+	const some = 8
+	rows := 0
+	for _, w := range s.wishes {
+		before := len(w.tries)
+		if err := s.anew(ctx, w); err != nil {
+			return err
+		}
+		if rows += len(w.tries) - before; rows == some {
+			break
+		}
+	}
+	return nil
 }
 
 // cross carries all that waits across the gap, without chance.
