@@ -210,6 +210,10 @@ func (a *app) open(f func(*home) error, reads bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.store.Close()) }()
+	if err := h.store.KeepTime(a.ctx); err != nil {
+		return err
+	}
+	a.now = h.store.Now
 	h.store.SetQuota(h.config.Quota)
 	h.fourEyes(func(text string) { fmt.Fprintln(a.err, "warning: "+text) })
 	if damage := h.store.Damaged(); damage != nil {

@@ -105,11 +105,12 @@ func bytesOf(t testing.TB, hex string) string {
 	return "x'" + hex + "'"
 }
 
-// ofSQLite are the tests of what only a file has: its damage, its disk, its lock.
+// ofSQLite are the tests of what only one of the two has: a file its damage, its disk,
+// its lock, a server its clock.
 func ofSQLite() []string {
 	return strings.Fields(`TestOpenPragmas TestOpenTogether TestDamagedFile TestForeignAndNewer TestMigration TestDiskFull TestReadOnly
  TestFailedFlush TestFirstSchema TestHalfMigrated TestATT103OneServer TestATT103Copies TestATT103MovedHome
- TestTransfer TestTransferStopsOthers TestTransferAllOrNothing TestTransferResumes TestSchemasAgree TestServerGone TestLogin TestATT116CommitUnanswered
+ TestTransfer TestTransferStopsOthers TestTransferAllOrNothing TestTransferResumes TestSchemasAgree TestServerGone TestLogin TestATT116CommitUnanswered TestATT99ReplicasKeepTime
  TestBackupRestores TestRestoredHot TestBackupRefuses TestATT104DamagedIsOnlyRead TestWatchesOfBefore TestWatchedWhenTheClockGoesBack`)
 }
 

@@ -38,6 +38,7 @@ type postgresEngine struct {
 	config *pgx.ConnConfig
 	texts  *sync.Map     // statement to the same with numbered parameters
 	schema *atomic.Int64 // the version that this program knows, once it was found or made
+	time   *serverTime   // what KeepTime keeps
 }
 
 // settings are those of every connection. A replica that vanished without a word
@@ -55,7 +56,7 @@ func openPostgres(ctx context.Context, where, password string, now func() time.T
 	if err != nil {
 		return nil, err
 	}
-	e := postgresEngine{config, new(sync.Map), new(atomic.Int64)}
+	e := postgresEngine{config, new(sync.Map), new(atomic.Int64), new(serverTime)}
 	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {
 		return p.IdleDuration > resting
 	}))
@@ -148,8 +149,8 @@ func (e postgresEngine) begin(ctx context.Context, db *sql.DB, how mode) (*sql.T
 		version = "(SELECT version FROM coldsign)"
 	}
 	var number string
-	var schema int64
-	err = begun.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text, "+version+" FROM "+lock+"($1)", changing).Scan(&number, &schema)
+	var schema, millis int64
+	err = begun.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text, "+version+", "+clock+" FROM "+lock+"($1)", changing).Scan(&number, &schema, &millis)
 	if err == nil && schema != known {
 		err = errNewer(schema, known)
 	}
@@ -157,6 +158,7 @@ func (e postgresEngine) begin(ctx context.Context, db *sql.DB, how mode) (*sql.T
 		begun.Rollback()
 		return nil, nil, err
 	}
+	e.time.hear(millis)
 	return begun, func() error {
 		err := begun.Commit()
 		if err == nil || replied(err) {

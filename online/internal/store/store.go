@@ -81,7 +81,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.fail(s.db.QueryRowContext(ctx, "SELECT count(*) FROM pairing").Scan(&n))
 }
 
-// Now gives the time of the injected clock.
+// Now gives the time of the injected clock, or what KeepTime keeps.
 func (s *Store) Now() time.Time { return s.now() }
 
 // NewID gives a fresh id for a pending transaction: 12 random bytes.
