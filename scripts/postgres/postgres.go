@@ -212,7 +212,15 @@ func (s *Server) Crash() {
 	<-s.ended
 }
 
-// Again starts the server once more after Crash, on the same port.
+// Kill ends the server's first process with -9, as the kernel does that is short of
+// memory. Its other processes notice, and end by themselves.
+func (s *Server) Kill() {
+	s.proc.Process.Kill() //nolint:errcheck // it may have ended
+	<-s.ended
+}
+
+// Again starts the server once more after Crash or Kill, on the same port. After Kill the
+// old processes are in its way until they have noticed.
 func (s *Server) Again() error {
 	bin, err := programs()
 	if err != nil {

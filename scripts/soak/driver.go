@@ -24,7 +24,7 @@ const (
 	accounts = 4
 	perBlock = 250 * time.Millisecond
 	watch    = 2400                   // blocks for which a complete payment is looked at: ten minutes
-	pace     = 250 * time.Millisecond // a payment, of a long soak: the server looks at so many rows a round
+	pace     = 500 * time.Millisecond // a payment, of a long soak: the server looks at so many rows a round
 )
 
 // payment is one that somebody wants made, once.
@@ -81,6 +81,11 @@ func begin(ctx context.Context, p plan, dir string) (*driver, error) {
 	if d.Replicas > 0 {
 		if err := d.share(); err != nil {
 			return d, err
+		}
+		if d.failing = p.Failing; d.failing == "" {
+			if d.failing, err = halves.BuildFailing(ctx, dir); err != nil {
+				return d, err
+			}
 		}
 	}
 	if err := d.Init(ctx); err != nil {

@@ -36,7 +36,7 @@ type plan struct {
 	Replicas int    // servers on one PostgreSQL, which is killed too; 0: one server on a file
 
 	Built   halves.Programs // none: they are built
-	Failing string          // with Built: an online half with failpoints, whose clock a short run on Solana sets
+	Failing string          // an online half with failpoints, whose clock can be set; "": it is built where it is wanted
 }
 
 func main() {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -37,9 +38,9 @@ type replica struct {
 }
 
 // replica makes a home with the device key and the configuration of the first, and
-// starts its server.
+// starts its server: of the build whose clock can be set.
 func (d *driver) replica(n int) (*replica, error) {
-	r := &replica{program: d.Programs.Online, dir: d.Dir, home: fmt.Sprintf("online-%d", n), database: d.Database}
+	r := &replica{program: d.failing, dir: d.Dir, home: fmt.Sprintf("online-%d", n), database: d.Database}
 	if err := os.Mkdir(d.Path(r.home), 0o700); err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (d *driver) replica(n int) (*replica, error) {
 // start starts the server and returns when it listens.
 func (r *replica) start() error {
 	cmd := exec.Command(r.program, "serve", "--listen", "127.0.0.1:0", "--home", r.home, "--database", r.database)
-	cmd.Dir, cmd.Env = r.dir, []string{"HOME=" + r.dir}
+	cmd.Dir, cmd.Env = r.dir, []string{"HOME=" + r.dir, "COLDSIGN_CLOCK=" + r.clock()}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -83,6 +84,9 @@ func (r *replica) start() error {
 	}()
 	return <-said
 }
+
+// clock is the file that says how many seconds its clock is off.
+func (r *replica) clock() string { return filepath.Join(r.dir, r.home+".clock") }
 
 func (r *replica) kill() {
 	if r.proc != nil {
@@ -141,7 +145,7 @@ func (d *driver) breaking(ctx context.Context) (stop func()) {
 
 // smash breaks one thing.
 func (d *driver) smash() error {
-	switch n := rand.IntN(10); {
+	switch n := rand.IntN(15); {
 	case n < 4 && len(d.replicas) > 0:
 		r := d.replicas[rand.IntN(len(d.replicas))]
 		r.kill()
@@ -159,10 +163,35 @@ func (d *driver) smash() error {
 		return err
 	case n < 9:
 		return d.backend()
+	case n < 10:
+		d.counts.add("database", "stopped at once, started again")
+		d.server.Crash()
+	case n < 12:
+		d.counts.add("database", "server killed with -9, recovered")
+		d.server.Kill()
+	default:
+		return d.setClock()
 	}
-	d.counts.add("database", "stopped at once, started again")
-	d.server.Crash()
-	return d.server.Again()
+	for try := 0; ; try++ {
+		err := d.server.Again()
+		if err == nil || try == 50 {
+			return err
+		}
+		time.Sleep(200 * time.Millisecond) // processes of the one before are still there
+	}
+}
+
+// setClock sets the clock of one replica up to ten days back or ahead, or right.
+func (d *driver) setClock() error {
+	if len(d.replicas) == 0 {
+		return nil
+	}
+	offset := 0
+	if rand.IntN(3) > 0 {
+		offset = rand.IntN(20*86400) - 10*86400
+	}
+	d.counts.add("clock", "of a replica set")
+	return os.WriteFile(d.replicas[rand.IntN(len(d.replicas))].clock(), []byte(fmt.Sprint(offset)), 0o600)
 }
 
 // backend kills one of the database's processes with -9: all connections are cut, and

@@ -25,7 +25,7 @@ func TestATT118Soak(t *testing.T) {
 }
 
 // TestATT118Replicas is the same with three servers on one PostgreSQL, whose processes
-// and connections are killed too.
+// and connections are killed too; the clocks of two of them are set by days.
 func TestATT118Replicas(t *testing.T) {
 	var out bytes.Buffer
 	clean, err := soak(t.Context(), built(t, plan{Time: 5 * time.Second, Settle: 90 * time.Second, Rate: 0.12, Replicas: 3}), &out)

@@ -110,6 +110,7 @@ func (d *driver) table(w io.Writer, r result, took time.Duration) {
 	}
 	f.nodes(nodes...)
 	if d.server != nil {
+		f.block("clocks set, by days", d.counts.group("clock"))
 		f.block("database faults, PostgreSQL with "+strconv.Itoa(d.Replicas), d.counts.group("database"))
 	}
 	d.ledger.mu.Lock()
