@@ -148,9 +148,9 @@ func (e postgresEngine) begin(ctx context.Context, db *sql.DB, how mode) (*sql.T
 	if known != 0 {
 		version = "(SELECT version FROM coldsign)"
 	}
-	var number string
+	var number, checkpoint string
 	var schema, millis int64
-	err = begun.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text, "+version+", "+clock+" FROM "+lock+"($1)", changing).Scan(&number, &schema, &millis)
+	err = begun.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text, "+lastCheckpoint+", "+version+", "+clock+" FROM "+lock+"($1)", changing).Scan(&number, &checkpoint, &schema, &millis)
 	if err == nil && schema != known {
 		err = errNewer(schema, known)
 	}
@@ -164,7 +164,7 @@ func (e postgresEngine) begin(ctx context.Context, db *sql.DB, how mode) (*sql.T
 		if err == nil || replied(err) {
 			return err
 		}
-		return e.settle(db, number, err)
+		return e.settle(db, number, checkpoint, err)
 	}, nil
 }
 
@@ -174,26 +174,39 @@ func replied(err error) bool {
 	return ok && failed.Severity == "ERROR"
 }
 
-// settle finds out what became of a transaction whose commit was not answered.
-func (e postgresEngine) settle(db *sql.DB, number string, why error) error {
+// lastCheckpoint is where the server's last checkpoint is. A recovery ends with one.
+const lastCheckpoint = "(SELECT checkpoint_lsn FROM pg_control_checkpoint())::text"
+
+// settle finds out what became of a transaction whose commit was not answered. A server
+// that has crashed since may have given its number to another one, if nothing of it was
+// on disk: that this number is committed says something only when no checkpoint, and so
+// no recovery, was between.
+func (e postgresEngine) settle(db *sql.DB, number, checkpoint string, why error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), settling)
 	defer cancel()
 	for {
 		var status sql.NullString
-		err := db.QueryRowContext(ctx, "SELECT pg_xact_status($1::text::xid8)", number).Scan(&status)
+		var now string
+		err := db.QueryRowContext(ctx, "SELECT pg_xact_status($1::text::xid8), "+lastCheckpoint, number).Scan(&status, &now)
 		switch {
-		case err == nil && status.String == "committed":
+		case err == nil && status.String == "committed" && now == checkpoint:
 			return nil
+		case err == nil && status.String == "committed":
+			return unknown(why)
 		case err == nil && status.String == "aborted":
 			return lost(why)
 		}
 		select {
 		case <-ctx.Done():
-			return fault.New("store.lost", "do the same again when the database answers: what was done is not done twice",
-				"the connection to the database was lost, and it is not known whether the last change was made: %s", reason(why))
+			return unknown(why)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+func unknown(why error) error {
+	return fault.New("store.lost", "do the same again when the database answers: what was done is not done twice",
+		"the connection to the database was lost, and it is not known whether the last change was made: %s", reason(why))
 }
 
 func lost(err error) error {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"coldsign/scripts/postgres"
 	"coldsign/shared/fault"
 )
 
@@ -150,6 +151,46 @@ func TestATT116CommitUnanswered(t *testing.T) {
 		}
 		_, err = s.Get(t.Context(), Any, number(base+2).ID)
 		code(t, err, "kms.missing")
+	}
+}
+
+// TestATT116NumberGivenAgain: a server that crashes before anything of a transaction is on
+// disk gives its number to another one. That this one is committed says nothing of the
+// first, whose commit was not answered.
+func TestATT116NumberGivenAgain(t *testing.T) {
+	server, err := postgres.Start(postgres.Fast)
+	ok(t, err)
+	t.Cleanup(server.Stop)
+	address, err := server.Database("again")
+	ok(t, err)
+	s := openAt(t, address)
+	put(t, s, number(1))
+	begun, commit, err := s.engine.begin(t.Context(), s.db.DB, beside)
+	ok(t, err)
+	var mine string
+	ok(t, begun.QueryRowContext(t.Context(), "SELECT pg_current_xact_id()::text").Scan(&mine))
+	server.Kill()
+	for try := 0; ; try++ {
+		if err = server.Again(); err == nil || try == 50 {
+			break
+		}
+	}
+	ok(t, err)
+	other := openAt(t, address)
+	status := func() (status string) {
+		ok(t, other.db.QueryRowContext(t.Context(), "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN coalesce(pg_xact_status($1::text::xid8), '') ELSE '' END", mine).Scan(&status))
+		return status
+	}
+	for n := 2; status() != "committed"; n++ {
+		if n == 100 {
+			t.Fatal("the number is not given again")
+		}
+		put(t, other, number(n))
+	}
+	err = s.fail(commit())
+	code(t, err, "store.lost")
+	if !strings.Contains(err.Error(), "not known") {
+		t.Error(err)
 	}
 }
 
