@@ -18,6 +18,7 @@ import (
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
+	"coldsign/online/internal/tips"
 	"coldsign/online/internal/webhook"
 	"coldsign/shared/chain"
 	"coldsign/shared/cli"
@@ -25,7 +26,7 @@ import (
 
 // desk puts the operator's desk beside the API, and gives what serve says. There is
 // none where anybody on the way could read along: passwords need TLS or loopback.
-func (h *home) desk(at net.Addr, calls http.Handler, creator *create.Creator, log *slog.Logger) (http.Handler, map[string]any, error) {
+func (h *home) desk(at net.Addr, calls http.Handler, creator *create.Creator, watched *watch, log *slog.Logger) (http.Handler, map[string]any, error) {
 	scheme := "http://"
 	if h.config.Certificate != nil {
 		scheme = "https://"
@@ -44,7 +45,7 @@ func (h *home) desk(at net.Addr, calls http.Handler, creator *create.Creator, lo
 	c := desk.Config{
 		Store: h.store, Intake: in, Creator: creator, Hooks: webhook.NewSender(h.guard(), h.now), Replacer: &replace.Maker{Store: h.store, Intake: in, Nodes: creator.Nodes}, Chains: h.chain, Device: h.device,
 		Doctor: h.examine, Now: h.now, Log: log, Version: version(), URL: h.config.DeskURL, Listen: at.String(), TLS: h.config.Certificate != nil,
-		Rehearsal: h.loud != "", Done: h.ctx.Done(), Depth: map[chain.ID]uint64{},
+		Nodes: h.tips, Numbers: watched.metrics.Read, Scrape: watched.url(), Rehearsal: h.loud != "", Done: h.ctx.Done(), Depth: map[chain.ID]uint64{},
 	}
 	for _, n := range h.config.Networks {
 		c.Depth[n.ID] = n.Confirmations
@@ -102,6 +103,23 @@ func (h *home) examine(ctx context.Context) ([]doctor.Finding, error) {
 		return nil, err
 	}
 	return doctor.Examine(ctx, p), nil
+}
+
+// tips looks at every node of every network.
+func (h *home) tips(ctx context.Context) ([]tips.Seen, error) {
+	var list []tips.Network
+	for _, n := range h.config.Networks {
+		clients, err := members(n)
+		if err != nil {
+			return nil, err
+		}
+		one := tips.Network{ID: n.ID, Chain: n.Chain, Name: n.Name, Views: n.Views}
+		for i, m := range n.Nodes() {
+			one.Nodes = append(one.Nodes, tips.Node{Name: m.Label, Address: m.RPC, Node: clients[i].Node})
+		}
+		list = append(list, one)
+	}
+	return tips.Look(ctx, list, h.now), nil
 }
 
 const enrolTime = 24 * time.Hour // for which an enrolment code is taken

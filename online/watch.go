@@ -52,9 +52,17 @@ func (w *watch) request(route string, status int, took time.Duration) {
 // said adds where the numbers are to what serve says.
 func (w *watch) said(doc map[string]any) map[string]any {
 	if w.address != "" {
-		doc["metrics"] = "http://" + w.address + "/metrics"
+		doc["metrics"] = w.url()
 	}
 	return doc
+}
+
+// url is where the numbers are scraped, or "".
+func (w *watch) url() string {
+	if w.address == "" {
+		return ""
+	}
+	return "http://" + w.address + "/metrics"
 }
 
 func (w *watch) close() {

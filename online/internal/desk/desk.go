@@ -60,8 +60,10 @@ import (
 	"coldsign/online/internal/desk/carry"
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/metrics"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
+	"coldsign/online/internal/tips"
 	"coldsign/online/internal/webhook"
 	"coldsign/shared/chain"
 	"coldsign/shared/chain/registry"
@@ -77,6 +79,9 @@ type Config struct {
 	Chains   *registry.Registry
 	Device   *courier.Device
 	Doctor   func(context.Context) ([]doctor.Finding, error) // what "coldsign-online doctor" finds
+	Nodes    func(context.Context) ([]tips.Seen, error)      // may be nil: none is configured
+	Numbers  func() ([]metrics.Reading, error)               // what Prometheus would get
+	Scrape   string                                          // where it gets them, or ""
 	Now      func() time.Time
 	Log      *slog.Logger
 	Version  string
@@ -121,7 +126,7 @@ type route struct {
 }
 
 func (d *Desk) routes() []route {
-	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), createRoutes(), manageRoutes(), hookRoutes(), bookRoutes(), meRoutes(), passkeyRoutes(), d.carrying())
+	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), createRoutes(), manageRoutes(), hookRoutes(), bookRoutes(), meRoutes(), healthRoutes(), passkeyRoutes(), d.carrying())
 }
 
 // New makes the desk.

@@ -3,10 +3,8 @@ package desk
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"coldsign/online/internal/account"
-	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
@@ -17,7 +15,6 @@ import (
 func manageRoutes() []route {
 	return []route{
 		{pattern: "GET /desk/wallets", need: account.Viewer, do: walletsPage},
-		{pattern: "GET /desk/health", need: account.Viewer, do: healthPage},
 		{pattern: "GET /desk/audit", need: account.Viewer, do: auditPage},
 		{pattern: "GET /desk/start", need: account.Viewer, do: startPage},
 		{pattern: "GET /desk/keys", need: account.Admin, do: keysPage},
@@ -97,33 +94,6 @@ func (d *Desk) networkOf(name string, testnet bool) (chain.Network, bool) {
 		}
 	}
 	return chain.Network{}, false
-}
-
-// healthView is what the doctor finds.
-type healthView struct {
-	Level    doctor.Level
-	Findings []doctor.Finding
-	Counts   map[pending.State]int64
-	Version  string
-	Networks []chain.Network
-	At       time.Time
-}
-
-func healthPage(r *request) error {
-	list, err := r.Doctor(r.Context())
-	if err != nil {
-		return err
-	}
-	v := healthView{Level: doctor.Worst(list), Findings: list, Version: r.Version, At: r.Now()}
-	for _, id := range r.Intake.Networks {
-		if _, n, ok := r.Chains.ByNetwork(id); ok {
-			v.Networks = append(v.Networks, n)
-		}
-	}
-	if v.Counts, err = r.Store.Counts(r.Context()); err != nil {
-		return err
-	}
-	return r.page("health", v)
 }
 
 // auditView is a page of the audit, the latest first.

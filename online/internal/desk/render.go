@@ -31,6 +31,8 @@ func (d *Desk) functions() template.FuncMap {
 			need, err := account.ParseRole(role)
 			return err == nil && v.Role.May(need)
 		},
+		"label":  d.labelText,
+		"millis": func(d time.Duration) int64 { return d.Milliseconds() },
 		"locked": func(u store.User) bool { return d.Now().Before(u.Locked) },
 		"stamp":  stamp,
 		"ago":    func(at time.Time) string { return ago(d.Now().Sub(at)) },
@@ -70,22 +72,23 @@ func stamp(at time.Time) string {
 
 // ago writes how long something is past, or ahead, in its largest unit.
 func ago(d time.Duration) string {
-	form := "%s ago"
 	if d < 0 {
-		d, form = -d, "in %s"
+		return "in " + age(-d)
 	}
-	var n string
+	return age(d) + " ago"
+}
+
+// age writes how long something takes, in its largest unit.
+func age(d time.Duration) string {
 	switch {
 	case d < time.Minute:
-		n = fmt.Sprintf("%d s", int(d.Seconds()))
+		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:
-		n = fmt.Sprintf("%d min", int(d.Minutes()))
+		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < 48*time.Hour:
-		n = fmt.Sprintf("%d h", int(d.Hours()))
-	default:
-		n = fmt.Sprintf("%d d", int(d.Hours()/24))
+		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
-	return fmt.Sprintf(form, n)
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
 }
 
 // short leaves the middle of a long word out. The whole one stands in a title.

@@ -73,6 +73,17 @@ type Asker interface {
 	Ask(ctx context.Context, method string, params []json.RawMessage) (json.RawMessage, error)
 }
 
+// Tip is the newest block that a node has.
+type Tip struct {
+	Height uint64    // of Solana the slot
+	Time   time.Time // that the block itself names; zero when the node does not tell
+}
+
+// Tipped is a Node that says how far it is. It is for people: nothing is decided by it.
+type Tipped interface {
+	Tip(ctx context.Context) (Tip, error)
+}
+
 // Group is several nodes that are asked as one.
 type Group interface {
 	// Troubles are what keeps nodes of the group from being asked, since the last
