@@ -103,7 +103,7 @@ func (ks *Keystore) sealed(passphrase []byte, factor int) (sealed []byte, check 
 	memory.Do(func() {
 		var plain []byte
 		if plain, err = ks.c.encode(); err == nil {
-			sealed, err = encrypt(plain, passphrase, factor)
+			sealed, err = Encrypt(plain, passphrase, factor)
 		}
 		clear(plain)
 	})
@@ -114,7 +114,7 @@ func (ks *Keystore) sealed(passphrase []byte, factor int) (sealed []byte, check 
 				return
 			}
 			defer clear(plain)
-			if again, err = decrypt(readBack, passphrase); err == nil && !bytes.Equal(again, plain) {
+			if again, err = Decrypt(readBack, passphrase); err == nil && !bytes.Equal(again, plain) {
 				err = fault.New("backup.damaged", "use another medium", "the backup does not decrypt to what was written")
 			}
 			clear(again)

@@ -210,7 +210,8 @@ func moved(a *memory.Arena, b []byte) ([]byte, error) {
 	return a.Copy(b)
 }
 
-func encrypt(plain, passphrase []byte, factor int) ([]byte, error) {
+// Encrypt makes the age file that a keystore is in; factor is scrypt's log2 N.
+func Encrypt(plain, passphrase []byte, factor int) ([]byte, error) {
 	r, err := age.NewScryptRecipient(memory.Text(passphrase))
 	if err != nil {
 		return nil, err
@@ -228,7 +229,9 @@ func encrypt(plain, passphrase []byte, factor int) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func decrypt(sealed, passphrase []byte) ([]byte, error) {
+// Decrypt opens what Encrypt makes, of at most the factor maxFactor. Errors:
+// keystore.passphrase, keystore.format.
+func Decrypt(sealed, passphrase []byte) ([]byte, error) {
 	if len(passphrase) == 0 {
 		return nil, fault.New("keystore.passphrase", "", "the passphrase is empty")
 	}

@@ -198,7 +198,7 @@ func ours(info fs.FileInfo) bool {
 func (ks *Keystore) unseal(sealed []byte) (err error) {
 	memory.Do(func() {
 		var plain []byte
-		if plain, err = decrypt(sealed, ks.passphrase); err != nil {
+		if plain, err = Decrypt(sealed, ks.passphrase); err != nil {
 			return
 		}
 		defer clear(plain)
@@ -224,7 +224,7 @@ func (ks *Keystore) save() error {
 		return err
 	}
 	defer clear(plain)
-	sealed, err := encrypt(plain, ks.passphrase, ks.factor)
+	sealed, err := Encrypt(plain, ks.passphrase, ks.factor)
 	if err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (ks *Keystore) save() error {
 		}
 	}
 	return durable.WriteChecked(ks.path, sealed, func(back []byte) error {
-		again, err := decrypt(back, ks.passphrase)
+		again, err := Decrypt(back, ks.passphrase)
 		if err != nil {
 			return err
 		}

@@ -148,7 +148,7 @@ func TestGenerations(t *testing.T) {
 	if err := ks.Save(); err != nil || !bytes.Equal(read(t, previous), two) {
 		t.Errorf("the generation before is not kept: %v", err)
 	}
-	if plain, err := decrypt(one, pass); err != nil {
+	if plain, err := Decrypt(one, pass); err != nil {
 		t.Error(err)
 	} else if c, err := decode(plain); err != nil || c.Generation != 1 || len(c.Entries) != 0 {
 		t.Errorf("the first generation: %v", err)
@@ -310,7 +310,7 @@ func TestATT65HostileHeader(t *testing.T) {
 		"huge line":     v1 + "-> scrypt " + strings.Repeat("A", 1<<20),
 	} {
 		start := time.Now()
-		_, err := decrypt([]byte(sealed), pass)
+		_, err := Decrypt([]byte(sealed), pass)
 		if d := time.Since(start); d > 100*time.Millisecond {
 			t.Errorf("%s: refusing took %v", name, d)
 		}
@@ -528,7 +528,7 @@ func TestRemove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain, err := decrypt(read(t, ks.path), pass); err != nil || bytes.Contains(plain, key) {
+	if plain, err := Decrypt(read(t, ks.path), pass); err != nil || bytes.Contains(plain, key) {
 		t.Errorf("the removed key is still in the file: %v", err)
 	}
 }

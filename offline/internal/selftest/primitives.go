@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"io"
 
-	"filippo.io/age"
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
@@ -68,10 +67,14 @@ func shipped(source io.Reader) *primitives {
 		sha256:      sha256.Sum256,
 		keccak:      keccak,
 		scrypt:      scrypt.Key,
-		encrypt:     encrypt,
-		decrypt:     decrypt,
-		seal:        bundle.Seal,
-		open:        bundle.Open,
+		encrypt: func(plain []byte, passphrase string) ([]byte, error) {
+			return keystore.Encrypt(plain, []byte(passphrase), 4) // at next to no cost
+		},
+		decrypt: func(sealed []byte, passphrase string) ([]byte, error) {
+			return keystore.Decrypt(sealed, []byte(passphrase))
+		},
+		seal: bundle.Seal,
+		open: bundle.Open,
 	}
 }
 
@@ -139,38 +142,4 @@ func signSchnorr(secret, digest []byte) ([]byte, error) {
 		return nil, err
 	}
 	return s.Serialize(), nil
-}
-
-// encrypt makes an age file as the keystore does, at next to no cost.
-func encrypt(plain []byte, passphrase string) ([]byte, error) {
-	r, err := age.NewScryptRecipient(passphrase)
-	if err != nil {
-		return nil, err
-	}
-	r.SetWorkFactor(4)
-	var out bytes.Buffer
-	w, err := age.Encrypt(&out, r)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(plain); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
-}
-
-func decrypt(sealed []byte, passphrase string) ([]byte, error) {
-	id, err := age.NewScryptIdentity(passphrase)
-	if err != nil {
-		return nil, err
-	}
-	id.SetMaxWorkFactor(4)
-	r, err := age.Decrypt(bytes.NewReader(sealed), id)
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(r)
 }
