@@ -27,13 +27,12 @@ func registerCommands() (list []cli.Command[*app]) {
 
 // register is an address book or a token registry, as it was read.
 type register struct {
-	kind, name string
-	version    uint64
-	mark       bool // of a rehearsal
-	lines      []string
-	list       any
-	empty      error               // that it does not say what it is
-	world      func(*policy.World) // puts it in its place
+	kind string
+	book.Head
+	lines []string
+	list  any
+	empty error               // that it does not say what it is
+	world func(*policy.World) // puts it in its place
 }
 
 // register reads a file of a kind: "book", "tokens" or "networks".
@@ -43,7 +42,7 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 		if err != nil {
 			return register{}, err
 		}
-		r := register{kind, b.Name, b.Version, b.Mark, nil, b.Entries, document.Tells(b.Kind, book.KindBook, len(b.Entries)), func(w *policy.World) { w.Book = b }}
+		r := register{kind, b.Head, nil, b.Entries, document.Tells(b.Kind, book.KindBook, len(b.Entries)), func(w *policy.World) { w.Book = b }}
 		for _, e := range b.Entries {
 			r.lines = append(r.lines, strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", e.Address, e.Network, e.Name, strings.Join(e.Tags, ","), e.Note), " "))
 		}
@@ -54,7 +53,7 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 		if err != nil {
 			return register{}, err
 		}
-		r := register{kind, n.Name, n.Version, n.Mark, nil, n.List, document.Tells(n.Kind, book.KindNetworks, len(n.List)), func(w *policy.World) { w.Chains = registry.New(n.List...).All() }}
+		r := register{kind, n.Head, nil, n.List, document.Tells(n.Kind, book.KindNetworks, len(n.List)), func(w *policy.World) { w.Chains = registry.New(n.List...).All() }}
 		for _, x := range n.List {
 			r.lines = append(r.lines, fmt.Sprintf("ETH %s  %s  coin %s  a transaction may cost %s by default", x.Name, x.ID, x.Asset.Symbol, chain.Units(x.FeeCap, x.Asset)))
 		}
@@ -64,7 +63,7 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 	if err != nil {
 		return register{}, err
 	}
-	r := register{kind, t.Name, t.Version, t.Mark, nil, t.List, document.Tells(t.Kind, book.KindTokens, len(t.List)), func(w *policy.World) { w.Tokens = t }}
+	r := register{kind, t.Head, nil, t.List, document.Tells(t.Kind, book.KindTokens, len(t.List)), func(w *policy.World) { w.Tokens = t }}
 	for _, x := range t.List {
 		r.lines = append(r.lines, fmt.Sprintf("%s  %s  %d decimals", x.Asset, x.Symbol, x.Decimals))
 	}
@@ -72,11 +71,11 @@ func (a *app) register(kind string, raw []byte) (register, error) {
 }
 
 func (a *app) sayRegister(r register, sum string) error {
-	return a.print(map[string]any{"name": r.name, "version": r.version, "digest": sum, "list": r.list}, func(w io.Writer) error {
+	return a.print(map[string]any{"name": r.Name, "version": r.Version, "digest": sum, "list": r.list}, func(w io.Writer) error {
 		for _, line := range r.lines {
 			fmt.Fprintln(w, line)
 		}
-		_, err := fmt.Fprintf(w, "%s %s, version %d, %d in it\nSHA-256 %s\n", r.kind, r.name, r.version, len(r.lines), sum)
+		_, err := fmt.Fprintf(w, "%s %s, version %d, %d in it\nSHA-256 %s\n", r.kind, r.Name, r.Version, len(r.lines), sum)
 		return err
 	})
 }
@@ -150,13 +149,13 @@ func (a *app) registerSet(kind string) error {
 				return fault.New("policy.broken", "put a policy in force first that does without", "policy %s %d could no longer be read: %s", l.policy.Name, l.policy.Version, what(err))
 			}
 		}
-		if err := marked(kind, r.mark, s.ks.Rehearsal()); err != nil {
+		if err := marked(kind, r.Rehearsal, s.ks.Rehearsal()); err != nil {
 			return err
 		}
 		if r.empty != nil {
 			return r.empty
 		}
-		if err := s.setDocument(kind, r.version, raw, func() {}); err != nil {
+		if err := s.setDocument(kind, r.Version, raw, func() {}); err != nil {
 			return err
 		}
 		return s.sayRegister(r, sum)

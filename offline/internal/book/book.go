@@ -30,10 +30,7 @@ const (
 
 // Book is an address book. The nil Book is empty.
 type Book struct {
-	Kind    string // KindBook, or "" in a file from before there was the key
-	Mark    bool   // of a rehearsal
-	Name    string
-	Version uint64
+	Head
 	Entries []Entry
 
 	at    map[place]int // by address
@@ -47,14 +44,15 @@ type place struct {
 	address string
 }
 
-type head struct {
-	Kind      string
-	Rehearsal bool
+// Head is what stands at the top of a file.
+type Head struct {
+	Kind      string // what it calls itself, or "" in a file from before there was the key
+	Rehearsal bool   // it is of one
 	Version   uint64
 	Name      string
 }
 
-func (h head) check() error {
+func (h Head) check() error {
 	switch {
 	case h.Version < 1 || h.Version > maxVersion:
 		return document.At(0, "version = N is missing at the top: a number from 1, higher with every change")
@@ -65,7 +63,7 @@ func (h head) check() error {
 }
 
 // records reads a file of a kind with at most so many tables of a name.
-func records[T any](raw []byte, table, kind string, most int) (list []T, h head, err error) {
+func records[T any](raw []byte, table, kind string, most int) (list []T, h Head, err error) {
 	if list, err = document.Records[T](raw, MaxFile, table, &h); err != nil {
 		return nil, h, err
 	}
@@ -101,7 +99,7 @@ func Parse(raw []byte, chains []chain.Chain) (*Book, error) {
 		return nil, err
 	}
 	n := len(entries)
-	b := &Book{Kind: h.Kind, Mark: h.Rehearsal, Name: h.Name, Version: h.Version, Entries: entries,
+	b := &Book{Head: h, Entries: entries,
 		at: make(map[place]int, n), alike: make(map[place]int, n), named: make(map[string]int, n), tags: map[string]int{}}
 	for i := range entries {
 		if key, err := b.add(i, chains); err != nil {

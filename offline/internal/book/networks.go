@@ -13,11 +13,8 @@ const KindNetworks = "network-list"
 
 // Networks are those that the operators add to the KMS chain ETH.
 type Networks struct {
-	Kind    string
-	Mark    bool // of a rehearsal
-	Name    string
-	Version uint64
-	List    []chain.Network
+	Head
+	List []chain.Network
 }
 
 // ParseNetworks reads a list of networks.
@@ -31,7 +28,7 @@ func ParseNetworks(raw []byte) (*Networks, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Networks{h.Kind, h.Rehearsal, h.Name, h.Version, nil}
+	r := &Networks{Head: h}
 	seen := map[string]bool{}
 	for i, x := range list {
 		line := document.Line(raw, "network", i, "")

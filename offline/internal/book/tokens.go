@@ -17,11 +17,8 @@ type Token struct {
 
 // Tokens is a registry of tokens. The nil registry is empty and not in force.
 type Tokens struct {
-	Kind    string // KindTokens, or "" in a file from before there was the key
-	Mark    bool   // of a rehearsal
-	Name    string
-	Version uint64
-	List    []Token
+	Head
+	List []Token
 
 	at    map[string]int
 	known map[place]bool // by address
@@ -37,7 +34,7 @@ func ParseTokens(raw []byte, chains []chain.Chain) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Tokens{Kind: h.Kind, Mark: h.Rehearsal, Name: h.Name, Version: h.Version, List: make([]Token, len(list)), at: make(map[string]int, len(list)), alike: map[place]int{}, known: map[place]bool{}}
+	r := &Tokens{Head: h, List: make([]Token, len(list)), at: make(map[string]int, len(list)), alike: map[place]int{}, known: map[place]bool{}}
 	symbols := map[string]bool{} // by network
 	for _, c := range chains {
 		for _, n := range c.Networks {
