@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,22 +25,6 @@ type operatorOptions struct {
 	approval                  cli.List
 	operatorKey, operatorPass string
 	expires                   time.Duration
-}
-
-func (o *operatorOptions) define(fs *flag.FlagSet, name string) bool {
-	switch name {
-	case "approval":
-		fs.Var(&o.approval, name, "")
-	case "operator-key":
-		fs.StringVar(&o.operatorKey, name, "", "")
-	case "operator-passphrase-file":
-		fs.StringVar(&o.operatorPass, name, "", "")
-	case "expires":
-		fs.DurationVar(&o.expires, name, 24*time.Hour, "")
-	default:
-		return false
-	}
-	return true
 }
 
 // approveBatch writes the statement by which operators approve a bundle; with an
@@ -169,7 +152,7 @@ func (s *session) signApproval(batch *review.Batch, shown []byte, statement appr
 	if err != nil {
 		return none, nil, err
 	}
-	pass, err := s.con.OperatorPassphrase(s.opt.operatorPass)
+	pass, err := s.con.Passphrase("passphrase of the operator's key", s.opt.operatorPass, false)
 	if err != nil {
 		return none, nil, err
 	}
@@ -206,7 +189,7 @@ func (a *app) operatorNew() error {
 	if err := durable.Writable(a.opt.Out); err != nil {
 		return err
 	}
-	pass, err := a.con.Passphrase(a.opt.operatorPass, true)
+	pass, err := a.con.Passphrase("passphrase", a.opt.operatorPass, true)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -25,24 +24,6 @@ import (
 type copying struct {
 	newPassphraseFile, shares, sharesDir string
 	newPassphrase, typedShares, shareQR  bool
-}
-
-// define adds the flag with the given name to fs, if it is one of these. Of a command
-// that reads, "shares in" is --shares, which takes no value.
-func (c *copying) define(fs *flag.FlagSet, name string) bool {
-	text := map[string]*string{"new-passphrase-file": &c.newPassphraseFile, "shares": &c.shares, "shares-dir": &c.sharesDir}
-	yes := map[string]*bool{"new-passphrase": &c.newPassphrase, "share-qr": &c.shareQR, "shares in": &c.typedShares}
-	flagName := strings.TrimSuffix(name, " in")
-	switch {
-	case fs.Lookup(flagName) != nil:
-	case text[name] != nil:
-		fs.StringVar(text[name], name, "", "")
-	case yes[name] != nil:
-		fs.BoolVar(yes[name], flagName, false, "")
-	default:
-		return false
-	}
-	return true
 }
 
 func backupCommands() []cli.Command[*app] {
@@ -132,7 +113,7 @@ func (s *session) pack() error {
 func (s *session) sealOwn() (c copied, err error) {
 	var p []byte // the one in force
 	if s.opt.newPassphrase || s.opt.newPassphraseFile != "" {
-		if p, err = s.con.PassphraseOf("passphrase of the backup", s.opt.newPassphraseFile, true); err != nil {
+		if p, err = s.con.Passphrase("passphrase of the backup", s.opt.newPassphraseFile, true); err != nil {
 			return c, err
 		}
 	}
@@ -276,7 +257,7 @@ func (d contentsJSON) summary(w io.Writer) error {
 func (a *app) passphrase() error {
 	return a.with(func(s *session) error {
 		defer s.con.Wipe()
-		p, err := s.con.PassphraseOf("new passphrase", s.opt.newPassphraseFile, true)
+		p, err := s.con.Passphrase("new passphrase", s.opt.newPassphraseFile, true)
 		if err != nil {
 			return err
 		}

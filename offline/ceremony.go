@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -30,20 +29,6 @@ type ceremonyOptions struct {
 	bip39File, fingerprint, transcript string
 
 	program string // SHA-256 of this program's file, which is out of reach later
-}
-
-func (o *ceremonyOptions) define(fs *flag.FlagSet, name string) bool {
-	text := map[string]*string{"bip39-passphrase-file": &o.bip39File, "fingerprint": &o.fingerprint, "transcript": &o.transcript}
-	yes := map[string]*bool{"dice-only": &o.diceOnly, "show-words": &o.showWords, "confirm-words": &o.confirmWords, "show-machine": &o.showMachine, "bip39-passphrase": &o.bip39}
-	switch {
-	case text[name] != nil:
-		fs.StringVar(text[name], name, "", "")
-	case yes[name] != nil:
-		fs.BoolVar(yes[name], name, false, "")
-	default:
-		return false
-	}
-	return true
 }
 
 // extra says whether the words have a passphrase of BIP-39.
@@ -215,7 +200,7 @@ func (s *session) rolls(mem *memory.Arena, t ceremony.Transcript) ([]byte, error
 
 // bip39 reads the passphrase of BIP-39: of its file, or typed twice without echo.
 func (s *session) bip39(mem *memory.Arena) (p []byte, err error) {
-	typed, err := s.con.PassphraseOf("BIP-39 passphrase", s.opt.bip39File, true)
+	typed, err := s.con.Passphrase("BIP-39 passphrase", s.opt.bip39File, true)
 	if err != nil {
 		return nil, err
 	}

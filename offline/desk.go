@@ -20,7 +20,7 @@ func (s *session) atDesk(batch *review.Batch) error {
 		if !first {
 			c.Lead = slices.Insert(c.Lead, 0, "LOOK AGAIN: without what you refused, more fits within the limits")
 		}
-		o, err := desk.Play(desk.New(c), s.con.In, s.con.Err)
+		o, err := desk.Play(desk.New(c), s.con.In, s.con.Err, s.con.Fresh)
 		if err != nil {
 			return err
 		}

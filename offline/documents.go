@@ -82,13 +82,7 @@ func world(chains []chain.Chain, read func(kind string) ([]byte, error)) (w poli
 
 // keepDocument stores the file of a document.
 func (s *session) keepDocument(d keystore.Document, raw []byte) error {
-	if err := os.MkdirAll(filepath.Dir(s.documentPath(d)), 0o700); err != nil {
-		return fault.New("file.write", "", "cannot make a folder in the home")
-	}
-	if err := durable.SyncDir(s.opt.home); err != nil {
-		return err
-	}
-	return durable.Write(s.documentPath(d), raw)
+	return s.store(s.documentPath(d), raw)
 }
 
 // putBack stores the very file that is in force once more: a restored home knows which

@@ -62,7 +62,7 @@ func (a *app) unlock() (*session, error) {
 }
 
 func (s *session) open() error {
-	p, err := s.con.Passphrase(s.opt.passphraseFile, false)
+	p, err := s.con.Passphrase("passphrase", s.opt.passphraseFile, false)
 	if err != nil {
 		return err
 	}
@@ -112,20 +112,25 @@ func (a *app) with(f func(*session) error) error {
 	return f(s)
 }
 
+// newHome makes the folder of a home, shuts the process in and takes the home's lock.
+func (a *app) newHome() (release func(), err error) {
+	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
+		return nil, fault.New("file.write", "", "cannot make the home %q", a.opt.home)
+	}
+	if err := a.guard(); err != nil {
+		return nil, err
+	}
+	if err := a.powerOn(); err != nil {
+		return nil, err
+	}
+	return durable.Lock(filepath.Join(a.opt.home, "lock"))
+}
+
 func (a *app) initHome() error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
-		return fault.New("file.write", "", "cannot make the home %q", a.opt.home)
-	}
-	if err := a.guard(); err != nil {
-		return err
-	}
-	if err := a.powerOn(); err != nil {
-		return err
-	}
-	release, err := durable.Lock(filepath.Join(a.opt.home, "lock"))
+	release, err := a.newHome()
 	if err != nil {
 		return err
 	}
@@ -137,7 +142,7 @@ func (a *app) initHome() error {
 			return fault.New(kept.what+".exists", "use another --home, or move it away", "there is a %s in %q", kept.what, a.opt.home)
 		}
 	}
-	p, err := a.con.Passphrase(a.opt.passphraseFile, true)
+	p, err := a.con.Passphrase("passphrase", a.opt.passphraseFile, true)
 	if err != nil {
 		return err
 	}
@@ -184,15 +189,20 @@ func (s *session) next() *journal.Channel {
 	return &journal.Channel{Sequence: last.Sequence + 1, Previous: last.Last, Created: s.now().Unix()}
 }
 
-// keep stores an outgoing bundle in the home.
-func (s *session) keep(n uint64, raw []byte) error {
-	if err := os.MkdirAll(filepath.Dir(s.sent(n)), 0o700); err != nil {
+// store writes a file in a folder of the home.
+func (a *app) store(path string, raw []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fault.New("file.write", "", "cannot make a folder in the home")
 	}
-	if err := durable.SyncDir(s.opt.home); err != nil {
+	if err := durable.SyncDir(a.opt.home); err != nil {
 		return err
 	}
-	return durable.Write(s.sent(n), raw)
+	return durable.Write(path, raw)
+}
+
+// keep stores an outgoing bundle in the home.
+func (s *session) keep(n uint64, raw []byte) error {
+	return s.store(s.sent(n), raw)
 }
 
 // streams are those that a message comes and goes by. A scan that is cut short is

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
-	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,17 +24,6 @@ import (
 type importOptions struct {
 	tatum, tatumPass, geth, keypair string
 	partial                         bool
-}
-
-func (o *importOptions) define(fs *flag.FlagSet, name string) bool {
-	to := map[string]*string{"tatum": &o.tatum, "tatum-passphrase-file": &o.tatumPass, "keystore": &o.geth, "keypair": &o.keypair}[name]
-	if to != nil {
-		fs.StringVar(to, name, "", "")
-	}
-	if name == "partial" {
-		fs.BoolVar(&o.partial, name, false, "")
-	}
-	return to != nil || name == "partial"
 }
 
 // foreignFile tells which of the files is given, "" for none.
@@ -111,7 +99,7 @@ func erasing(name string, limit int64, read func(file []byte) error) (err error)
 // passphraseOf asks for the passphrase of another tool's file.
 func (s *session) passphraseOf(what, file string) ([]byte, error) {
 	if file != "" {
-		return s.con.Passphrase(file, false)
+		return s.con.Passphrase("", file, false)
 	}
 	p, err := s.con.SecretInput("passphrase of the " + what + ": ")
 	return bytes.TrimRight(p, "\r\n"), err

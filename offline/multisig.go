@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -26,20 +25,6 @@ type multisigOptions struct {
 	name    string
 	account int
 	nested  bool
-}
-
-func (o *multisigOptions) define(fs *flag.FlagSet, name string) bool {
-	switch name {
-	case "name":
-		fs.StringVar(&o.name, name, "", "")
-	case "account":
-		fs.IntVar(&o.account, name, 0, "")
-	case "nested":
-		fs.BoolVar(&o.nested, name, false, "")
-	default:
-		return false
-	}
-	return true
 }
 
 func multisigCommands() []cli.Command[*app] {
@@ -169,7 +154,14 @@ func (s *session) sayMultisig(d multisigJSON, last string) error {
 
 // withMultisig reads the wallet that the command line names and runs f with it; raw are
 // the bytes that operators sign.
-func (a *app) withMultisig(f func(s *session, w multisig.Wallet, raw []byte) error) error {
+func (a *app) withMultisig(f func(s *session, l *law, w multisig.Wallet, raw []byte) error) error {
+	known := func(s *session, w multisig.Wallet, raw []byte) error {
+		l, err := s.law()
+		if err != nil {
+			return err
+		}
+		return f(s, l, w, raw)
+	}
 	operand := a.operand()
 	if err := a.opt.MustReceive(operand); err != nil {
 		return err
@@ -184,7 +176,7 @@ func (a *app) withMultisig(f func(s *session, w multisig.Wallet, raw []byte) err
 			if err != nil {
 				return err
 			}
-			return f(s, w, raw)
+			return known(s, w, raw)
 		})
 	}
 	if err := a.guard(); err != nil {
@@ -203,17 +195,13 @@ func (a *app) withMultisig(f func(s *session, w multisig.Wallet, raw []byte) err
 		if err != nil {
 			return err
 		}
-		return f(s, w, []byte(w.String()+"\n"))
+		return known(s, w, []byte(w.String()+"\n"))
 	})
 }
 
 // multisigCheck says what a wallet is; nothing is kept.
 func (a *app) multisigCheck() error {
-	return a.withMultisig(func(s *session, w multisig.Wallet, raw []byte) error {
-		l, err := s.law()
-		if err != nil {
-			return err
-		}
+	return a.withMultisig(func(s *session, l *law, w multisig.Wallet, raw []byte) error {
 		d, err := s.aboutMultisig(w, l.multisigs)
 		if err != nil {
 			return err
@@ -229,11 +217,7 @@ func (a *app) multisigEnrol() error {
 	if a.opt.name == "" {
 		return cli.Usagef("give --name NAME")
 	}
-	return a.withMultisig(func(s *session, w multisig.Wallet, raw []byte) error {
-		l, err := s.law()
-		if err != nil {
-			return err
-		}
+	return a.withMultisig(func(s *session, l *law, w multisig.Wallet, raw []byte) error {
 		if err := l.multisigs.Free(w, a.opt.name); err != nil {
 			return err
 		}
@@ -279,11 +263,7 @@ func (s *session) neverOther(w multisig.Wallet, name string) error {
 
 // multisigList tells all wallets that are enrolled, a line each.
 func (a *app) multisigList() error {
-	return a.with(func(s *session) error {
-		l, err := s.law()
-		if err != nil {
-			return err
-		}
+	return a.withLaw(func(s *session, l *law) error {
 		list := []multisigJSON{}
 		for _, w := range l.multisigs.List() {
 			d, err := s.aboutMultisig(w, l.multisigs)
@@ -304,11 +284,7 @@ func (a *app) multisigList() error {
 }
 
 func (a *app) multisigShow() error {
-	return a.with(func(s *session) error {
-		l, err := s.law()
-		if err != nil {
-			return err
-		}
+	return a.withLaw(func(s *session, l *law) error {
 		w, err := l.multisigs.Find(a.args[0])
 		if err != nil {
 			return err
@@ -323,11 +299,7 @@ func (a *app) multisigShow() error {
 
 // multisigRemove forgets a wallet: nothing of it is signed from then on. No key goes.
 func (a *app) multisigRemove() error {
-	return a.with(func(s *session) error {
-		l, err := s.law()
-		if err != nil {
-			return err
-		}
+	return a.withLaw(func(s *session, l *law) error {
 		w, err := l.multisigs.Find(a.args[0])
 		if err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"io"
 	"math/big"
@@ -29,20 +28,6 @@ import (
 type lawOptions struct {
 	book, tokens string
 	clockOK      bool
-}
-
-func (o *lawOptions) define(fs *flag.FlagSet, name string) bool {
-	switch name {
-	case "book":
-		fs.StringVar(&o.book, name, "", "")
-	case "tokens":
-		fs.StringVar(&o.tokens, name, "", "")
-	case "clock-ok":
-		fs.BoolVar(&o.clockOK, name, false, "")
-	default:
-		return false
-	}
-	return true
 }
 
 // law is what the operators have put in force.
@@ -79,6 +64,17 @@ func (s *session) law() (*law, error) {
 	}
 	s.laws = l
 	return l, nil
+}
+
+// withLaw runs f on an unlocked home, with what is in force there.
+func (a *app) withLaw(f func(*session, *law) error) error {
+	return a.with(func(s *session) error {
+		l, err := s.law()
+		if err != nil {
+			return err
+		}
+		return f(s, l)
+	})
 }
 
 // policy gives the rules in force.
@@ -229,13 +225,7 @@ func (a *app) readDocument(path string, limit int64) ([]byte, string, error) {
 // --tokens name; else with those in force in the home, if there is one.
 func (a *app) inWorld(f func(*law) error) error {
 	if _, err := os.Stat(a.opt.home); err == nil && a.opt.book == "" && a.opt.tokens == "" {
-		return a.with(func(s *session) error {
-			l, err := s.law()
-			if err != nil {
-				return err
-			}
-			return f(l)
-		})
+		return a.withLaw(func(_ *session, l *law) error { return f(l) })
 	}
 	if err := a.enter(); err != nil {
 		return err
@@ -369,11 +359,7 @@ func (l undecided) Bound(id bundle.ID) (journal.Decision, bool) {
 // been decided long ago: what it took then does not count, and what "sign" would say of
 // it is told.
 func (a *app) policyTest() error {
-	return a.with(func(s *session) error {
-		l, err := s.law()
-		if err != nil {
-			return err
-		}
+	return a.withLaw(func(s *session, l *law) error {
 		raw, _, err := a.readDocument(a.args[0], policy.MaxFile)
 		if err != nil {
 			return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,7 +12,6 @@ import (
 	"coldsign/offline/internal/memory"
 	"coldsign/offline/internal/policy"
 	"coldsign/shared/bundle"
-	"coldsign/shared/durable"
 	"coldsign/shared/fault"
 	"coldsign/shared/frame"
 	"coldsign/shared/quote"
@@ -66,16 +63,7 @@ func (a *app) restore() error {
 	if err := a.noHome(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(a.opt.home, 0o700); err != nil {
-		return fault.New("file.write", "", "cannot make the home %q", a.opt.home)
-	}
-	if err := a.guard(); err != nil {
-		return err
-	}
-	if err := a.powerOn(); err != nil {
-		return err
-	}
-	release, err := durable.Lock(filepath.Join(a.opt.home, "lock"))
+	release, err := a.newHome()
 	if err != nil {
 		return err
 	}
@@ -103,7 +91,7 @@ func (s *session) restore(sealed []byte) error {
 	if file == "" {
 		file = s.opt.passphraseFile
 	}
-	p, err := s.con.PassphraseOf("new passphrase", file, true)
+	p, err := s.con.Passphrase("new passphrase", file, true)
 	defer s.con.Wipe()
 	if err != nil {
 		return err
@@ -163,7 +151,7 @@ func (a *app) openBackup(sealed []byte) (*session, error) {
 	defer a.con.Wipe()
 	s := &session{app: a, release: func() {}}
 	if !a.opt.typedShares && a.opt.sharesDir == "" {
-		p, err := a.con.PassphraseOf("passphrase of the backup", a.opt.passphraseFile, false)
+		p, err := a.con.Passphrase("passphrase of the backup", a.opt.passphraseFile, false)
 		if err != nil {
 			return nil, err
 		}

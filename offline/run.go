@@ -102,6 +102,7 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 		}
 	}()
 	a := &app{con: &console.Console{In: in, Out: out, Err: errOut}, out: cli.Stdout{Writer: out}, now: time.Now, chain: registry.New(), env: env, wall: wall}
+	a.opt.count, a.opt.expires = notGiven, 24*time.Hour
 	if a.opt.home = env("COLDSIGN_HOME"); a.opt.home == "" {
 		a.opt.home = filepath.Join(env("HOME"), ".coldsign", "offline")
 	}
@@ -125,29 +126,6 @@ func run(args []string, in *os.File, out, errOut io.Writer, env func(string) str
 		a.notes.Flush(errOut)
 	}
 	return cli.Report(errOut, err)
-}
-
-// define adds the flag with the given name to fs.
-func (a *app) define(fs *flag.FlagSet, name string) {
-	o := &a.opt
-	text := map[string]*string{
-		"home": &o.home, "passphrase-file": &o.passphraseFile, "chain": &o.chain, "id": &o.id, "in": &o.in, "type": &o.kind,
-		"confirm": &o.confirm, "approve": &o.approve, "network": &o.network, "preset": &o.preset, "head": &o.head,
-	}
-	yes := map[string]*bool{
-		"json": &o.json, "allow-network-interfaces": &o.allowNetwork, "allow-swap": &o.allowSwap, "testnet": &o.testnet, "rehearsal": &o.rehearsal, "full-screen": &o.fullScreen, "dice": &o.dice, "replace": &o.replace,
-	}
-	switch {
-	case o.Ends.Define(fs, name), o.operatorOptions.define(fs, name), o.importOptions.define(fs, name), o.ceremonyOptions.define(fs, name), o.copying.define(fs, name), o.lawOptions.define(fs, name), o.multisigOptions.define(fs, name):
-	case text[name] != nil:
-		fs.StringVar(text[name], name, *text[name], "")
-	case yes[name] != nil:
-		fs.BoolVar(yes[name], name, false, "")
-	case name == "count":
-		fs.IntVar(&o.count, name, notGiven, "")
-	case name == "refuse":
-		fs.Var(&o.refuse, name, "")
-	}
 }
 
 // print writes v as JSON, or calls text.

@@ -161,14 +161,9 @@ func typed(in io.Reader, b []byte) ([]byte, error) {
 	return bytes.TrimRight(b, "\r\n"), nil
 }
 
-// Passphrase reads the passphrase from file, or asks. With confirm it is asked
-// twice.
-func (c *Console) Passphrase(file string, confirm bool) ([]byte, error) {
-	return c.PassphraseOf("passphrase", file, confirm)
-}
-
-// PassphraseOf is Passphrase where there are several: what names it.
-func (c *Console) PassphraseOf(what, file string, confirm bool) ([]byte, error) {
+// Passphrase reads the passphrase that what names from file, or asks. With confirm it
+// is asked twice.
+func (c *Console) Passphrase(what, file string, confirm bool) ([]byte, error) {
 	if file != "" {
 		return c.fromFile(file)
 	}
@@ -185,14 +180,6 @@ func (c *Console) PassphraseOf(what, file string, confirm bool) ([]byte, error) 
 		return nil, fault.New("keystore.passphrase", "start again", "the two passphrases differ")
 	}
 	return p, nil
-}
-
-// OperatorPassphrase reads the passphrase of an operator's key from file, or asks.
-func (c *Console) OperatorPassphrase(file string) ([]byte, error) {
-	if file != "" {
-		return c.fromFile(file)
-	}
-	return c.Secret("passphrase of the operator's key: ")
 }
 
 func (c *Console) fromFile(name string) ([]byte, error) {

@@ -23,8 +23,8 @@ const (
 )
 
 // Play lets a person at a terminal review, and gives the terminal back however it
-// ends. What was typed ahead is dropped, at the start and before the words.
-func Play(d *Desk, in *os.File, out io.Writer) (o Outcome, err error) {
+// ends. What was typed ahead is dropped by fresh, at the start and before the words.
+func Play(d *Desk, in *os.File, out io.Writer, fresh func() error) (o Outcome, err error) {
 	fd := int(in.Fd())
 	before, err := term.MakeRaw(fd)
 	if err != nil {
@@ -34,7 +34,7 @@ func Play(d *Desk, in *os.File, out io.Writer) (o Outcome, err error) {
 		_, wrote := io.WriteString(out, leave)
 		err = errors.Join(err, wrote, term.Restore(fd, before))
 	}()
-	if err := drop(fd); err != nil {
+	if err := fresh(); err != nil {
 		return o, err
 	}
 	if _, err := io.WriteString(out, enter); err != nil {
@@ -67,19 +67,12 @@ func Play(d *Desk, in *os.File, out io.Writer) (o Outcome, err error) {
 		// What came before a question is no answer to it.
 		if d.mode != was && (d.mode == words || d.mode == reason) {
 			keys = nil
-			if err := drop(fd); err != nil {
+			if err := fresh(); err != nil {
 				return o, err
 			}
 		}
 	}
 	return d.Outcome(), nil
-}
-
-func drop(fd int) error {
-	if err := flush(fd); err != nil {
-		return fault.New("console.terminal", "", "cannot discard what was typed ahead: %w", err)
-	}
-	return nil
 }
 
 // render writes every line anew, from the top: nothing of an older page stays.
