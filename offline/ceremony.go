@@ -281,15 +281,7 @@ func (s *session) showWords(title string, words [][]byte, machine []byte) (err e
 	memory.Do(func() {
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "%s\n\n", title)
-		const columns = 3
-		rows := (len(words) + columns - 1) / columns
-		for row := range rows {
-			for i := row; i < len(words); i += rows {
-				fmt.Fprintf(&b, "%4d %-10s", i+1, words[i])
-			}
-			b.WriteByte('\n')
-		}
-		b.WriteByte('\n')
+		inColumns(&b, words)
 		if s.opt.showMachine {
 			b.WriteString("the machine's part, for the second tool alone:\n")
 			for line := range slices.Chunk(machine, 16) {
@@ -304,6 +296,19 @@ func (s *session) showWords(title string, words [][]byte, machine []byte) (err e
 		clear(b.Bytes())
 	})
 	return err
+}
+
+// inColumns writes words with their numbers, in three columns.
+func inColumns(b *bytes.Buffer, words [][]byte) {
+	const columns = 3
+	rows := (len(words) + columns - 1) / columns
+	for row := range rows {
+		for i := row; i < len(words); i += rows {
+			fmt.Fprintf(b, "%4d %-10s", i+1, words[i])
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
 }
 
 // typedWords asks for all the words, and gives the numbers of those that are wrong.

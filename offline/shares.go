@@ -168,17 +168,9 @@ func (s *session) handOut(random *hd.Source, title string, text []byte) error {
 
 func (s *session) showShare(title string, words [][]byte) (err error) {
 	memory.Do(func() {
-		const columns = 3
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "%s\nkeep it secret, and apart from the others\n\n", title)
-		rows := (len(words) + columns - 1) / columns
-		for row := range rows {
-			for i := row; i < len(words); i += rows {
-				fmt.Fprintf(&b, "%4d %-10s", i+1, words[i])
-			}
-			b.WriteByte('\n')
-		}
-		b.WriteByte('\n')
+		inColumns(&b, words)
 		if s.opt.shareQR {
 			var code qr.Encoder
 			var m qr.Matrix

@@ -3,9 +3,9 @@ package keystore
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/sha256"
 
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 
@@ -86,14 +86,8 @@ func tweak(ec *secp256k1.PrivateKey, root []byte) *secp256k1.PrivateKey {
 	if pub[0] == 3 {
 		d.Negate()
 	}
-	tag := sha256.Sum256([]byte("TapTweak"))
-	h := sha256.New()
-	h.Write(tag[:])
-	h.Write(tag[:])
-	h.Write(pub[1:])
-	h.Write(root)
 	var t secp256k1.ModNScalar
-	t.SetByteSlice(h.Sum(nil))
+	t.SetByteSlice(chainhash.TaggedHash([]byte("TapTweak"), pub[1:], root)[:])
 	d.Add(&t)
 	return secp256k1.NewPrivateKey(&d)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
+	"github.com/btcsuite/btcd/chainhash/v2"
 	//lint:ignore SA1019 Bitcoin's own hash; nothing else will do
 	"golang.org/x/crypto/ripemd160"
 
@@ -169,14 +170,7 @@ func dustLimit(script []byte) uint64 {
 
 // taggedHash is the hash of BIP-340.
 func taggedHash(tag string, parts ...[]byte) [32]byte {
-	t := sha256.Sum256([]byte(tag))
-	h := sha256.New()
-	h.Write(t[:])
-	h.Write(t[:])
-	for _, p := range parts {
-		h.Write(p)
-	}
-	return [32]byte(h.Sum(nil))
+	return *chainhash.TaggedHash([]byte(tag), parts...)
 }
 
 // outputKey tweaks a Taproot internal key as BIP-341 says: Q = P + H(P, root)G.
