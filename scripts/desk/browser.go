@@ -38,6 +38,7 @@ type Options struct {
 	Film          string // what its camera sees, .y4m or .mjpeg, read when the camera starts; "" for no camera
 	Width, Height int    // of the page; 0 is 1280 by 720
 	Dark, Phone   bool
+	Flags         string // more of the browser's own, with line breaks between them
 }
 
 // Here is the folder of this package.
@@ -142,7 +143,7 @@ func (b *Browser) Do(do string, with map[string]any, into any) {
 // Open starts a browser that knows nothing.
 func (b *Browser) Open(o Options) {
 	b.t.Helper()
-	with := map[string]any{"dark": o.Dark, "phone": o.Phone}
+	with := map[string]any{"dark": o.Dark, "phone": o.Phone, "flags": strings.FieldsFunc(o.Flags, func(r rune) bool { return r == '\n' })}
 	if o.Film != "" {
 		with["film"] = o.Film
 	}
@@ -187,6 +188,15 @@ func (b *Browser) Choose(at, value string) {
 // Press presses a key, "Tab".
 func (b *Browser) Press(key string) { b.t.Helper(); b.Do("press", map[string]any{"key": key}, nil) }
 
+// Type presses the keys of a text one after the other, where the focus is.
+func (b *Browser) Type(text string) { b.t.Helper(); b.Do("type", map[string]any{"text": text}, nil) }
+
+// Drop lets files go over an element, as a person does who drags them there.
+func (b *Browser) Drop(at string, paths ...string) {
+	b.t.Helper()
+	b.Do("drop", map[string]any{"at": at, "paths": paths}, nil)
+}
+
 // Files puts files into a field.
 func (b *Browser) Files(at string, paths ...string) {
 	b.t.Helper()
@@ -222,6 +232,14 @@ func (b *Browser) Download(at string) (name string, body []byte) {
 		b.t.Fatal(err)
 	}
 	return name, body
+}
+
+// Seen keeps a picture of an element, and gives its path.
+func (b *Browser) Seen(at string) (path string) {
+	b.t.Helper()
+	path = filepath.Join(b.shots, "seen.png")
+	b.Do("shot", map[string]any{"at": at, "path": path}, nil)
+	return path
 }
 
 // Shot keeps a picture of the page.

@@ -22,7 +22,10 @@ func TestCeremony(t *testing.T) {
 	ok(w, w.eth.Fund(w.Context(), big.NewInt(9e18), w.wallet.Address))
 	w.ceremony(t, 1, "native")
 	w.ceremony(t, 20, "ur")
+	w.byHand()
+	w.files()
 	w.wrong(t)
+	w.without()
 	w.denied(t)
 }
 

@@ -13,6 +13,7 @@ const slow = 20_000; // milliseconds for what should be there at once
 
 let browser, context, page, errors = [], bytes = 0, requests = 0, cdp;
 
+// run goes over the debugger, which no Content-Security-Policy and no Trusted Types hold up.
 async function run(expression) {
   const r = await cdp.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
   if (r.exceptionDetails) throw new Error(r.exceptionDetails.exception?.description || r.exceptionDetails.text);
@@ -21,15 +22,16 @@ async function run(expression) {
 
 const does = {
   // open starts a browser that nothing was done with. film is what its camera sees.
-  async open({ film, width = 1280, height = 720, dark = false, phone = false }) {
+  async open({ film, width = 1280, height = 720, dark = false, phone = false, flags: more = [] }) {
     await browser?.close();
     const camera = film ? ["--use-fake-device-for-media-stream", `--use-file-for-fake-video-capture=${film}`] : [];
-    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", headless: true, args: [...flags, ...camera] });
+    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", headless: true, args: [...flags, ...camera, ...more] });
     context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", isMobile: phone, hasTouch: phone, acceptDownloads: true });
     context.setDefaultTimeout(slow);
     page = await context.newPage();
     page.on("pageerror", (e) => errors.push(String(e)));
-    page.on("console", (m) => m.type() === "error" && errors.push(m.text()));
+    const left = /VideoFrame was garbage collected/; // a page was left while it read a picture
+    page.on("console", (m) => m.type() === "error" && !left.test(m.text()) && errors.push(m.text()));
     page.on("requestfinished", () => requests++);
     cdp = await context.newCDPSession(page);
     await cdp.send("Network.enable");
@@ -48,17 +50,26 @@ const does = {
     for (const browserContextId of ids) await c.send("Browser.setPermission", { permission: { name: "camera" }, setting: "denied", origin, browserContextId });
   },
   async goto({ url }) { const r = await page.goto(url); return r?.status() ?? 0; },
+  // init runs code in every page from the next on, before its own.
+  async init({ code }) { await context.addInitScript(code); },
   async reload() { await page.reload(); },
   async url() { return page.url(); },
   async click({ at, most = slow }) { await page.click(at, { timeout: most }); },
   async press({ key }) { await page.keyboard.press(key); },
+  // type presses the keys of a text one after the other, as a scanner does that is a keyboard.
+  async type({ text, delay = 0 }) { await page.keyboard.type(text, { delay }); },
+  // insert types a text at once.
+  async insert({ text }) { await page.keyboard.insertText(text); },
+  // drop lets go of files over an element, as a person does who drags them from a window.
+  async drop({ at, paths }) {
+    const b = await page.locator(at).boundingBox(), x = b.x + b.width / 2, y = b.y + b.height / 2;
+    for (const type of ["dragEnter", "dragOver", "drop"]) await cdp.send("Input.dispatchDragEvent", { type, x, y, data: { items: [], files: paths, dragOperationsMask: 1 } });
+  },
   async fill({ at, text }) { await page.fill(at, text); },
   async choose({ at, value }) { await page.selectOption(at, value); },
   async files({ at, paths }) { await page.setInputFiles(at, paths); },
-  async text({ at }) { return (await page.locator(at).allInnerTexts()).join("\n"); },
+  async text({ at }) { return run(`[...document.querySelectorAll(${JSON.stringify(at)})].map((e) => e.innerText).join("\\n")`); },
   async wait({ at, state = "visible", most = slow }) { await page.waitForSelector(at, { state, timeout: most }); },
-  // until and eval go over the debugger, which no Content-Security-Policy and no Trusted
-  // Types hold up.
   async until({ code, most = slow }) {
     for (const end = Date.now() + most; ; await new Promise((f) => setTimeout(f, 20))) {
       const v = await run(code).catch((e) => { if (Date.now() > end) throw e; });

@@ -17,7 +17,7 @@ func (w *world) wrong(t *testing.T) {
 	r, err := w.Review(w.Context(), "wrong.cbor")
 	ok(t, err)
 	answer := w.frames("sign", "wrong.cbor", "--approve", r.Digest, "--profile", "sparrow", "--format", "ur")
-	w.sees(codes(t, strings.ToUpper(ur.Encode("crypto-account", []byte{0xa0})), "https://example.org/", "hello"), 6)
+	w.sees(symbols(t, strings.ToUpper(ur.Encode("crypto-account", []byte{0xa0})), "https://example.org/", "hello"), 6)
 	w.Goto(w.base + "/take")
 	w.Click("#scan")
 	for _, want := range []string{"UR of type crypto-account", "A web address", "A text"} {
@@ -50,7 +50,7 @@ func (w *world) wrong(t *testing.T) {
 
 // denied takes the camera away: before, and while it scans.
 func (w *world) denied(t *testing.T) {
-	w.sees(codes(t, "hello"), 6)
+	w.sees(symbols(t, "hello"), 6)
 	w.Goto(w.base + "/take")
 	w.Click("#scan")
 	w.Wait("[role=status].alarm")
@@ -67,8 +67,8 @@ func (w *world) denied(t *testing.T) {
 	w.Clean()
 }
 
-// codes are texts as somebody else shows them.
-func codes(t *testing.T, texts ...string) (list []qr.Matrix) {
+// symbols are texts as somebody else shows them.
+func symbols(t testing.TB, texts ...string) (list []qr.Matrix) {
 	t.Helper()
 	var e qr.Encoder
 	for _, text := range texts {

@@ -13,6 +13,7 @@ import (
 	"image/png"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -41,6 +42,25 @@ type world struct {
 }
 
 const network = "local" // of anvil
+
+// told gives all that a command of the offline half said, to whichever stream, and
+// whether it succeeded.
+func (w *world) told(args ...string) (said string, succeeded bool) {
+	w.Helper()
+	cmd := exec.CommandContext(w.Context(), w.Programs.Offline, append(args, "--home", "offline", "--passphrase-file", "passphrase", "--allow-network-interfaces")...)
+	cmd.Dir, cmd.Env = w.Dir, []string{"HOME=" + w.Dir}
+	out, err := cmd.CombinedOutput()
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		w.Fatal(err)
+	}
+	return string(out), err == nil
+}
+
+// says waits for words in an element.
+func (w *world) says(at, want string) {
+	w.Helper()
+	w.Until(fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", at, want))
+}
 
 func ok(t testing.TB, err error) {
 	t.Helper()
