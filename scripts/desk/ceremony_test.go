@@ -27,6 +27,7 @@ func TestCeremony(t *testing.T) {
 	w.wrong(t)
 	w.without()
 	w.denied(t)
+	w.forms()
 }
 
 // allow lets the desk use the camera, as a person does who clicks "allow".
@@ -54,14 +55,25 @@ func (w *world) pairs() {
 	w.Until(`document.querySelector("#result .huge")`)
 }
 
-// keys brings the public keys of a new wallet.
-func (w *world) keys() {
+// wallets makes one for each kind of chain.
+func (w *world) wallets() {
 	w.Helper()
 	var err error
 	w.wallet, err = w.NewWallet(w.Context(), "ETH")
 	ok(w, err)
+	w.others = map[string]halves.Wallet{}
+	for _, chain := range []string{"BTC", "SOL"} {
+		w.others[chain], err = w.NewWallet(w.Context(), chain)
+		ok(w, err)
+	}
+}
+
+// keys brings the public keys of new wallets.
+func (w *world) keys() {
+	w.Helper()
+	w.wallets()
 	w.scan("/take/keys", w.frames("keys", "export"))
-	if said := w.Text("#result"); !strings.Contains(said, "The public keys of 1 wallet are here.") {
+	if said := w.Text("#result"); !strings.Contains(said, "The public keys of 3 wallets are here.") {
 		w.Fatalf("%q", said)
 	}
 	w.Clean()

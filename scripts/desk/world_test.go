@@ -34,9 +34,12 @@ type world struct {
 	*halves.Halves
 	*Browser
 	eth    *fund.EVM
+	btc    *fund.Bitcoin
+	sol    *fund.Solana
 	wallet halves.Wallet
-	film   string // what the browser's camera sees
-	base   string // of the desk
+	others map[string]halves.Wallet // by chain
+	film   string                   // what the browser's camera sees
+	base   string                   // of the desk
 	made   uint64
 	films  uint64
 }
@@ -156,21 +159,31 @@ func (w *world) pay(ctx context.Context, n int) {
 func begin(t testing.TB) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
-	var node *rig.Node
+	kinds := []rig.Kind{rig.KindAnvil, rig.KindBtcd, rig.KindSolana}
+	var nodes [3]*rig.Node
 	var programs halves.Programs
-	var failed [2]error
+	var failed [4]error
 	var group sync.WaitGroup
-	group.Go(func() { programs, failed[0] = halves.BuildQuick(ctx, dir) })
-	group.Go(func() { node, failed[1] = rig.Start(ctx, rig.KindAnvil) })
+	group.Go(func() { programs, failed[3] = halves.BuildQuick(ctx, dir) })
+	for i, kind := range kinds {
+		group.Go(func() { nodes[i], failed[i] = rig.Start(ctx, kind) })
+	}
 	group.Wait()
-	if node != nil {
-		t.Cleanup(node.Stop)
+	for _, n := range nodes {
+		if n != nil {
+			t.Cleanup(n.Stop)
+		}
 	}
 	ok(t, errors.Join(failed[:]...))
 	w := &world{TB: t, Halves: &halves.Halves{Programs: programs, Dir: dir}, film: filepath.Join(dir, "film.mjpeg")}
 	t.Cleanup(w.Kill)
 	var err error
-	w.eth, err = fund.NewEVM(ctx, node.URL)
+	w.eth, err = fund.NewEVM(ctx, nodes[0].URL)
+	ok(t, err)
+	w.btc, err = fund.NewBitcoin(nodes[1].URL, nodes[1].User, nodes[1].Password)
+	ok(t, err)
+	t.Cleanup(w.btc.Close)
+	w.sol, err = fund.NewSolana(ctx, nodes[2].URL)
 	ok(t, err)
 	ok(t, os.WriteFile(w.Path("passphrase"), []byte("correct horse battery staple, for rehearsals only\n"), 0o600))
 	_, err = w.Offline(ctx, "init")
@@ -178,7 +191,9 @@ func begin(t testing.TB) *world {
 	_, err = w.Online(ctx, "version")
 	ok(t, err)
 	ok(t, os.MkdirAll(w.Path("online"), 0o700))
-	ok(t, w.Configure(ctx, halves.Network{Chain: "ETH", Name: network, RPC: node.URL, Confirmations: 2}))
+	ok(t, w.Configure(ctx, halves.Network{Chain: "ETH", Name: network, RPC: nodes[0].URL, Confirmations: 2},
+		halves.Network{Chain: "BTC", Name: "regtest", RPC: nodes[1].URL, User: nodes[1].User, Password: nodes[1].Password, Confirmations: 1},
+		halves.Network{Chain: "SOL", Name: "localnet", RPC: nodes[2].URL, Confirmations: 32}))
 	var user struct{ Code string }
 	ok(t, halves.Read(&user)(w.Online(ctx, "desk", "user", "add", "anna", "--role", "admin", "--json")))
 	ok(t, w.Serve(ctx))
