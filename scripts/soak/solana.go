@@ -287,8 +287,11 @@ func (s *stroller) export(ctx context.Context) error {
 func (s *stroller) signs(ctx context.Context) error {
 	request := s.requests[0]
 	var review halves.Review
-	look := func(ctx context.Context) (err error) {
-		review, err = s.Review(ctx, request)
+	look := func(ctx context.Context) error {
+		r, err := s.Review(ctx, request)
+		if err == nil { // it may have been killed
+			review = r
+		}
 		return err
 	}
 	if err := s.killing(ctx, "review", look); err != nil {
