@@ -304,10 +304,12 @@ func (m *miser) settle(ctx context.Context) (r result, err error) {
 	for _, b := range m.between {
 		b.trouble(0)
 	}
-	restart := 4 * time.Second // longer each time: a round over many rows has to come to its end
+	// Longer each time, and then no more: a round over many rows has to come to its end,
+	// and a search for what spent an output begins anew.
+	restart := 4 * time.Second
 	end, fresh := time.Now().Add(m.Settle), time.Now().Add(-time.Hour)
 	for {
-		if time.Since(fresh) > restart { // what it remembers of troubles makes it wait
+		if time.Since(fresh) > restart && restart < time.Minute { // what it remembers of troubles makes it wait
 			m.strike("at the end")
 			fresh, restart = time.Now(), 2*restart
 		}

@@ -151,7 +151,7 @@ func (s *stroller) homes(ctx context.Context) (err error) {
 		return err
 	}
 	s.payers = []*treasurer{{id: w.SignatureID, address: w.Address}, {id: shared, address: key.PublicKey().String(), key: key}}
-	if err := s.Weaken(); err != nil { // more crossings, and the same code
+	if err := s.Lighten("passphrase"); err != nil { // more crossings, and the same code
 		return err
 	}
 	return s.ShareKeys(ctx)
