@@ -55,6 +55,12 @@ type Store interface {
 	// Rivals gives the rows that compete with one another with the tenant's row, itself
 	// among them.
 	Rivals(ctx context.Context, tenant string, id bundle.ID) ([]pending.Transaction, error)
+	// Parked lists signed rows of which nothing is sent, and that others may have sent,
+	// last looked at before the given time.
+	Parked(ctx context.Context, before time.Time, limit int) ([]pending.Transaction, error)
+	// Doubt notes that a parked row can never land, as nodes say, or that they do not
+	// say so any more.
+	Doubt(ctx context.Context, id bundle.ID, doubt bool) error
 	Watcher
 }
 
@@ -268,10 +274,15 @@ func (l *Loop) Send(ctx context.Context, row pending.Transaction) (taken bool, e
 	return sum.taken, err
 }
 
-// due gives rows to look at: those on their way, and complete ones that were last
+// due gives rows to look at: those on their way, and parked and complete ones that were last
 // looked at before the given time.
 func (l *Loop) due(ctx context.Context, before time.Time) ([]pending.Transaction, error) {
 	rows, err := l.Store.Due(ctx, batch)
+	if err != nil {
+		return rows, err
+	}
+	parked, err := l.Store.Parked(ctx, before, batch)
+	rows = append(rows, parked...)
 	if err != nil || len(l.Deep) == 0 {
 		return rows, err
 	}

@@ -111,6 +111,30 @@ func (s *memoryStore) Note(_ context.Context, id bundle.ID, code, reason string)
 	return nil
 }
 
+func (s *memoryStore) Parked(context.Context, time.Time, int) (list []pending.Transaction, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.rows {
+		if t.State == pending.Signed && t.CancelRequested && (t.Code == pending.Passed || t.Code == pending.Requoted) {
+			list = append(list, t)
+		}
+	}
+	return list, nil
+}
+
+func (s *memoryStore) Doubt(_ context.Context, id bundle.ID, doubt bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.rows[id]; !doubt {
+		t.Noted = time.Time{}
+		s.rows[id] = t
+	} else if t.Noted.IsZero() {
+		t.Noted = s.now()
+		s.rows[id] = t
+	}
+	return nil
+}
+
 func (s *memoryStore) Seen(_ context.Context, id bundle.ID, confirmations uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,10 +35,10 @@ func (w *work) turn(ctx context.Context) error {
 // step takes the row as far as it goes now: intent, look, send, look, judge.
 // The error tells what a person may have to see; the row stays as it is.
 func (w *work) step(ctx context.Context) error {
+	if w.t.CancelRequested {
+		return w.parked(ctx)
+	}
 	if w.t.State == pending.Signed {
-		if w.t.CancelRequested {
-			return nil
-		}
 		if err := w.move(ctx, pending.Intend, sendable); err != nil {
 			return err
 		}

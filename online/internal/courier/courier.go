@@ -22,6 +22,7 @@ package courier
 import (
 	"context"
 	"crypto/ed25519"
+	"strings"
 	"time"
 
 	"coldsign/online/internal/pending"
@@ -53,6 +54,7 @@ type Exported struct {
 	Sequence uint64
 	Repeat   bool // the bytes of an earlier export, since nothing new is pending
 	Items    int
+	Late     []bundle.ID // rows that can no longer make it, and were ended
 }
 
 // PairOut makes this half's pairing bundle. The same key gives the same bytes.
@@ -219,6 +221,9 @@ func Export(ctx context.Context, s *store.Store, dev *Device, sel store.Selectio
 	}
 	var e Exported
 	var err error
+	if e.Late, err = s.Lapse(ctx); err != nil {
+		return Exported{}, err
+	}
 	e.Raw, e.Sequence, e.Repeat, err = s.Export(ctx, sel, func(seq uint64, previous [32]byte, created int64, rows []pending.Transaction) ([]byte, error) {
 		p, err := paired(ctx, s, dev) // again: this one is part of the transaction
 		if err != nil {
@@ -238,6 +243,9 @@ func Export(ctx context.Context, s *store.Store, dev *Device, sel store.Selectio
 		}
 		return raw, ours(raw, dev, rows)
 	})
+	if fault.Is(err, "export.empty") && len(e.Late) > 0 {
+		return Exported{}, fault.New("export.empty", "quote them anew: coldsign-online requote "+names(e.Late), "there is nothing to export, and the deadlines of %d transactions have passed", len(e.Late))
+	}
 	if err != nil {
 		return Exported{}, err
 	}
@@ -247,6 +255,19 @@ func Export(ctx context.Context, s *store.Store, dev *Device, sel store.Selectio
 	}
 	e.Items = b.Len()
 	return e, nil
+}
+
+// names lists transactions, as many as fit into a line.
+func names(ids []bundle.ID) string {
+	const most = 20
+	var list []string
+	for _, id := range ids[:min(len(ids), most)] {
+		list = append(list, id.String())
+	}
+	if len(ids) > most {
+		list = append(list, "...")
+	}
+	return strings.Join(list, " ")
 }
 
 // ours reads a bundle that was just made as the offline half will: each item

@@ -219,6 +219,12 @@ func settle(x *store.ImportTx, a *answer) (store.Outcome, error) {
 		return held("receipt.digest", "it is for another request than the one that was sent")
 	case row.State != pending.Exported:
 		return held("receipt.state", "the transaction is "+string(row.State))
+	case r.Status == bundle.Signed && row.CancelRequested && row.Code == pending.Requoted && a.err == nil:
+		err := x.SealRequoted(row, a.sealed.TxID, a.sealed.Raw)
+		if err != nil && !fault.Is(err, "txid.duplicate") {
+			return store.Outcome{}, err
+		}
+		return held("receipt.requoted", row.Reason+": this signature is kept and not used")
 	case r.Status == bundle.Signed && row.CancelRequested:
 		return held("receipt.cancelled", "its cancelling was requested: the signature is kept and not used")
 	case r.Status != bundle.Signed && row.Bundle != a.bundle:

@@ -68,7 +68,9 @@ func Events() []Event {
 	return []Event{Export, Seal, Refuse, Defer, Intend, Accept, Confirm, Reorg, Cancel, Assert, Expire, Fail, Supersede, Revive, Take}
 }
 
-// next is the one transition table. What it does not hold is refused.
+// next is the one transition table. What it does not hold is refused. What leads from
+// Signed to an end by evidence is for parked rows alone: nothing of them is sent here,
+// and who else has the signature may have sent it.
 func next(s State, e Event) (State, bool) {
 	type edge struct {
 		from State
@@ -94,6 +96,9 @@ func next(s State, e Event) (State, bool) {
 		{Pending, Supersede}:    Cancelled,
 		{Exported, Supersede}:   Cancelled,
 		{Signed, Supersede}:     Cancelled,
+		{Signed, Confirm}:       Complete,
+		{Signed, Expire}:        Expired,
+		{Signed, Fail}:          Failed,
 		{Failed, Revive}:        Broadcast,
 	}[edge{s, e}]
 	return to, ok
@@ -126,6 +131,13 @@ func (t *Transaction) Left() bool {
 // Replaced is the code of a row that ended because one that conflicts with it on
 // chain is final.
 const Replaced = "chain.replaced"
+
+// Requoted is the code of a row in whose place the same payment is made anew: see
+// Transaction.Requotes.
+const Requoted = "requote.replaced"
+
+// Passed is the code of a row of which nothing was sent before its deadline.
+const Passed = "deadline.passed"
 
 // Conflicted is the code of a row that ended because a transaction that is not ours
 // is final in its place.
@@ -182,6 +194,13 @@ type Transaction struct {
 	// the others of the set cannot. Only the store's Create reads it; Links tells it.
 	Replaces bundle.ID
 	Cancels  bool // it pays nobody: its end is that of the other
+
+	// Requotes names the row whose payment this one makes, with what the network wants
+	// now. The two conflict on chain (Replaces is set too), or the other is proven dead.
+	// Told takes it that its failure may be known. Only the store's Create reads them;
+	// Successions tells.
+	Requotes bundle.ID
+	Told     bool
 
 	Deadline int64 // Unix seconds from which on broadcasting does not begin; 0 none. That of Request
 

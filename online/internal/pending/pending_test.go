@@ -13,7 +13,7 @@ import (
 var matrix = map[State][15]State{
 	Pending:      {Exported, "", "", "", "", "", "", "", Cancelled, Complete, "", "", Cancelled, "", Signed},
 	Exported:     {"", Signed, Refused, Pending, "", "", "", "", "", "", "", "", Cancelled, "", ""},
-	Signed:       {"", "", "", "", Broadcasting, "", "", "", "", "", "", "", Cancelled, "", ""},
+	Signed:       {"", "", "", "", Broadcasting, "", Complete, "", "", "", Expired, Failed, Cancelled, "", ""},
 	Broadcasting: {"", "", "", "", "", Broadcast, Complete, "", "", "", Expired, Failed, "", "", ""},
 	Broadcast:    {"", "", "", "", "", "", Complete, "", "", "", Expired, Failed, "", "", ""},
 	Complete:     {"", "", "", "", "", "", "", Broadcast, "", "", "", "", "", "", ""},
@@ -80,8 +80,9 @@ func TestLives(t *testing.T) {
 		t.Errorf("what has failed leads to %v", got)
 	}
 	// Nothing reaches a node but by a seal and an intent on disk: the seal of what was
-	// exported, or that of what a hot signer took instead.
-	for _, missing := range [][]Event{{Export, Take}, {Seal, Take}, {Intend}} {
+	// exported, or that of what a hot signer took instead. What the chain shows of a
+	// parked row, others have sent.
+	for _, missing := range [][]Event{{Export, Take}, {Seal, Take}, {Intend, Confirm, Expire, Fail}} {
 		for _, s := range reach(Pending, append(missing, Assert)...) {
 			if s == Broadcasting || s == Broadcast || s == Complete || s == Expired || s == Failed {
 				t.Errorf("without %s a row becomes %s", missing, s)

@@ -81,6 +81,7 @@ type tx struct {
 	at     time.Time
 	cached map[string]*sql.Stmt // nil: not needed
 	gated  bool                 // nothing is exported without an approval
+	hold   time.Duration        // see SetHold
 }
 
 // write runs do in one transaction, alone. Whatever do returns an error for has
@@ -125,7 +126,7 @@ func (s *Store) once(ctx context.Context, how mode, do func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	t := &tx{ctx: ctx, sql: transaction{begun, s.db.text}, at: s.now(), gated: s.asker != nil}
+	t := &tx{ctx: ctx, sql: transaction{begun, s.db.text}, at: s.now(), gated: s.asker != nil, hold: s.hold}
 	if s.path != "" {
 		t.cached = map[string]*sql.Stmt{}
 	}

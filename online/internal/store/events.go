@@ -75,37 +75,6 @@ func (t *tx) ownEvent(p *pending.Transaction, e pending.Event) error {
 	return nil
 }
 
-// tell writes an event for everybody who wants it. A row that ended because one
-// with a higher fee makes the same payment is told as completed by that one, and
-// not before that one's end is known: who were told that it failed would pay again.
-func (t *tx) tell(p *pending.Transaction, kind string) error {
-	b := body{SignatureID: p.ID.String(), Type: kind, Chain: p.Chain, State: string(p.State), TxID: p.TxID}
-	if kind != KMSFailed {
-		return t.publish(p, b)
-	}
-	b.TxID, b.Code = "", p.Code
-	if b.Error = strings.TrimPrefix(p.Code+": "+p.Reason, ": "); b.Error == "" {
-		b.Error = b.State
-	}
-	if p.Code == pending.Replaced || p.Code == conflicted {
-		won, open, err := winner(t.ctx, t.sql, p)
-		if err != nil || open {
-			return err
-		}
-		if won != nil {
-			b.ReplacedBy = won.ID.String()
-			paid, err := paidBy(t.ctx, t.sql, p, won)
-			if err != nil {
-				return err
-			}
-			if paid {
-				b.Type, b.TxID, b.Error = KMSCompleted, won.TxID, ""
-			}
-		}
-	}
-	return t.publish(p, b)
-}
-
 // winner gives the row that is final in the place of p, or says that one of its
 // rivals may still be.
 func winner(ctx context.Context, q querier, p *pending.Transaction) (won *pending.Transaction, open bool, err error) {
@@ -134,12 +103,26 @@ func paidBy(ctx context.Context, q querier, p, won *pending.Transaction) (bool, 
 	return cancels == 0, err
 }
 
-// PaidBy gives the row that has made the payment of one that ended because another is
-// final in its place: the same payment with a higher fee; nil where none has. open says
-// that it is not known yet, as a rival may still be final. Whoever were told meanwhile
-// that the row failed would pay again.
+// PaidBy gives another row that has made the payment of one that ended: the same payment
+// with a higher fee, or quoted anew; nil where none has. open says that it is not known
+// yet, as one of them may still be final, or as the failure waits to be mended. Whoever
+// were told meanwhile that the row failed would pay again.
 func (s *Store) PaidBy(ctx context.Context, p *pending.Transaction) (by *pending.Transaction, open bool, err error) {
-	if !released(p) || p.Code != pending.Replaced && p.Code != conflicted {
+	rows, err := chainOf(ctx, s.db, p)
+	if err != nil {
+		return nil, false, s.fail(err)
+	}
+	if len(rows) > 1 {
+		o, err := outcomeOf(ctx, s.db, rows)
+		if err != nil || o.paid != nil && o.paid.ID != p.ID {
+			return o.paid, false, s.fail(err)
+		}
+		open = o.open
+	}
+	if held, err := s.held(ctx, []bundle.ID{rows[0].ID}); err != nil || open || held[rows[0].ID] {
+		return nil, err == nil, s.fail(err)
+	}
+	if len(rows) > 1 || !released(p) || p.Code != pending.Replaced && p.Code != conflicted {
 		return nil, false, nil
 	}
 	won, open, err := winner(ctx, s.db, p)

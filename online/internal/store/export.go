@@ -211,8 +211,8 @@ func (t *tx) chooseNamed(sel Selection) (rows []pending.Transaction, earlier uin
 			return nil, 0, unfit("is of another chain")
 		case row.CancelRequested:
 			return nil, 0, unfit("is to be cancelled")
-		case row.State == pending.Pending && row.Late(t.at):
-			return nil, 0, unfit("is past its deadline")
+		case row.State == pending.Pending && row.Late(t.at), row.State == pending.Cancelled && row.Code == passed:
+			return nil, 0, fault.New("export.state", "quote it anew: coldsign-online requote "+id.String(), "transaction %s is past its deadline", id)
 		case row.State == pending.Pending && earlier == 0:
 			rows = append(rows, row)
 		case row.State == pending.Exported && len(rows) == 0 && (earlier == 0 || earlier == row.Bundle):
@@ -229,23 +229,39 @@ func (t *tx) chooseNamed(sel Selection) (rows []pending.Transaction, earlier uin
 // lapse ends the pending rows whose deadline has passed. What a former offline
 // half may have signed is parked instead.
 func (t *tx) lapse() error {
+	_, err := t.lapsed()
+	return err
+}
+
+// Lapse is what Export does first: it ends the rows that can no longer make it, and
+// gives them.
+func (s *Store) Lapse(ctx context.Context) (late []bundle.ID, err error) {
+	err = s.writeBeside(ctx, func(t *tx) error {
+		late, err = t.lapsed()
+		return err
+	})
+	return late, err
+}
+
+func (t *tx) lapsed() (late []bundle.ID, err error) {
 	found, err := t.sql.QueryContext(t.ctx, "SELECT "+columns+" FROM transactions WHERE state = 'pending' AND cancel_requested = 0 AND CASE WHEN deadline = 0 THEN 1 ELSE 0 END = 0 AND deadline <= ? ORDER BY n /* FOR NO KEY UPDATE SKIP LOCKED */", t.at.Unix())
 	rows, err := all(found, err, scan)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, row := range rows {
-		row.Code, row.Reason = late(&row)
+		row.Code, row.Reason = whyLate(&row)
 		if row.MaybeSigned {
 			err = t.park(row, row.Code)
 		} else {
 			_, err = t.move(row, pending.Cancel, nil)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
+		late = append(late, row.ID)
 	}
-	return nil
+	return late, nil
 }
 
 // Bundle gives an outgoing bundle to the present offline half again.

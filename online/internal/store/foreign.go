@@ -60,7 +60,7 @@ func (t *tx) exportForeign(id bundle.ID) (pending.Transaction, error) {
 	case row.Signer != pending.Foreign:
 		return unfit("export it without --format, in a bundle", "belongs to the paired offline half")
 	case row.Late(t.at) && row.TxID == "":
-		return unfit("submit a new payment", "is past its deadline")
+		return unfit("quote it anew: coldsign-online requote "+row.ID.String(), "is past its deadline")
 	case row.CancelRequested:
 		return unfit("", "is to be cancelled")
 	case row.State == pending.Exported:

@@ -48,7 +48,7 @@ func (s *Store) handIn(ctx context.Context, tenant string, id bundle.ID, sealed 
 		case row.State == pending.Pending && row.Left(), row.State == pending.Exported, row.State == pending.Refused:
 			return fault.New("kms.exported", "stop the hot signer, or cancel the payment and submit it anew", "transaction %s went to a signer of its own, and nobody else's signature is taken", id)
 		case row.State == pending.Pending && row.Late(t.at) && !landed:
-			code, reason := late(&row)
+			code, reason := whyLate(&row)
 			return fault.New(code, "submit a new payment; this one is not sent", "%s", reason)
 		}
 		row, err = t.move(row, pending.Take, func(p *pending.Transaction) error {

@@ -16,6 +16,16 @@ func (x *ImportTx) SealLate(row pending.Transaction, txID string, raw []byte) (c
 	if err != nil {
 		return "", "", err
 	}
-	row.Code, row.Reason = late(&row)
+	row.Code, row.Reason = whyLate(&row)
 	return row.Code, row.Reason, x.t.park(row, row.Code)
+}
+
+// SealRequoted takes the answer to a row whose payment another one makes by now: the
+// bytes are kept, so that they can be looked for, and nothing of them is sent.
+func (x *ImportTx) SealRequoted(row pending.Transaction, txID string, raw []byte) error {
+	_, err := x.t.move(row, pending.Seal, func(p *pending.Transaction) error {
+		p.TxID, p.Raw = txID, raw
+		return nil
+	})
+	return err
 }

@@ -62,12 +62,15 @@ var webhooks string
 //go:embed migrations/0013_watch.sql
 var watch string
 
+//go:embed migrations/0014_requotes.sql
+var requotes string
+
 // settledSchema is the first that knows which installation it is of.
 const settledSchema = 5
 
 // migrations are the steps from an empty database to the present schema. Step i
 // leads to version i+1 (PRAGMA user_version). A released step never changes.
-var migrations = []string{initial, signer, heads, conflicts, installation, next, withdrawals, services, desk, hot, movements, webhooks, watch}
+var migrations = []string{initial, signer, heads, conflicts, installation, next, withdrawals, services, desk, hot, movements, webhooks, watch, requotes}
 
 // create makes an empty file that only its owner reads, before SQLite would make
 // one by the umask. SQLite gives its log files the same mode.

@@ -23,7 +23,7 @@ func (s *Store) Move(ctx context.Context, id bundle.ID, e pending.Event, change 
 			return err
 		}
 		if e == pending.Intend && row.State == pending.Signed && !row.CancelRequested && row.Late(t.at) {
-			row.Code, row.Reason = late(&row)
+			row.Code, row.Reason = whyLate(&row)
 			parked = fault.New(row.Code, "submit a new payment; this one is not sent", "%s", row.Reason)
 			return t.park(row, row.Code)
 		}
@@ -36,11 +36,10 @@ func (s *Store) Move(ctx context.Context, id bundle.ID, e pending.Event, change 
 	return moved, err
 }
 
-// passed is the code of what is not sent because its deadline has passed.
-const passed = "deadline.passed"
+const passed = pending.Passed
 
-// late says what keeps a row from being sent whose deadline has passed.
-func late(row *pending.Transaction) (code, reason string) {
+// whyLate says what keeps a row from being sent whose deadline has passed.
+func whyLate(row *pending.Transaction) (code, reason string) {
 	return passed, "its deadline " + time.Unix(row.Deadline, 0).UTC().Format(time.RFC3339) + " has passed, and nothing of it was sent"
 }
 
@@ -60,7 +59,7 @@ func (t *tx) park(row pending.Transaction, detail string) error {
 // move takes a loaded row through one event.
 func (t *tx) move(row pending.Transaction, e pending.Event, change func(*pending.Transaction) error) (pending.Transaction, error) {
 	to, ok := pending.Transition(row.State, e)
-	if !ok || row.CancelRequested && withdrawn(e) || (e == pending.Assert || e == pending.Take) && row.Left() || e == pending.Take && (row.MaybeSigned || row.Signer != "") || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && !pending.Revivable(row.Code) {
+	if !ok || row.CancelRequested && withdrawn(e) && !(e == pending.Seal && row.Code == pending.Requoted) || row.State == pending.Signed && !row.CancelRequested && proven(e) || (e == pending.Assert || e == pending.Take) && row.Left() || e == pending.Take && (row.MaybeSigned || row.Signer != "") || e == pending.Cancel && row.MaybeSigned || row.Signer == pending.Foreign && receipted(e) || e == pending.Revive && !pending.Revivable(row.Code) {
 		return pending.Transaction{}, conflict(row, e)
 	}
 	if e == pending.Export || e == pending.Take {
@@ -114,6 +113,12 @@ func (t *tx) alone(p *pending.Transaction) error {
 // none may once its cancelling was requested.
 func withdrawn(e pending.Event) bool {
 	return e == pending.Export || e == pending.Seal || e == pending.Take || e == pending.Intend
+}
+
+// proven reports whether the event rests on what the chain shows. Of a row that is
+// signed and not parked, nothing can be there.
+func proven(e pending.Event) bool {
+	return e == pending.Confirm || e == pending.Expire || e == pending.Fail
 }
 
 // receipted reports whether the event rests on a receipt of the paired half, which
@@ -216,35 +221,4 @@ func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID st
 // bytes may have left it is too late: state.conflict. Repeating changes nothing.
 func (s *Store) Cancel(ctx context.Context, tenant string, id bundle.ID) (row pending.Transaction, err error) {
 	return s.Revoke(ctx, tenant, id, true)
-}
-
-// Revoke is Cancel, which takes the withdrawal that the row makes back with it if
-// revert says so.
-func (s *Store) Revoke(ctx context.Context, tenant string, id bundle.ID, revert bool) (row pending.Transaction, err error) {
-	err = s.writeBeside(ctx, func(t *tx) error {
-		if row, err = t.load(tenant, id); err != nil {
-			return err
-		}
-		switch {
-		case row.State == pending.Cancelled:
-			return nil
-		case row.State == pending.Exported, row.State == pending.Signed, row.State == pending.Pending && row.MaybeSigned:
-			if row.CancelRequested {
-				return nil
-			}
-			if err := t.park(row, ""); err != nil {
-				return err
-			}
-			if err := t.revoke(row, revert); err != nil {
-				return err
-			}
-			row, err = t.load(tenant, id)
-			return err
-		}
-		if row, err = t.move(row, pending.Cancel, nil); err != nil {
-			return err
-		}
-		return t.revoke(row, revert)
-	})
-	return row, err
 }

@@ -42,10 +42,13 @@ var postgresWebhooks string
 //go:embed migrations/postgres/0013_watch.sql
 var postgresWatch string
 
+//go:embed migrations/postgres/0014_requotes.sql
+var postgresRequotes string
+
 // postgresSteps are those of migrations, for PostgreSQL: step i leads to version
 // i+1. It was first supported with version 3. A released step never changes.
 func postgresSteps() []string {
-	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals, postgresServices, postgresDesk, postgresHot, postgresMovements, postgresWebhooks, postgresWatch}
+	return []string{"", "", postgresInitial, postgresConflicts, postgresInstallation, postgresNext, postgresWithdrawals, postgresServices, postgresDesk, postgresHot, postgresMovements, postgresWebhooks, postgresWatch, postgresRequotes}
 }
 
 // prepareTables makes the tables, or brings them up to date, while nobody else

@@ -39,7 +39,8 @@ type Store struct {
 	settled bool          // the schema is there
 	asker   Asker         // is asked before any export; nil: nobody is
 	quota   quota
-	broken  atomic.Bool // a flush to disk failed: what is on disk is unknown until it is opened again
+	hold    time.Duration // see SetHold
+	broken  atomic.Bool   // a flush to disk failed: what is on disk is unknown until it is opened again
 }
 
 // Open opens the database at where, a file or postgres://user@host/name, and

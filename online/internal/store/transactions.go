@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
@@ -43,7 +44,7 @@ func (s *Store) Create(ctx context.Context, p *pending.Transaction, idem Idempot
 		return nil, err
 	}
 	how := beside
-	if p.Replaces != (bundle.ID{}) {
+	if p.Replaces != (bundle.ID{}) || p.Requotes != (bundle.ID{}) {
 		how = alone // it relies on all rows that it competes with
 	} else if err := s.within(ctx, p.Tenant); err != nil {
 		return nil, err
@@ -81,6 +82,9 @@ func (t *tx) create(p *pending.Transaction, idem Idempotency) error {
 	}
 	rivals, err := t.compete(p)
 	if err != nil {
+		return err
+	}
+	if err := t.requote(p); err != nil {
 		return err
 	}
 	for _, key := range p.Reserve {
@@ -177,6 +181,9 @@ func (t *tx) reserve(p *pending.Transaction, key string, rivals map[bundle.ID]bo
 	holder, err := scan(t.row("SELECT "+columns+" FROM transactions WHERE id = ?", id))
 	if err != nil {
 		return err
+	}
+	if holder.ID == p.ID { // a rival that ended since has left it
+		return nil
 	}
 	parked := holder.Parked() && (holder.TxID == "" || !strings.HasPrefix(key, payload))
 	if rivals[holder.ID] && !parked && !strings.HasPrefix(key, payload) {
@@ -302,6 +309,31 @@ func (s *Store) Due(ctx context.Context, limit int) ([]pending.Transaction, erro
 		" AND NOT (state = 'signed' AND cancel_requested <> 0) ORDER BY looked, n LIMIT ?", limit)
 	list, err := all(rows, err, scan)
 	return list, s.fail(err)
+}
+
+// Parked gives signed rows of which nothing is sent any more, as they came too late or
+// were quoted anew, and that were last looked at before the given time: for a week they
+// are looked for, since who else has the bytes may have sent them.
+func (s *Store) Parked(ctx context.Context, before time.Time, limit int) ([]pending.Transaction, error) {
+	const week = 7 * 24 * time.Hour
+	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+` FROM transactions WHERE state = 'signed' AND cancel_requested <> 0
+ AND code IN ('deadline.passed', 'requote.replaced', 'requote.landed') AND updated > ? AND looked < ? ORDER BY looked, n LIMIT ?`,
+		s.now().Add(-week).UnixMilli(), before.UnixMilli(), limit)
+	list, err := all(rows, err, scan)
+	return list, s.fail(err)
+}
+
+// Doubt notes that a parked row can never land, as the nodes say, or with no doubt that
+// they do not say so any more. Noted is since when.
+func (s *Store) Doubt(ctx context.Context, id bundle.ID, doubt bool) error {
+	return s.writeBeside(ctx, func(t *tx) error {
+		at := int64(0)
+		if doubt {
+			at = t.at.UnixMilli()
+		}
+		_, err := t.exec("UPDATE transactions SET noted = CASE WHEN ? <> 0 AND noted <> 0 THEN noted ELSE ? END WHERE id = ? AND state = 'signed' AND cancel_requested <> 0", at, at, id[:])
+		return err
+	})
 }
 
 // Note says what keeps a row that is with the network from being final, or, with

@@ -28,7 +28,7 @@ type Table struct {
 
 // tables are those that move, each after what it refers to.
 func tables() []string {
-	return strings.Fields("api_keys wallets transactions idempotency reservations epochs pairing bundles outcomes audit quarantined heads rollbacks replacements watches withdrawals upstream approvals desk_users desk_passkeys desk_sessions desk_tickets movements summaries signers coverage subscriptions payload_keys events")
+	return strings.Fields("api_keys wallets transactions idempotency reservations epochs pairing bundles outcomes audit quarantined heads rollbacks replacements watches withdrawals upstream approvals desk_users desk_passkeys desk_sessions desk_tickets movements summaries signers coverage subscriptions payload_keys events requotes verdicts")
 }
 
 // Transfer moves a whole installation from a file to an empty PostgreSQL. First

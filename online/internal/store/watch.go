@@ -33,6 +33,11 @@ func (t *tx) follow(p *pending.Transaction, e pending.Event) error {
 			return err
 		}
 	}
+	if e == pending.Confirm || e == pending.Revive {
+		if err := t.outlive(p); err != nil {
+			return err
+		}
+	}
 	if e == pending.Confirm || e == pending.Fail && p.Code == Executed {
 		if err := t.settle(p); err != nil {
 			return err

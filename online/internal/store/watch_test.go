@@ -76,14 +76,16 @@ func TestWatchedWhenTheClockGoesBack(t *testing.T) {
 // at once more, those that somebody asserted are not.
 func TestWatchesOfBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kms.db")
-	s, err := open(t.Context(), path, fixed, migrations[:len(migrations)-1])
+	s, err := Open(t.Context(), path, fixed)
 	ok(t, err)
 	whole := put(t, s, number(1))
 	move(t, s, whole.ID, append(toBroadcast, pending.Confirm)...)
 	move(t, s, put(t, s, number(2)).ID, pending.Assert)
 	move(t, s, put(t, s, number(3)).ID, toBroadcast...)
-	if _, err := s.db.Exec("DELETE FROM watches"); err != nil {
-		t.Fatal(err)
+	for _, undo := range []string{"DELETE FROM watches", "DROP TABLE verdicts", "DROP TABLE requotes", "PRAGMA user_version = 12"} {
+		if _, err := s.db.Exec(undo); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ok(t, s.Close())
 	s, err = Open(t.Context(), path, fixed)

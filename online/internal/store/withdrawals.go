@@ -22,6 +22,7 @@ type Withdrawal struct {
 
 	By    *pending.Transaction // the row that has made the payment in the place of Row; nil: none has
 	rival bool                 // one still may
+	last  *pending.Transaction // the row that stands for it, where Row was quoted anew
 }
 
 // TxID is that of the transaction that makes it, "" where there is none yet.
@@ -36,18 +37,22 @@ func (w Withdrawal) TxID() string {
 // a signature may exist), cancelled, kept (the row was deleted and the withdrawal
 // was not), or how its row failed.
 func (w Withdrawal) State() string {
-	switch s := w.Row.State; {
+	row := &w.Row
+	if w.last != nil {
+		row = w.last
+	}
+	switch s := row.State; {
 	case s == pending.Complete, w.By != nil:
 		return "done"
 	case w.rival:
 		return "open"
-	case s == pending.Refused, s == pending.Expired, s == pending.Failed, w.Row.Code == pending.Replaced:
+	case s == pending.Refused, s == pending.Expired, s == pending.Failed, row.Code == pending.Replaced:
 		return string(s)
 	case w.Deleted && !w.Revert:
 		return "kept"
 	case s == pending.Cancelled:
 		return "cancelled"
-	case w.Row.CancelRequested:
+	case row.CancelRequested:
 		return "cancelling"
 	}
 	return "open"
@@ -72,12 +77,34 @@ func (t *tx) withdraw(p *pending.Transaction) error {
 	if err != nil {
 		return err
 	}
-	if row.State == pending.Cancelled && row.Code != pending.Replaced && !row.MaybeSigned || row.State == pending.Expired && row.Code != pending.Replaced {
+	if free, err := t.forsaken(&row); err != nil {
+		return err
+	} else if free && row.State == pending.Cancelled && row.Code != pending.Replaced && !row.MaybeSigned || free && row.State == pending.Expired && row.Code != pending.Replaced {
 		_, err = t.exec("UPDATE withdrawals SET row = ?, deleted = 0, kept = 0 WHERE tenant = ? AND id = ?", p.ID[:], p.Tenant, id)
 		return err
 	}
 	return fault.New("withdrawal.conflict", "wait for it to end, or give another payment another id",
 		"withdrawal %s is already made by transaction %s", quote.Line(id), row.ID)
+}
+
+// forsaken reports whether no other row makes, or may make, the payment of one that has
+// ended, and nobody waits to quote it anew.
+func (t *tx) forsaken(row *pending.Transaction) (bool, error) {
+	rows, err := chainOf(t.ctx, t.sql, row)
+	if err != nil {
+		return false, err
+	}
+	v, err := t.verdict(rows[0].ID)
+	if err != nil || v.told == "" && t.at.Before(v.until) {
+		return false, err
+	}
+	for i := range rows {
+		r := &rows[i]
+		if never := r.State == pending.Cancelled && r.Code != pending.Replaced && !r.MaybeSigned || r.State == pending.Expired || r.State == pending.Refused && !r.MaybeSigned; len(rows) > 1 && !never {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // revoke notes that the row of a withdrawal was deleted; the first word counts.
@@ -112,6 +139,13 @@ func (s *Store) Withdrawal(ctx context.Context, tenant, id string) (w Withdrawal
 	w.Revert = w.Deleted && !kept
 	if w.Row, err = s.Get(ctx, tenant, bundle.ID(row)); err == nil {
 		w.By, w.rival, err = s.PaidBy(ctx, &w.Row)
+	}
+	if err != nil {
+		return w, err
+	}
+	links, err := s.Successions(ctx, []bundle.ID{w.Row.ID})
+	if x := links[w.Row.ID]; x.By != (bundle.ID{}) {
+		w.last = &x.At
 	}
 	return w, err
 }

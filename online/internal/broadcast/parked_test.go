@@ -1,0 +1,48 @@
+package broadcast
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"coldsign/online/internal/node"
+	"coldsign/online/internal/pending"
+)
+
+// TestParkedIsLookedFor: of a row that came too late, or was quoted anew, nothing is ever
+// sent; what others have sent of it counts at depth, and it ends by proof that stays.
+func TestParkedIsLookedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		saw   []node.Sighting
+		state pending.State
+		code  string
+	}{
+		"nowhere":                  {[]node.Sighting{{}, {}}, pending.Signed, pending.Requoted},
+		"others have sent it":      {[]node.Sighting{{Seen: true}, {Seen: true, Confirmations: 2}}, pending.Signed, pending.Requoted},
+		"it is deep":               {[]node.Sighting{{Seen: true, Confirmations: 3}}, pending.Complete, pending.Requoted},
+		"deep, says one":           {[]node.Sighting{{Seen: true, Confirmations: 3, Few: true}}, pending.Signed, pending.Requoted},
+		"deep, and it failed":      {[]node.Sighting{{Seen: true, Confirmations: 3, Failed: true}}, pending.Failed, "chain.failed"},
+		"it has expired, once":     {[]node.Sighting{{Expired: true}}, pending.Signed, pending.Requoted},
+		"it has expired":           {[]node.Sighting{{Expired: true}, {Expired: true}}, pending.Expired, "chain.expired"},
+		"a stranger is there":      {[]node.Sighting{{Conflict: true}, {Conflict: true}}, pending.Failed, pending.Conflicted},
+		"so it was said, and not":  {[]node.Sighting{{Expired: true}, {}, {Expired: true}}, pending.Signed, pending.Requoted},
+		"too few to say":           {[]node.Sighting{{Expired: true, Few: true}, {Expired: true, Few: true}}, pending.Signed, pending.Requoted},
+		"first expired, then seen": {[]node.Sighting{{Expired: true}, {Seen: true}, {Expired: true}}, pending.Signed, pending.Requoted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := row(1, net1, time.Now())
+				r.CancelRequested, r.Code = true, pending.Requoted
+				l, s, n := setup(t, r)
+				for _, saw := range c.saw {
+					n.show(r.TxID, saw)
+					once(t, l)
+					time.Sleep(settle)
+				}
+				if got := s.get(1); got.State != c.state || got.State != pending.Complete && got.Code != c.code || len(n.sent) != 0 {
+					t.Errorf("%s %s, %d sent", got.State, got.Code, len(n.sent))
+				}
+			})
+		})
+	}
+}
