@@ -147,9 +147,14 @@ func (a *app) export() error {
 			return err
 		}
 		digest := b.Digest()
+		late, lines := []string{}, ""
+		for _, id := range x.Late {
+			late = append(late, id.String())
+			lines += id.String() + "  too late: " + requoteCommand(id) + "\n"
+		}
 		return h.say(map[string]any{
-			"out": h.opt.Where(), "sequence": x.Sequence, "items": b.Len(), "repeat": x.Repeat, "digest": hex.EncodeToString(digest[:]),
-		}, "%sbundle %d with %d requests\ndigest %x\n", again(x.Repeat), x.Sequence, b.Len(), digest)
+			"out": h.opt.Where(), "sequence": x.Sequence, "items": b.Len(), "repeat": x.Repeat, "digest": hex.EncodeToString(digest[:]), "late": late,
+		}, "%s%sbundle %d with %d requests\ndigest %x\n", lines, again(x.Repeat), x.Sequence, b.Len(), digest)
 	})
 }
 
@@ -179,7 +184,8 @@ type outcomeJSON struct {
 	Code   string `json:"code,omitempty"`
 	Reason string `json:"reason,omitempty"`
 	TxID   string `json:"txId,omitempty"`
-	Policy string `json:"policy,omitempty"` // of the offline half, and the rules that decided
+	Policy string `json:"policy,omitempty"`  // of the offline half, and the rules that decided
+	Cure   string `json:"requote,omitempty"` // the command that quotes the payment anew, of an answer that came too late
 }
 
 func (a *app) importAnswers() error {
@@ -205,6 +211,9 @@ func (h *home) imported(r courier.Report) error {
 		if i < len(r.Policies) {
 			items[i].Policy = r.Policies[i]
 		}
+		if store.Stale(o.Code) {
+			items[i].Cure = requoteCommand(o.ID)
+		}
 		count[o.Status]++
 	}
 	waived := append([]string{}, r.Waived.Words()...)
@@ -218,6 +227,11 @@ func (h *home) imported(r courier.Report) error {
 		for _, o := range items {
 			if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-11s %s  %s%s %s", o.Status, o.ID, o.TxID, o.Code, o.Reason), " ")); err != nil {
 				return err
+			}
+			if o.Cure != "" {
+				if _, err := fmt.Fprintf(w, "            quote it anew: %s\n", o.Cure); err != nil {
+					return err
+				}
 			}
 		}
 		_, err := fmt.Fprintf(w, "%ssigned %d, refused %d, deferred %d, quarantined %d\n", repeated(r.Repeat),
@@ -238,9 +252,11 @@ type rowJSON struct {
 	Bundle        uint64 `json:"bundle,omitempty"`
 	Code          string `json:"code,omitempty"`
 	Reason        string `json:"reason,omitempty"`
-	Deadline      string `json:"deadline,omitempty"` // from which on nothing of it is sent
-	Replaces      string `json:"replaces,omitempty"` // the first of those that it conflicts with on chain
-	Cancels       bool   `json:"cancels,omitempty"`  // it pays nobody
+	Deadline      string `json:"deadline,omitempty"`   // from which on nothing of it is sent
+	Replaces      string `json:"replaces,omitempty"`   // the first of those that it conflicts with on chain
+	Cancels       bool   `json:"cancels,omitempty"`    // it pays nobody
+	Requotes      string `json:"requotes,omitempty"`   // the one whose payment it makes anew
+	RequotedBy    string `json:"requotedBy,omitempty"` // the one that makes its payment anew
 	Created       string `json:"created"`
 }
 
@@ -287,6 +303,10 @@ func (h *home) rows(rows []pending.Transaction) ([]rowJSON, error) {
 	if err != nil {
 		return nil, err
 	}
+	anew, err := h.store.Successions(h.ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]rowJSON, len(rows))
 	for i, r := range rows {
 		list[i] = rowJSON{
@@ -295,6 +315,12 @@ func (h *home) rows(rows []pending.Transaction) ([]rowJSON, error) {
 		}
 		if l, ok := links[r.ID]; ok {
 			list[i].Replaces, list[i].Cancels = l.Root.String(), l.Cancels
+		}
+		if x := anew[r.ID]; x.Of != (bundle.ID{}) {
+			list[i].Requotes = x.Of.String()
+		}
+		if x := anew[r.ID]; x.By != (bundle.ID{}) {
+			list[i].RequotedBy = x.By.String()
 		}
 		if r.Deadline != 0 {
 			list[i].Deadline = time.Unix(r.Deadline, 0).UTC().Format(time.RFC3339)
@@ -309,8 +335,16 @@ func (r rowJSON) more() (text string) {
 	if r.Deadline != "" && open {
 		text += "  until " + r.Deadline
 	}
-	if r.Cancel {
+	switch {
+	case r.RequotedBy != "":
+		text += "  quoted anew by " + r.RequotedBy
+	case r.Code == pending.Passed:
+		text += "  too late: coldsign-online requote " + r.ID
+	case r.Cancel:
 		text += "  to be cancelled: coldsign-online cancel " + r.ID
+	}
+	if r.Requotes != "" {
+		text += "  quotes " + r.Requotes + " anew"
 	}
 	if r.Cancels {
 		text += "  cancels " + r.Replaces

@@ -15,31 +15,47 @@ import (
 
 // replace makes a row that competes with the named one: the same payment with a
 // higher fee.
-func (a *app) replace() error { return a.compete(false) }
+func (a *app) replace() error { return a.compete(replace.Options{}) }
 
 // cancel ends a row that never left, and makes one that takes the place of the
 // named one on chain otherwise.
-func (a *app) cancel() error { return a.compete(true) }
+func (a *app) cancel() error { return a.compete(replace.Options{Cancel: true}) }
 
-func (a *app) compete(cancel bool) error {
+// wanted reads --fee and --force.
+func (a *app) wanted(o replace.Options) (replace.Options, error) {
+	o.Force, o.Requester = a.opt.force, "operator"
+	if text := a.opt.fee; text != "" {
+		fee, ok := new(big.Int).SetString(text, 10)
+		if !ok || fee.Sign() <= 0 || strings.Trim(text, "0123456789") != "" {
+			return o, cli.Usagef("--fee takes a whole number: satoshi of the whole fee, or wei for each gas")
+		}
+		o.Fee = fee
+	}
+	return o, nil
+}
+
+func (h *home) maker() (*replace.Maker, error) {
+	l, err := h.loop(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return &replace.Maker{Store: h.store, Intake: h.intake(), Nodes: l.Nodes, Now: h.now}, nil
+}
+
+func (a *app) compete(o replace.Options) error {
 	id, err := bundle.ParseID(a.args[0])
 	if err != nil {
 		return err
 	}
-	o := replace.Options{Cancel: cancel, Force: a.opt.force, Requester: "operator"}
-	if text := a.opt.fee; text != "" {
-		fee, ok := new(big.Int).SetString(text, 10)
-		if !ok || fee.Sign() <= 0 || strings.Trim(text, "0123456789") != "" {
-			return cli.Usagef("--fee takes a whole number: satoshi of the whole fee, or wei for each gas")
-		}
-		o.Fee = fee
+	if o, err = a.wanted(o); err != nil {
+		return err
 	}
+	cancel := o.Cancel
 	return a.with(func(h *home) error {
-		l, err := h.loop(slog.New(slog.DiscardHandler))
+		m, err := h.maker()
 		if err != nil {
 			return err
 		}
-		m := &replace.Maker{Store: h.store, Intake: h.intake(), Nodes: l.Nodes}
 		done, err := m.Make(store.WithActor(h.ctx, "operator"), store.Any, id, o)
 		if err != nil {
 			return err

@@ -37,6 +37,7 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   import FILE                                   the offline half's answers
   broadcast                                     resume whatever is signed and not yet complete
   replace ID [--fee N] [--force]                the same payment with a higher fee, as a request of its own
+  requote ID... [--fee N] [--force]             the same payment with what the network wants now: too late, too cheap, or its nonce or input gone
   cancel ID [--fee N] [--force]                 end it; once a signature may exist, by a request that takes its place on chain
   lanes                                         nonces of EVM accounts: gaps, what is stuck, and the command that cures it
   doctor                                        what would stop payments, now or soon, and the cure
@@ -108,6 +109,7 @@ func commands() []cli.Command[*app] {
 		{Name: "import", Flags: everywhere(link.InFlags()...), Max: 1, Do: (*app).importAnswers},
 		{Name: "broadcast", Flags: everywhere(), Do: (*app).broadcast},
 		{Name: "replace", Flags: everywhere("fee", "force"), Min: 1, Max: 1, Do: (*app).replace},
+		{Name: "requote", Flags: everywhere("fee", "force"), Min: 1, Max: maxRequotes, Do: (*app).requote},
 		{Name: "cancel", Flags: everywhere("fee", "force"), Min: 1, Max: 1, Do: (*app).cancel},
 		{Name: "lanes", Flags: everywhere(), Do: (*app).lanes},
 		{Name: "doctor", Flags: everywhere(), Do: (*app).doctor},
@@ -215,6 +217,7 @@ func (a *app) open(f func(*home) error, reads bool) (err error) {
 	}
 	a.now = h.store.Now
 	h.store.SetQuota(h.config.Quota)
+	h.store.SetHold(h.config.Wait)
 	h.fourEyes(func(text string) { fmt.Fprintln(a.err, "warning: "+text) })
 	if damage := h.store.Damaged(); damage != nil {
 		return errors.Join(f(h), damage)

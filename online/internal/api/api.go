@@ -38,6 +38,8 @@ type Reader interface {
 	Pending(ctx context.Context, tenant, chain string, signatureIDs []string) ([]pending.Transaction, error)
 	List(ctx context.Context, f store.Filter) ([]pending.Transaction, error)
 	Links(ctx context.Context, ids []bundle.ID) (map[bundle.ID]store.Link, error)
+	// Successions tells which rows make the payments of others anew.
+	Successions(ctx context.Context, ids []bundle.ID) (map[bundle.ID]store.Succession, error)
 	Withdrawal(ctx context.Context, tenant, id string) (store.Withdrawal, error)
 }
 
@@ -127,6 +129,7 @@ func routes() []route {
 		{"GET /v1/transactions", "read", list},
 		{"GET /v1/transactions/{id}", "read", getTransaction},
 		{"POST /v1/transactions/{id}/replace", "submit", replaceRow},
+		{"POST /v1/transactions/{id}/requote", "submit", requoteRow},
 		{"POST /v1/transactions/{id}/cancel", "submit", cancelOnChain},
 		{"GET /healthz", "", health},
 		{"GET /readyz", "", ready},

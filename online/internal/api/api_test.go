@@ -15,6 +15,7 @@ import (
 
 	"coldsign/online/internal/api"
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/node"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
 	"coldsign/online/internal/webhook"
@@ -41,11 +42,12 @@ type rig struct {
 	log     *bytes.Buffer
 	keys    map[string]string // "tenant/scope" -> key
 	now     time.Time
+	nodes   map[chain.ID]node.Node // that new quotes ask
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, log: &bytes.Buffer{}, keys: map[string]string{}, now: time.Unix(1_800_000_000, 0)}
+	r := &rig{T: t, log: &bytes.Buffer{}, keys: map[string]string{}, now: time.Unix(1_800_000_000, 0), nodes: map[chain.ID]node.Node{}}
 	now := func() time.Time { return r.now }
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "online.db"), now)
 	if err != nil {
@@ -70,7 +72,7 @@ func newRig(t *testing.T) *rig {
 	}
 	in := &intake.Intake{Chains: registry.New().All(), Networks: []chain.ID{"eip155:11155111"}, Wallets: s, Now: now}
 	r.intake = in
-	r.handler = api.New(api.Config{Store: s, Intake: in, Replacer: &replace.Maker{Store: s, Intake: in}, Now: now, Log: slog.New(slog.NewJSONHandler(r.log, nil)), Version: "test",
+	r.handler = api.New(api.Config{Store: s, Intake: in, Replacer: &replace.Maker{Store: s, Intake: in, Nodes: r.nodes, Now: now}, Now: now, Log: slog.New(slog.NewJSONHandler(r.log, nil)), Version: "test",
 		Hooks: api.Hooks{Subscriptions: s, Events: s, CheckURL: webhook.Guard{}.CheckURL}})
 	return r
 }

@@ -69,6 +69,16 @@ func statuses() map[string]int {
 		"replace.complete":     http.StatusConflict,
 		"replace.cancelled":    http.StatusConflict,
 		"replace.limit":        http.StatusConflict,
+		"requote.exists":       http.StatusConflict,
+		"requote.live":         http.StatusConflict,
+		"requote.early":        http.StatusConflict,
+		"requote.taken":        http.StatusConflict,
+		"requote.told":         http.StatusConflict,
+		"requote.state":        http.StatusConflict,
+		"requote.unproven":     http.StatusConflict,
+		"requote.fee":          http.StatusConflict,
+		"requote.nonce":        http.StatusConflict,
+		"requote.limit":        http.StatusConflict,
 	}
 }
 

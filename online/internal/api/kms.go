@@ -31,6 +31,7 @@ type record struct {
 	TxID                  string             `json:"txId,omitempty"`
 	WithdrawalResponses   json.RawMessage    `json:"withdrawalResponses"`
 	Signatures            []pending.KeyIndex `json:"signatures,omitempty"`
+	ReplacedBy            string             `json:"replacedBy,omitempty"` // ours: the id of the row that makes its payment
 }
 
 func recordOf(t *pending.Transaction) record {
@@ -121,7 +122,11 @@ func getRecord(k *call) (reply, error) {
 		return reply{}, err
 	}
 	row, err := k.Store.Get(k.Context(), k.caller.Tenant, id)
-	return reply{http.StatusOK, recordOf(&row)}, err
+	if err != nil {
+		return reply{}, err
+	}
+	r, err := k.paidWith(&row)
+	return reply{http.StatusOK, r}, err
 }
 
 // complete is PUT /v3/kms/{id}/{txId}.

@@ -37,6 +37,7 @@ type transaction struct {
 	Deadline           int64    `json:"deadline,omitempty"`    // Unix seconds from which on broadcasting does not begin
 	Replaces           string   `json:"replaces,omitempty"`    // the id of the first of those that it conflicts with on chain
 	Cancels            bool     `json:"cancels,omitempty"`     // it pays nobody
+	Requotes           string   `json:"requotes,omitempty"`    // the id of the one whose payment it makes anew
 	Created            string   `json:"created"`               // RFC 3339, UTC
 	Updated            string   `json:"updated"`
 	*explain.Explained          // of one transaction, not in lists

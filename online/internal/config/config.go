@@ -46,6 +46,9 @@
 //	public_key = "9d61b19d..."         # the Ed25519 key of the service, 64 hex digits
 //	compat = false                     # the original's GET and its weakness
 //
+//	[requote]
+//	wait = "15m"                       # before a failure is told that a new quote may mend; the default is to tell at once
+//
 //	[[network]]                        # any other EIP-155 network; the offline half has it in its list too
 //	chain = "ETH"                      # whose keys are used there
 //	network = "linea"                  # the name that both halves know it by
@@ -71,6 +74,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 
@@ -95,6 +99,7 @@ type Config struct {
 	APIKeys  []APIKey
 	Owners   map[string][]string // tenants that may have a wallet sign, by its signature id in small letters; nil: each has each
 	Webhooks []netip.Prefix      // where events may go besides public addresses
+	Wait     time.Duration       // before a failure is told that a new quote of the payment may mend
 
 	Certificate *tls.Certificate // of the listener; nil: plain HTTP
 	DeskURL     *url.URL         // scheme and host that people open the desk at; nil: the listener's own
@@ -145,6 +150,7 @@ type file struct {
 	Upstream *upstream `toml:"upstream"`
 	FourEyes *fourEyes `toml:"four_eyes"`
 	Webhooks webhooks  `toml:"webhooks"`
+	Requote  requote   `toml:"requote"`
 	APIKey   []apiKey  `toml:"api_key"`
 	Wallet   []wallet  `toml:"wallet"`
 }
@@ -152,7 +158,8 @@ type file struct {
 // Load reads the file at path; chains are the ones we know. Faults have codes
 // config.read, config.syntax, config.key, config.network, config.rpc,
 // config.password, config.confirmations, config.views, config.watch, config.coins,
-// config.upstream, config.four-eyes, config.webhooks, config.api-key, config.wallet, config.tls and config.desk.
+// config.upstream, config.four-eyes, config.webhooks, config.requote, config.api-key, config.wallet, config.tls and
+// config.desk.
 func Load(path string, chains []chain.Chain) (Config, error) { return LoadWith(path, "", chains) }
 
 // LoadWith is Load where credentials, "" for none, is a folder of systemd's: a file
@@ -189,6 +196,9 @@ func LoadWith(path, credentials string, chains []chain.Chain) (Config, error) {
 		return Config{}, err
 	}
 	if c.Webhooks, err = f.Webhooks.allowed(); err != nil {
+		return Config{}, err
+	}
+	if c.Wait, err = f.Requote.read(); err != nil {
 		return Config{}, err
 	}
 	if c.DeskURL, err = f.Desk.page(); err != nil {

@@ -70,7 +70,12 @@ func (s *set) bitcoin(r *bundle.Request) error {
 	if err := s.charge(p, in, fee, s.own(r)); err != nil {
 		return err
 	}
-	for i := range p.Inputs { // signatures of the old one are of no use
+	return bare(r, p)
+}
+
+// bare makes the payload without signatures: those of the old one are of no use.
+func bare(r *bundle.Request, p *psbt.Packet) error {
+	for i := range p.Inputs {
 		p.Inputs[i].PartialSigs, p.Inputs[i].TaprootKeySpendSig, p.Inputs[i].TaprootScriptSpendSig = nil, nil, nil
 		p.Inputs[i].FinalScriptSig, p.Inputs[i].FinalScriptWitness = nil, nil
 	}

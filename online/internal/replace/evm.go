@@ -69,6 +69,15 @@ func readEVM(payload []byte) (t evmTx, err error) {
 func (t *evmTx) feeAt() int { return int(t.kind) + 1 } // 1, 2, 3
 func (t *evmTx) gasAt() int { return t.feeAt() + 1 }
 
+func (t *evmTx) nonceAt() int { return min(int(t.kind), 1) }
+
+// at gives the transaction another nonce.
+func (t *evmTx) at(nonce uint64) (err error) {
+	t.nonce = nonce
+	t.items[t.nonceAt()], err = rlp.EncodeToBytes(nonce)
+	return err
+}
+
 // with gives the transaction with other fees and all else as it is.
 func (t *evmTx) with(fee, tip *big.Int) ([]byte, error) {
 	var err error
@@ -96,18 +105,9 @@ func (s *set) evm(r *bundle.Request) error {
 	if err != nil {
 		return err
 	}
-	fee, tip := new(big.Int), new(big.Int)
-	for _, other := range s.all {
-		o, err := readEVM(other.request.Payload)
-		if err != nil {
-			return err
-		}
-		fee = bigger(fee, o.fee)
-		if o.kind == evm.Dynamic {
-			tip = bigger(tip, o.tip)
-		} else {
-			tip = bigger(tip, o.fee) // of a gas price all is tip
-		}
+	fee, tip, err := s.highest()
+	if err != nil {
+		return err
 	}
 	fee, tip = raise(fee, 8), raise(tip, 8)
 	if want := s.option.Fee; want != nil {
@@ -140,6 +140,24 @@ func (s *set) evm(r *bundle.Request) error {
 	r.Payload, r.Evidence = f.Encode(), nil
 	r.Keys = signers(r.Keys, u.Signers...)
 	return nil
+}
+
+// highest gives the highest fee and tip of the set, in wei for each gas.
+func (s *set) highest() (fee, tip *big.Int, err error) {
+	fee, tip = new(big.Int), new(big.Int)
+	for _, other := range s.all {
+		o, err := readEVM(other.request.Payload)
+		if err != nil {
+			return nil, nil, err
+		}
+		fee = bigger(fee, o.fee)
+		if o.kind == evm.Dynamic {
+			tip = bigger(tip, o.tip)
+		} else {
+			tip = bigger(tip, o.fee) // of a gas price all is tip
+		}
+	}
+	return fee, tip, nil
 }
 
 func bigger(a, b *big.Int) *big.Int {

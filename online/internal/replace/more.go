@@ -50,7 +50,7 @@ func (f *funds) unspent(addresses []string) ([]node.Coin, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := func(c node.Coin) string { return fmt.Sprintf("utxo:%s:%d", c.TxID, c.Index) }
+	name := func(c node.Coin) string { return utxo(c.TxID, c.Index) }
 	var names []string
 	for _, c := range list {
 		names = append(names, name(c))
@@ -67,10 +67,11 @@ func (f *funds) unspent(addresses []string) ([]node.Coin, error) {
 // grow adds confirmed outputs of the addresses that pay already, the largest first,
 // until they bring what is lacking, their own part of the fee, and change that is no
 // dust. It gives the new sum of the inputs and the fee. Where rate is 0 the fee stays.
-func (f *funds) grow(p *psbt.Packet, in, fee, rate int64) (int64, int64, error) {
+// Inputs of model show how an output is spent.
+func (f *funds) grow(model, p *psbt.Packet, in, fee, rate int64) (int64, int64, error) {
 	like, addresses := map[string]int{}, []string(nil) // an input of each script
-	for i := range p.Inputs {
-		from := spent(p, i)
+	for i := range model.Inputs {
+		from := spent(model, i)
 		if from == nil {
 			continue
 		}
@@ -100,8 +101,8 @@ func (f *funds) grow(p *psbt.Packet, in, fee, rate int64) (int64, int64, error) 
 		if err := previous.Deserialize(bytes.NewReader(coin.Previous)); err != nil || !ok || coin.Confirmations == 0 || coin.Coinbase && coin.Confirmations < mature || int64(coin.Amount) <= perInput*rate {
 			continue
 		}
-		from := p.Inputs[at]
-		p.UnsignedTx.AddTxIn(&wire.TxIn{PreviousOutPoint: wire.OutPoint{Hash: previous.TxHash(), Index: coin.Index}, Sequence: p.UnsignedTx.TxIn[at].Sequence})
+		from := model.Inputs[at]
+		p.UnsignedTx.AddTxIn(&wire.TxIn{PreviousOutPoint: wire.OutPoint{Hash: previous.TxHash(), Index: coin.Index}, Sequence: model.UnsignedTx.TxIn[at].Sequence})
 		p.Inputs = append(p.Inputs, psbt.PInput{NonWitnessUtxo: &previous, SighashType: from.SighashType, RedeemScript: from.RedeemScript,
 			Bip32Derivation: from.Bip32Derivation, TaprootInternalKey: from.TaprootInternalKey, TaprootBip32Derivation: from.TaprootBip32Derivation})
 		in, fee = in+int64(coin.Amount), fee+perInput*rate
@@ -111,6 +112,9 @@ func (f *funds) grow(p *psbt.Packet, in, fee, rate int64) (int64, int64, error) 
 	}
 	return in, fee, nil
 }
+
+// utxo names the reservation of an output.
+func utxo(txID string, index uint32) string { return fmt.Sprintf("utxo:%s:%d", txID, index) }
 
 // spent is the output that an input spends, nil where the PSBT does not say.
 func spent(p *psbt.Packet, i int) *wire.TxOut {
@@ -133,7 +137,11 @@ func (s *set) charge(p *psbt.Packet, in, fee int64, own map[string]bool) error {
 	if !fault.Is(err, "replace.change") || s.option.Cancel || s.funds == nil {
 		return err
 	}
-	first := spent(p, 0)
+	model := p
+	if s.from != nil {
+		model = s.from
+	}
+	first := spent(model, 0)
 	if first == nil || !own[string(first.PkScript)] {
 		return err
 	}
@@ -146,7 +154,7 @@ func (s *set) charge(p *psbt.Packet, in, fee int64, own map[string]bool) error {
 	if !change {
 		fee += perOutput * rate
 	}
-	if in, fee, err = s.funds.grow(p, in, fee, rate); err != nil {
+	if in, fee, err = s.funds.grow(model, p, in, fee, rate); err != nil {
 		return err
 	}
 	if !change {

@@ -15,6 +15,9 @@ package replace
 import (
 	"context"
 	"math/big"
+	"time"
+
+	"github.com/btcsuite/btcd/psbt/v2"
 
 	"coldsign/online/internal/intake"
 	"coldsign/online/internal/node"
@@ -28,8 +31,9 @@ import (
 // Options says what is wanted.
 type Options struct {
 	Cancel    bool     // pay nobody; else the same payment
+	Requote   bool     // the same payment with what the network wants now; see requote.go
 	Fee       *big.Int // in the chain's own unit: satoshi of the whole, wei for each gas; nil the least that nodes take
-	Force     bool     // also where nodes may keep the first
+	Force     bool     // also where nodes may keep the first; of a new quote, also where the application knows that the first failed
 	Requester string   // who asks
 	Idem      store.Idempotency
 }
@@ -43,6 +47,8 @@ type Store interface {
 	Earlier(ctx context.Context, tenant string, idem store.Idempotency) (*pending.Transaction, error)
 	Create(ctx context.Context, t *pending.Transaction, idem store.Idempotency) (*pending.Transaction, error)
 	Reserved(ctx context.Context, network chain.ID, names []string) (map[string]bool, error)
+	Successions(ctx context.Context, ids []bundle.ID) (map[bundle.ID]store.Succession, error)
+	Payment(ctx context.Context, tenant string, id bundle.ID) ([]pending.Transaction, error)
 }
 
 // Intake reads and makes rows.
@@ -58,6 +64,7 @@ type Maker struct {
 	// Nodes are asked for further outputs, where change cannot pay a higher fee; without
 	// them such a replacement is refused.
 	Nodes map[chain.ID]node.Node
+	Now   func() time.Time // nil: time.Now
 }
 
 // Done is what was made. Without Made the row itself was cancelled: nothing of it
@@ -84,7 +91,8 @@ type set struct {
 	sent   bool    // one of them may be with a node
 	live   bool    // one of them may still land
 	option Options
-	funds  *funds // nil where no node can be asked
+	funds  *funds       // nil where no node can be asked
+	from   *psbt.Packet // whose inputs show how the wallet's outputs are spent; nil: the transaction itself
 }
 
 // Make makes the replacement of a row and stores it. A row that never left is
@@ -101,6 +109,12 @@ func (m *Maker) Make(ctx context.Context, tenant string, id bundle.ID, o Options
 	row, err := m.Store.Get(ctx, tenant, id)
 	if err != nil {
 		return Done{}, err
+	}
+	if o.Requote {
+		return m.requote(ctx, tenant, row, o)
+	}
+	if done, over, err := m.superseded(ctx, tenant, row, o); err != nil || over {
+		return done, err
 	}
 	fill := false
 	switch row.State {

@@ -191,3 +191,5 @@ func (w *world) sealForeign(payload []byte) []byte {
 }
 
 func (w *world) idem() store.Idempotency { return store.Idempotency{} }
+
+func sealedOf(p pending.Transaction) chain.Sealed { return chain.Sealed{TxID: p.TxID, Raw: p.Raw} }

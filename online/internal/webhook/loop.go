@@ -18,6 +18,8 @@ type Outbox interface {
 	LeaveEvents(ctx context.Context, id, holder string) error
 	EventTold(ctx context.Context, n int64, to store.EventState, answer string, later time.Duration) error
 	Forget(ctx context.Context, before time.Time) error
+	// TellHeld writes the events of failures that have waited to be mended.
+	TellHeld(ctx context.Context) (int, error)
 }
 
 // Loop sends events until it is told to stop. Several servers may run it on one
@@ -45,6 +47,14 @@ func (l *Loop) Run(ctx context.Context) {
 			}
 		})
 	}
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := l.Store.TellHeld(ctx); err != nil && ctx.Err() == nil {
+				l.Log.Error("cannot tell of what was not mended", "error", err)
+			}
+			pause(ctx, idle+rand.N(idle))
+		}
+	})
 	for ctx.Err() == nil {
 		if err := l.Store.Forget(ctx, l.Now().Add(-keep)); err != nil && ctx.Err() == nil {
 			l.Log.Error("cannot remove old events", "error", err)
