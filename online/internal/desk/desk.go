@@ -126,7 +126,7 @@ type route struct {
 }
 
 func (d *Desk) routes() []route {
-	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), createRoutes(), manageRoutes(), hookRoutes(), bookRoutes(), meRoutes(), healthRoutes(), passkeyRoutes(), d.carrying())
+	return slices.Concat(loginRoutes(), feedRoutes(), queueRoutes(), detailRoutes(), requoteRoutes(), createRoutes(), manageRoutes(), hookRoutes(), bookRoutes(), meRoutes(), healthRoutes(), passkeyRoutes(), d.carrying())
 }
 
 // New makes the desk.

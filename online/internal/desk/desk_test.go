@@ -450,7 +450,7 @@ func TestTextsAreThere(t *testing.T) {
 			}
 		}
 	}
-	for group, keys := range map[string][]string{"scope.": store.Scopes(), "role.": account.Roles(), "order.": {"", "oldest", "deadline", "largest", "smallest"}, "health.": {"ok", "warning", "bad"}, "cancel.": {"now", "chain"}} {
+	for group, keys := range map[string][]string{"scope.": store.Scopes(), "role.": account.Roles(), "order.": {"", "oldest", "deadline", "largest", "smallest"}, "health.": {"ok", "warning", "bad"}, "cancel.": {"now", "chain"}, "requote.": {"unsent", "signed", "sent", "dead"}} {
 		for _, key := range keys {
 			if _, ok := english()[group+key]; !ok {
 				t.Errorf("there is no text %q", group+key)

@@ -25,8 +25,8 @@ func detailRoutes() []route {
 	return []route{
 		{pattern: "GET /desk/tx/{id}", need: account.Viewer, do: detailPage},
 		{pattern: "GET /desk/tx/{id}/{part}", need: account.Viewer, do: rawBytes},
-		{pattern: "POST /desk/tx/{id}/cancel", need: account.Submitter, do: func(r *request) error { return r.compete(true) }},
-		{pattern: "POST /desk/tx/{id}/replace", need: account.Submitter, do: func(r *request) error { return r.compete(false) }},
+		{pattern: "POST /desk/tx/{id}/cancel", need: account.Submitter, do: func(r *request) error { return r.compete(replace.Options{Cancel: true}) }},
+		{pattern: "POST /desk/tx/{id}/replace", need: account.Submitter, do: func(r *request) error { return r.compete(replace.Options{}) }},
 	}
 }
 
@@ -47,9 +47,11 @@ type detailView struct {
 	Rivals    []pending.Transaction
 	BundleSum string // SHA-256 of the bundle that carries it, hex
 	Digest    string
-	Sealed    []byte // the signed bytes, if they may be seen
-	Cancel    string // what cancelling would do: "now", "wish", "chain", or "" nothing
-	Replace   bool   // it may be replaced by one with a higher fee
+	Sealed    []byte           // the signed bytes, if they may be seen
+	Cancel    string           // what cancelling would do: "now", "wish", "chain", or "" nothing
+	Replace   bool             // it may be replaced by one with a higher fee
+	Anew      store.Succession // what quotes it anew, or it quotes
+	Requote   bool             // its payment may be made anew
 	FeeUnit   string
 	Idem      string // so that a form sent twice is done once
 }
@@ -111,6 +113,12 @@ func detailPage(r *request) error {
 			v.BundleSum = hex.EncodeToString(sum[:])
 		}
 	}
+	anew, err := r.Store.Successions(r.Context(), []bundle.ID{row.ID})
+	if err != nil {
+		return err
+	}
+	v.Anew = anew[row.ID]
+	v.Requote = requotable(&row, v.Anew)
 	v.actions()
 	return r.page("detail", v)
 }
@@ -173,7 +181,7 @@ func (r *request) idem() (store.Idempotency, error) {
 	return store.Idempotency{Key: "desk-" + key, Body: sha256.Sum256([]byte(r.URL.Path + "\n" + form.Encode()))}, nil
 }
 
-func (r *request) compete(cancel bool) error {
+func (r *request) compete(o replace.Options) error {
 	row, err := r.row()
 	if err != nil {
 		return err
@@ -182,7 +190,7 @@ func (r *request) compete(cancel bool) error {
 	if err != nil {
 		return err
 	}
-	o := replace.Options{Cancel: cancel, Force: r.PostFormValue("force") == "yes", Requester: "desk " + r.who.User.Name, Idem: idem}
+	o.Force, o.Requester, o.Idem = r.PostFormValue("force") == "yes", "desk "+r.who.User.Name, idem
 	if text := r.PostFormValue("fee"); text != "" {
 		fee, ok := new(big.Int).SetString(text, 10)
 		if !ok || fee.Sign() <= 0 || fee.BitLen() > 256 || strings.Trim(text, "0123456789") != "" {

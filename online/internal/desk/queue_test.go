@@ -18,8 +18,11 @@ import (
 	"coldsign/online/internal/account"
 	"coldsign/online/internal/doctor"
 	"coldsign/online/internal/intake"
+	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/online/internal/store"
+	"coldsign/shared/bundle"
+	"coldsign/shared/chain"
 )
 
 func TestQueue(t *testing.T) {
@@ -97,6 +100,64 @@ func TestDetailAndChanges(t *testing.T) {
 	if last := entries[len(entries)-1]; last.Actor != "desk submitter-user" {
 		t.Errorf("%+v", last)
 	}
+}
+
+// TestRequotePage: an operator, and nobody less, makes a payment anew, after a page that
+// says what becomes of it; the form sent twice makes one row.
+func TestRequotePage(t *testing.T) {
+	w := newWorld(t)
+	w.wallet()
+	row := w.pay(0, 100)
+	at := "/desk/tx/" + row.ID.String()
+	less, b := w.login(account.Submitter), w.login(account.Operator)
+	page := less.ask("GET", at, nil)
+	if want(t, page, 200); strings.Contains(page.Body.String(), at+"/requote") {
+		t.Error("a submitter is offered it")
+	}
+	want(t, less.ask("GET", at+"/requote", nil), 403)
+	want(t, b.ask("GET", at, nil), 200, at+"/requote", "Quote it anew")
+	want(t, b.ask("GET", at+"/requote", nil), 200, payee, "0.1", "it ends at once")
+	form := b.form("idem", newIdem())
+	want(t, b.ask("POST", at+"/requote", form), 400, "no node is configured")
+	w.desk.Replacer.Nodes = map[chain.ID]node.Node{row.Network: &market{}}
+	first := b.ask("POST", at+"/requote", form)
+	again := b.ask("POST", at+"/requote", form)
+	if want(t, first, 303); first.Header().Get("Location") == at || first.Header().Get("Location") != again.Header().Get("Location") {
+		t.Errorf("%s, then %s", first.Header(), again.Header())
+	}
+	made := strings.TrimPrefix(first.Header().Get("Location"), "/desk/tx/")
+	want(t, b.ask("GET", at, nil), 200, "Quoted anew by", made)
+	want(t, b.ask("GET", first.Header().Get("Location"), nil), 200, "Quotes anew", row.ID.String())
+	want(t, b.ask("POST", at+"/requote", b.form("idem", newIdem())), 400, "makes the payment of")
+	entries, err := w.store.Audit(t.Context(), row.ID, 0, 10)
+	must(t, err)
+	if last := entries[len(entries)-1]; last.Actor != "desk operator-user" || last.To != pending.Cancelled || last.Detail != pending.Requoted {
+		t.Errorf("%+v", last)
+	}
+	// Of what may be known to have failed it is asked first.
+	late := w.pay(1, 100, func(s *intake.Submission) { s.Deadline = w.now.Unix() + 5 })
+	w.now = w.now.Add(time.Minute)
+	_, _, _, err = w.store.Export(t.Context(), store.Selection{IDs: []bundle.ID{late.ID}}, nil)
+	at = "/desk/tx/" + late.ID.String()
+	want(t, b.ask("GET", at+"/requote", nil), 200, "may have made the payment again")
+	want(t, b.ask("POST", at+"/requote", b.form("idem", newIdem())), 400, "may have paid again")
+	want(t, b.ask("POST", at+"/requote", b.form("idem", newIdem(), "force", "yes")), 303)
+}
+
+// market is a node that names a price and a count.
+type market struct {
+	node.Node
+	node.Payer
+}
+
+func (*market) Check(context.Context) error { return nil }
+
+func (*market) Next(context.Context, string) (uint64, error) { return 0, nil }
+
+func (*market) Pending(context.Context, string) (uint64, error) { return 0, nil }
+
+func (*market) Price(context.Context, string) (node.Price, error) {
+	return node.Price{Base: big.NewInt(7e9), Tip: big.NewInt(1e9)}, nil
 }
 
 // A bundle's digest is told of the rows that it carries, and of none that a former

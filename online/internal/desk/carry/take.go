@@ -12,6 +12,7 @@ import (
 
 	"coldsign/online/internal/courier"
 	"coldsign/online/internal/crossing"
+	"coldsign/online/internal/store"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
 	"coldsign/shared/frame"
@@ -186,6 +187,8 @@ type Outcome struct {
 	Reason string `json:"reason,omitempty"`
 	TxID   string `json:"txId,omitempty"`
 	Policy string `json:"policy,omitempty"`
+
+	Requote bool `json:"requote,omitempty"` // it came too late: the payment may be quoted anew
 }
 
 // Wallet is a public key of another wallet. Its address is compared with that
@@ -244,7 +247,7 @@ func (g *Gap) answers(ctx context.Context, s *scan, t *Taken) error {
 	counts := map[string]*int{"signed": &t.Signed, "refused": &t.Refused, "deferred": &t.Deferred, "quarantined": &t.Quarantined}
 	s.ids = nil
 	for i, o := range r.Items {
-		t.Items[i] = Outcome{ID: o.ID.String(), Status: o.Status, Code: o.Code, Reason: o.Reason, TxID: o.TxID}
+		t.Items[i] = Outcome{ID: o.ID.String(), Status: o.Status, Code: o.Code, Reason: o.Reason, TxID: o.TxID, Requote: store.Stale(o.Code)}
 		if i < len(r.Policies) {
 			t.Items[i].Policy = r.Policies[i]
 		}

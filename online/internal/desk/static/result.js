@@ -35,7 +35,8 @@ function answers({ done, base, scan, links, whole }) {
       rows.set(o.id, { state, deep });
       const name = links.detail ? el("a", { href: links.detail + o.id }, o.id) : o.id;
       return el("tr", { id: `row-${o.id}` }, el("th", { scope: "row" }, el("code", {}, name)),
-        el("td", {}, words[o.status] || o.status, o.reason ? el("p", {}, sentence(o.reason)) : null, o.code ? el("code", {}, o.code) : null), state, deep);
+        el("td", {}, words[o.status] || o.status, o.reason ? el("p", {}, sentence(o.reason)) : null, o.code ? el("code", {}, o.code) : null,
+          o.requote && links.detail ? el("p", {}, el("a", { className: "button", href: `${links.detail}${o.id}/requote` }, words.requote)) : null), state, deep);
     })));
   const live = el("p", { className: "dim", role: "status", id: "live" }, words.following);
   follow(`${base}/in/${scan}/events`, rows, live);

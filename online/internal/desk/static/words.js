@@ -94,6 +94,7 @@ export const words = {
   signed: "signed",
   refused: "refused",
   deferred: "not decided",
+  requote: "Quote it anew",
   quarantined: "put aside",
   waived: "When the offline machine signed,",
   columns: ["Transaction", "Answer", "State", "Confirmations"],
