@@ -420,6 +420,44 @@ func TestRequoteLandedLate(t *testing.T) {
 	}
 }
 
+// TestRequoteOfListed: what the upstream withdraws is withdrawn, whichever row makes it by
+// now, and what it was told to have failed is not made anew without a word.
+func TestRequoteOfListed(t *testing.T) {
+	if onBoth(t, TestRequoteOfListed) {
+		return
+	}
+	s := fresh(t)
+	for n := 1; n <= 2; n++ {
+		p := number(n, func(p *pending.Transaction) { p.Reserve = []string{lane + string(rune('a'+n))} })
+		_, err := s.Take(t.Context(), listing(p), p)
+		ok(t, err)
+	}
+	put(t, s, anew(3, number(1).ID, false))
+	move(t, s, number(3).ID, pending.Export)
+	waiting := func(want ...int) {
+		t.Helper()
+		rows, err := s.Waiting(t.Context(), number(1).Network)
+		ok(t, err)
+		var got []int
+		for _, r := range rows {
+			got = append(got, int(r.ID[11]))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v wait, want %v", got, want)
+		}
+	}
+	waiting(1, 2)
+	_, err := s.Cancel(t.Context(), "a", number(1).ID)
+	ok(t, err)
+	if row := get(t, s, number(3).ID); !row.CancelRequested {
+		t.Errorf("what the upstream has withdrawn is %s", row.State)
+	}
+	waiting(2)
+	ok(t, s.Told(t.Context(), number(2).ID, ToldFailed, ""))
+	_, err = s.Create(t.Context(), anew(4, number(2).ID, false), Idempotency{})
+	code(t, err, "requote.told")
+}
+
 // TestRequoteCrash: a new quote that is cut short at its end has not happened, in no part.
 func TestRequoteCrash(t *testing.T) {
 	if onBoth(t, TestRequoteCrash) {

@@ -139,9 +139,11 @@ func (s *Store) Alter(ctx context.Context, id bundle.ID, content [32]byte) (agai
 }
 
 // Waiting gives the rows of a network that were made of an upstream's list and of
-// which nothing has been sent yet.
+// which nothing has been sent yet: of one that was quoted anew the first, while what makes
+// its payment waits.
 func (s *Store) Waiting(ctx context.Context, network chain.ID) ([]pending.Transaction, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE state IN ('pending', 'exported', 'signed') AND cancel_requested = 0 AND network = ? AND id IN (SELECT made FROM upstream WHERE made IS NOT NULL AND told = '') ORDER BY n", string(network))
+	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transactions WHERE (state IN ('pending', 'exported', 'signed') AND cancel_requested = 0 OR EXISTS (SELECT 1 FROM requotes q JOIN transactions s ON s.id = q.id"+
+		" WHERE q.root = transactions.id AND s.state IN ('pending', 'exported', 'signed') AND s.cancel_requested = 0)) AND network = ? AND id IN (SELECT made FROM upstream WHERE made IS NOT NULL AND told = '') ORDER BY n", string(network))
 	list, err := all(rows, err, scan)
 	return list, s.fail(err)
 }
