@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,15 +26,27 @@ const (
 // the state of its row. A file has one server, so there nobody holds anything.
 type Replica struct {
 	*Store
-	id string
+	name atomic.Pointer[string]
 }
 
 // Replica gives this process a name among the others.
 func (s *Store) Replica() *Replica {
+	r := &Replica{Store: s}
+	r.rename()
+	return r
+}
+
+// rename gives up what is held when it is not known what that is: a row whose claim or
+// return was not answered would be renewed, and looked at by nobody, for as long as the
+// process lives. Under the old name it is another's when the term is over.
+func (r *Replica) rename() {
 	var id [8]byte
 	rand.Read(id[:])
-	return &Replica{s, hex.EncodeToString(id[:])}
+	name := hex.EncodeToString(id[:])
+	r.name.Store(&name)
 }
+
+func (r *Replica) id() string { return *r.name.Load() }
 
 // clock is PostgreSQL's, in milliseconds.
 const clock = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -47,11 +60,15 @@ func (r *Replica) Due(ctx context.Context, limit int) (list []pending.Transactio
 	err = r.writeBeside(ctx, func(t *tx) error {
 		rows, err := t.sql.QueryContext(ctx, "UPDATE transactions SET holder = ?, held = "+clock+" + ? WHERE n IN (SELECT n FROM transactions WHERE "+isDue+
 			" AND NOT (state = 'signed' AND cancel_requested <> 0) AND held <= "+clock+" ORDER BY looked, n LIMIT ? FOR NO KEY UPDATE SKIP LOCKED) RETURNING "+columns,
-			r.id, term.Milliseconds(), limit)
+			r.id(), term.Milliseconds(), limit)
 		list, err = all(rows, err, scan)
 		return err
 	})
-	return list, err
+	if err != nil {
+		r.rename()
+		return nil, err
+	}
+	return list, nil
 }
 
 // Seen is Store.Seen, and gives the row up.
@@ -59,13 +76,17 @@ func (r *Replica) Seen(ctx context.Context, id bundle.ID, confirmations uint64) 
 	if r.path != "" {
 		return r.Store.Seen(ctx, id, confirmations)
 	}
-	return r.writeBeside(ctx, func(t *tx) error {
+	err := r.writeBeside(ctx, func(t *tx) error {
 		if err := t.seen(id, confirmations); err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE transactions SET holder = '', held = 0 WHERE id = ? AND holder = ?", id[:], r.id)
+		_, err := t.exec("UPDATE transactions SET holder = '', held = 0 WHERE id = ? AND holder = ?", id[:], r.id())
 		return err
 	})
+	if err != nil {
+		r.rename()
+	}
+	return err
 }
 
 // Run keeps what the replica holds until ctx ends, then gives it up. It tells of
@@ -79,12 +100,12 @@ func (r *Replica) Run(ctx context.Context, failed func(error)) {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), term)
 			defer cancel()
-			if _, err := r.db.ExecContext(last, "UPDATE transactions SET holder = '', held = 0 WHERE holder = ?", r.id); err != nil {
+			if _, err := r.db.ExecContext(last, "UPDATE transactions SET holder = '', held = 0 WHERE holder = ?", r.id()); err != nil {
 				failed(r.fail(err))
 			}
 			return
 		case <-time.After(renewal):
-			if _, err := r.db.ExecContext(ctx, "UPDATE transactions SET held = "+clock+" + ? WHERE holder = ?", term.Milliseconds(), r.id); err != nil && ctx.Err() == nil {
+			if _, err := r.db.ExecContext(ctx, "UPDATE transactions SET held = "+clock+" + ? WHERE holder = ?", term.Milliseconds(), r.id()); err != nil && ctx.Err() == nil {
 				failed(r.fail(err))
 			}
 		}

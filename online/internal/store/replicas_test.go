@@ -272,7 +272,7 @@ func TestReplicasLease(t *testing.T) {
 	if due, err := list[2].Due(t.Context(), rows); err != nil || len(due) != rows/3-1 {
 		t.Errorf("%d rows were given up, %v", len(due), err)
 	}
-	_, err := stores[2].db.ExecContext(t.Context(), "UPDATE transactions SET held = held - ? WHERE holder = ?", term.Milliseconds()+1, list[1].id)
+	_, err := stores[2].db.ExecContext(t.Context(), "UPDATE transactions SET held = held - ? WHERE holder = ?", term.Milliseconds()+1, list[1].id())
 	ok(t, err)
 	if due, err := list[2].Due(t.Context(), rows); err != nil || len(due) != rows/3 {
 		t.Errorf("%d rows were taken over, %v", len(due), err)
@@ -372,5 +372,42 @@ func TestATT86ImportedOnce(t *testing.T) {
 		if applied.Load() != 1 || repeats != len(stores)-1 || won != 1 || len(audits(t, stores[1], p.ID)) != 6 {
 			t.Fatalf("applied %d times, %d repeats, completed %d times", applied.Load(), repeats, won)
 		}
+	}
+}
+
+// TestReplicaKeepsNothingUnknown: what a replica claimed, or gave back, without an answer
+// is another's when the term is over, while it lives and renews what it holds.
+func TestReplicaKeepsNothingUnknown(t *testing.T) {
+	stores := replicas(t, 2)
+	a, b := stores[0].Replica(), stores[1].Replica()
+	move(t, stores[0], put(t, stores[0], number(1)).ID, toBroadcast...)
+	lapse := func() { // a term passes, in which a renews what is its own
+		if _, err := a.db.ExecContext(t.Context(), "UPDATE transactions SET held = 0 WHERE holder <> ?", a.id()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due := func(r *Replica) int {
+		rows, err := r.Due(t.Context(), 10)
+		ok(t, err)
+		return len(rows)
+	}
+	if n := due(a); n != 1 {
+		t.Fatalf("%d are due", n)
+	}
+	if lapse(); due(b) != 0 {
+		t.Fatal("another has what is renewed")
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a.Seen(gone, number(1).ID, 0) == nil {
+		t.Fatal("it was given back")
+	}
+	if lapse(); due(b) != 1 {
+		t.Error("nobody has it")
+	}
+	ok(t, b.Seen(t.Context(), number(1).ID, 0))
+	was := a.id()
+	if _, err := a.Due(gone, 10); err == nil || a.id() == was {
+		t.Errorf("a claim without an answer: %v, %s", err, a.id())
 	}
 }
