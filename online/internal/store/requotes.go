@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,6 +141,9 @@ func (t *tx) requote(p *pending.Transaction) error {
 		if !released(r) && !(unsent && r.ID == of.ID) && p.Replaces == (bundle.ID{}) {
 			return fault.New("requote.live", "wait until it has ended", "transaction %s is %s, and may still land", r.ID, r.State)
 		}
+		if err := t.unrivalled(p, r, rows); err != nil {
+			return err
+		}
 	}
 	if _, err := t.exec("INSERT INTO requotes (id, of, root) VALUES (?, ?, ?)", p.ID[:], of.ID[:], rows[0].ID[:]); err != nil {
 		return err
@@ -151,6 +155,40 @@ func (t *tx) requote(p *pending.Transaction) error {
 		return err
 	}
 	return t.giveWay(of, p.ID)
+}
+
+// unrivalled refuses to make a payment anew that a rival of one of its rows may make, by
+// a higher fee and without a conflict with the new row, or that is made anew in the
+// rival's place already.
+func (t *tx) unrivalled(p, row *pending.Transaction, rows []pending.Transaction) error {
+	set, err := setOf(t.ctx, t.sql, row.ID)
+	if err != nil || len(set) == 1 {
+		return err
+	}
+	for i := range set {
+		r := &set[i]
+		if r.ID == p.ID || slices.ContainsFunc(rows, func(own pending.Transaction) bool { return own.ID == r.ID }) {
+			continue
+		}
+		var by []byte
+		switch err := t.row("SELECT id FROM requotes WHERE of = ?", r.ID[:]).Scan(&by); {
+		case err == nil:
+			return errRequoted(row.ID, bundle.ID(by))
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		if p.Replaces != (bundle.ID{}) || released(r) {
+			continue
+		}
+		var cancels bool
+		if err := t.row("SELECT cancels FROM replacements WHERE id = ?", r.ID[:]).Scan(&cancels); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if !cancels {
+			return fault.New("requote.live", "wait until it has ended, or quote that one anew", "transaction %s makes the same payment, is %s, and may still land", r.ID, r.State)
+		}
+	}
+	return nil
 }
 
 func errRequoted(id, by bundle.ID) error {
