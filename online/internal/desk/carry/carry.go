@@ -45,6 +45,7 @@ type Gap struct {
 	mu      sync.Mutex
 	scans   map[string]*scan
 	streams map[string]*stream
+	files   chan struct{} // places for files that are here or on their way
 	held    chan struct{} // places for pictures whose bytes are here or on their way
 	readers chan struct{} // places for pictures that are looked at at once
 	watches chan struct{}
@@ -54,7 +55,7 @@ type Gap struct {
 // New makes a Gap.
 func New(c Config) *Gap {
 	return &Gap{Config: c, scans: map[string]*scan{}, streams: map[string]*stream{},
-		held: make(chan struct{}, maxHeld), readers: make(chan struct{}, readersAtOnce()), watches: make(chan struct{}, maxWatches)}
+		files: make(chan struct{}, maxFiles), held: make(chan struct{}, maxHeld), readers: make(chan struct{}, readersAtOnce()), watches: make(chan struct{}, maxWatches)}
 }
 
 // Route is one call of a page.

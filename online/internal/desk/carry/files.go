@@ -23,6 +23,11 @@ func (g *Gap) fromFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	leave, err := enter(r.Context(), g.files) // before any of it is read: large ones would fill the memory
+	if err != nil {
+		return err
+	}
+	defer leave()
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxFile))
 	if err != nil {
 		return fault.New("carry.size", "", "the file is larger than any bundle, or did not arrive")
@@ -81,6 +86,8 @@ func (g *Gap) open(ctx context.Context, s *scan, raw []byte) (notes []string, er
 // film reads the codes of pictures, one picture at a time of those that are read at
 // once here.
 func (g *Gap) film(ctx context.Context, s *scan, src picture.Source) (notes []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, filmTime)
+	defer cancel()
 	read := func(p *picture.Plane) []reader.Symbol {
 		select {
 		case g.readers <- struct{}{}:
@@ -101,6 +108,8 @@ func (g *Gap) film(ctx context.Context, s *scan, src picture.Source) (notes []st
 		return s.message != nil
 	})
 	switch {
+	case ctx.Err() != nil, fault.Is(err, "scan.stuck"), found == 0 && fault.Is(stats.Loss, "scan.stuck"):
+		return nil, fault.New("carry.film", "bring fewer pictures at a time, or try again when less is going on here", "looking at the pictures takes too long")
 	case err != nil:
 		return nil, err
 	case found > 0:

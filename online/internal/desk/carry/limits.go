@@ -14,6 +14,7 @@ const (
 	maxBody    = 1 << 20          // bytes of a JSON body; 200,000 ids do not fit, "all" does
 	maxPixels  = 3840 * 2160      // of one picture of a camera
 	maxPicture = 8 << 20          // bytes of a picture that came as JPEG
+	maxFiles   = 2                // in memory at once, each of up to MaxFile
 	maxHeld    = 8                // pictures in memory, two of each page that scans
 	maxScans   = 4                // under way at once; the one that rested longest makes room
 	maxStreams = 6                // messages cut into codes that are kept
@@ -32,4 +33,5 @@ const (
 	placeTime   = 5 * time.Second  // for a place among the pictures
 	pictureTime = 10 * time.Second // for its bytes to arrive
 	restTime    = time.Minute      // more than answering takes
+	filmTime    = 3 * time.Minute  // for the pictures of one file: a thousand of 4K take less
 )

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,41 @@ func TestPicturesHavePlaces(t *testing.T) {
 		}
 		if w := ask(bytes.NewReader(make([]byte, 256))); w.Code != http.StatusServiceUnavailable || len(g.held) != 0 {
 			t.Errorf("%d", w.Code)
+		}
+	})
+}
+
+// Files have places too, which are few: one may be as large as a bundle of everything.
+// Their pictures are not looked at for ever.
+func TestFilesHavePlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := New(Config{})
+		ask := func(body io.Reader) *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			g.answered(g.fromFile)(w, httptest.NewRequestWithContext(t.Context(), "POST", "/in/file?kind=answers", body))
+			return w
+		}
+		var slow []*io.PipeWriter
+		for range maxFiles {
+			r, w := io.Pipe()
+			slow = append(slow, w)
+			go ask(r)
+		}
+		synctest.Wait()
+		began, body := time.Now(), &counted{Reader: strings.NewReader("P5 16 16 255\n" + strings.Repeat("x", 256))}
+		if w := ask(body); w.Code != http.StatusServiceUnavailable || body.n != 0 || time.Since(began) != placeTime {
+			t.Errorf("%d after %s, and %d bytes were read", w.Code, time.Since(began), body.n)
+		}
+		for _, w := range slow {
+			w.CloseWithError(io.ErrUnexpectedEOF)
+		}
+		synctest.Wait()
+		for range cap(g.readers) { // others keep all readers busy
+			g.readers <- struct{}{}
+		}
+		began = time.Now()
+		if w := ask(body); !strings.Contains(w.Body.String(), "carry.film") || time.Since(began) > filmTime || len(g.files) != 0 {
+			t.Errorf("%s after %s, %d places are taken", w.Body, time.Since(began), len(g.files))
 		}
 	})
 }
