@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"time"
 
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
@@ -23,24 +24,23 @@ func (w *work) parked(ctx context.Context) error {
 	if saw.Seen {
 		return w.risenParked(ctx, saw)
 	}
-	proof := !saw.Few && (saw.Expired || saw.Conflict)
-	now := w.loop.Now()
-	if proof && now.Sub(w.t.Created) > history {
-		// The bytes may be as old as the row.
-		if h, ok := w.node.(node.Historian); ok {
-			proof, _ = h.Remembers(ctx, w.sealed(), w.t.Created)
-		} else {
-			proof = false
-		}
+	proof := w.provenParked(ctx, saw)
+	switch {
+	case w.t.State == pending.Signed:
+	case proof: // others had sent it, and a reorganization took it out of its block
+		return w.end(ctx, saw)
+	case w.doubted():
+		return w.note(ctx, "", "")
+	default:
+		return nil
 	}
-	proof = proof && now.Sub(w.t.Created) >= w.loop.settles()
 	if !proof || w.t.Noted.IsZero() {
 		if proof != !w.t.Noted.IsZero() {
 			w.database = w.loop.Store.Doubt(context.WithoutCancel(ctx), w.t.ID, proof)
 		}
 		return w.database
 	}
-	if now.Sub(w.t.Noted) < w.loop.settles() {
+	if w.loop.Now().Sub(w.t.Noted) < w.loop.settles() {
 		return nil
 	}
 	if saw.Conflict {
@@ -49,11 +49,35 @@ func (w *work) parked(ctx context.Context) error {
 	return w.fail(ctx, pending.Expire, expired, "it was not in any block before its blockhash expired")
 }
 
+// provenParked reports whether a sighting is a proof that a parked row can never land, by
+// the rules of conclusive. Nobody has looked for it steadily, so after a while the nodes
+// must show that they remember.
+func (w *work) provenParked(ctx context.Context, saw node.Sighting) bool {
+	now, settled := w.loop.Now(), w.t.Created.Add(w.loop.settles())
+	if saw.Few || !saw.Expired && !saw.Conflict || now.Before(settled) || saw.AsOf != 0 && time.Unix(saw.AsOf, 0).Before(settled) {
+		return false
+	}
+	if now.Sub(w.t.Created) <= history {
+		return true
+	}
+	h, ok := w.node.(node.Historian) // the bytes may be as old as the row
+	if !ok {
+		return false
+	}
+	whole, _ := h.Remembers(ctx, w.sealed(), w.t.Created)
+	return whole
+}
+
 // risenParked takes what the network has of a parked row.
 func (w *work) risenParked(ctx context.Context, saw node.Sighting) error {
 	if !w.t.Noted.IsZero() && w.t.State == pending.Signed {
 		if w.database = w.loop.Store.Doubt(context.WithoutCancel(ctx), w.t.ID, false); w.database != nil {
 			return w.database
+		}
+	}
+	if w.t.State != pending.Signed && w.doubted() {
+		if err := w.note(ctx, "", ""); err != nil {
+			return err
 		}
 	}
 	depth := w.loop.Depth[w.t.Network]

@@ -17,17 +17,18 @@ func TestParkedIsLookedFor(t *testing.T) {
 		state pending.State
 		code  string
 	}{
-		"nowhere":                  {[]node.Sighting{{}, {}}, pending.Signed, pending.Requoted},
-		"others have sent it":      {[]node.Sighting{{Seen: true}, {Seen: true, Confirmations: 2}}, pending.Signed, pending.Requoted},
-		"it is deep":               {[]node.Sighting{{Seen: true, Confirmations: 3}}, pending.Complete, pending.Requoted},
-		"deep, says one":           {[]node.Sighting{{Seen: true, Confirmations: 3, Few: true}}, pending.Signed, pending.Requoted},
-		"deep, and it failed":      {[]node.Sighting{{Seen: true, Confirmations: 3, Failed: true}}, pending.Failed, "chain.failed"},
-		"it has expired, once":     {[]node.Sighting{{Expired: true}}, pending.Signed, pending.Requoted},
-		"it has expired":           {[]node.Sighting{{Expired: true}, {Expired: true}}, pending.Expired, "chain.expired"},
-		"a stranger is there":      {[]node.Sighting{{Conflict: true}, {Conflict: true}}, pending.Failed, pending.Conflicted},
-		"so it was said, and not":  {[]node.Sighting{{Expired: true}, {}, {Expired: true}}, pending.Signed, pending.Requoted},
-		"too few to say":           {[]node.Sighting{{Expired: true, Few: true}, {Expired: true, Few: true}}, pending.Signed, pending.Requoted},
-		"first expired, then seen": {[]node.Sighting{{Expired: true}, {Seen: true}, {Expired: true}}, pending.Signed, pending.Requoted},
+		"nowhere":                    {[]node.Sighting{{}, {}}, pending.Signed, pending.Requoted},
+		"others have sent it":        {[]node.Sighting{{Seen: true}, {Seen: true, Confirmations: 2}}, pending.Signed, pending.Requoted},
+		"it is deep":                 {[]node.Sighting{{Seen: true, Confirmations: 3}}, pending.Complete, pending.Requoted},
+		"deep, says one":             {[]node.Sighting{{Seen: true, Confirmations: 3, Few: true}}, pending.Signed, pending.Requoted},
+		"deep, and it failed":        {[]node.Sighting{{Seen: true, Confirmations: 3, Failed: true}}, pending.Failed, "chain.failed"},
+		"it has expired, once":       {[]node.Sighting{{Expired: true}}, pending.Signed, pending.Requoted},
+		"it has expired":             {[]node.Sighting{{Expired: true}, {Expired: true}}, pending.Expired, "chain.expired"},
+		"a stranger is there":        {[]node.Sighting{{Conflict: true}, {Conflict: true}}, pending.Failed, pending.Conflicted},
+		"so it was said, and not":    {[]node.Sighting{{Expired: true}, {}, {Expired: true}}, pending.Signed, pending.Requoted},
+		"too few to say":             {[]node.Sighting{{Expired: true, Few: true}, {Expired: true, Few: true}}, pending.Signed, pending.Requoted},
+		"expired before it was made": {[]node.Sighting{{Expired: true, AsOf: 1}, {Expired: true, AsOf: 1}, {Expired: true, AsOf: 1}}, pending.Signed, pending.Requoted},
+		"first expired, then seen":   {[]node.Sighting{{Expired: true}, {Seen: true}, {Expired: true}}, pending.Signed, pending.Requoted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -45,4 +46,32 @@ func TestParkedIsLookedFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestParkedAfterReorg: of a parked row that others had sent, and that a reorganization
+// took out of its block, two looks must say that it can never land, as of every other.
+func TestParkedAfterReorg(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := row(1, net1, time.Now())
+		r.State, r.CancelRequested, r.Code, r.Noted = pending.Broadcast, true, reorged, time.Now().Add(-time.Hour)
+		l, s, n := setup(t, r)
+		look := func(saw node.Sighting, want pending.State) {
+			t.Helper()
+			n.show(r.TxID, saw)
+			once(t, l)
+			wantState(t, s, 1, want)
+			time.Sleep(settle)
+		}
+		gone := node.Sighting{Conflict: true}
+		look(node.Sighting{}, pending.Broadcast)
+		look(gone, pending.Broadcast)
+		look(node.Sighting{}, pending.Broadcast)
+		look(gone, pending.Broadcast)
+		look(node.Sighting{Seen: true}, pending.Broadcast)
+		look(gone, pending.Broadcast)
+		look(gone, pending.Failed)
+		if len(n.sent) != 0 {
+			t.Errorf("it was sent %d times", len(n.sent))
+		}
+	})
 }
