@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/btcsuite/btcd/address/v2"
@@ -265,6 +266,32 @@ func TestATT110SpenderIsFound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestATT110Coinbase: what a block's first transaction "spends" every other block's does
+// as well. That is no proof against it, and so none against what spends its outputs.
+func TestATT110Coinbase(t *testing.T) {
+	_, script := testKey()
+	first := func(n byte) *wire.MsgTx {
+		tx := wire.NewMsgTx(1)
+		tx.AddTxIn(wire.NewTxIn(&wire.OutPoint{Index: 0xffffffff}, []byte{n, n}, nil))
+		tx.AddTxOut(wire.NewTxOut(50, script))
+		return tx
+	}
+	var raw, block bytes.Buffer
+	b := wire.MsgBlock{Transactions: []*wire.MsgTx{first(2)}}
+	if err := errors.Join(first(1).Serialize(&raw), b.Serialize(&block)); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, nodetest.Serve(t, func(method string, _ []json.RawMessage) (any, *nodetest.Error) {
+		if method == "getrawtransaction" {
+			return nil, &nodetest.Error{Code: -5, Message: "unknown"}
+		}
+		return map[string]any{"getblockcount": 9, "getblockhash": b.BlockHash().String(), "getblock": hex.EncodeToString(block.Bytes()),
+			"getblockheader": map[string]any{"height": 1}}[method], nil
+	}))
+	c.Depth = 3
+	nodetest.Looks(t, c, chain.Sealed{TxID: first(1).TxHash().String(), Raw: raw.Bytes()}, node.Sighting{})
 }
 
 func TestATT96FalseNode(t *testing.T) {

@@ -57,6 +57,9 @@ func (c *client) lookInputs(ctx context.Context, tx *wire.MsgTx) (node.Sighting,
 			break
 		}
 		at := in.PreviousOutPoint
+		if at == *wire.NewOutPoint(&chainhash.Hash{}, wire.MaxPrevOutIndex) {
+			break // of a block's first transaction: all of them name it, and nobody has spent it
+		}
 		var unspent *struct{ Confirmations int64 }
 		if err := c.call(ctx, &unspent, "gettxout", at.Hash.String(), at.Index, false); err != nil {
 			return node.Sighting{}, c.plain(err)
