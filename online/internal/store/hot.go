@@ -3,11 +3,14 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
+	"slices"
 
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/fault"
+	"coldsign/shared/quote"
 )
 
 // HandIn seals a row of the tenant to what a hot signer made of it, which the caller
@@ -21,8 +24,35 @@ func (s *Store) HandIn(ctx context.Context, tenant string, id bundle.ID, sealed 
 
 // HandInLanded is HandIn of what a node shows in a block. No deadline keeps it from
 // being paid any more: the row is on its way at once, and is never parked as unsent.
+// Of a row that was quoted anew before it left, the last of its payment is sealed to it,
+// or is not sent any more where a signature of that one may exist.
 func (s *Store) HandInLanded(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed) (row pending.Transaction, err error) {
-	return s.handIn(ctx, tenant, id, sealed, true)
+	rows, err := s.Payment(ctx, tenant, id)
+	if err != nil {
+		return row, err
+	}
+	last := rows[len(rows)-1].ID
+	if i := slices.IndexFunc(rows, func(r pending.Transaction) bool { return r.ID == id }); last == id || rows[i].State != pending.Cancelled || rows[i].Code != pending.Requoted {
+		return s.handIn(ctx, tenant, id, sealed, true)
+	}
+	row, err = s.handIn(ctx, tenant, last, sealed, true)
+	if fault.Is(err, "kms.exported") || fault.Is(err, "kms.transaction.mismatch") {
+		err = errors.Join(err, s.overtake(ctx, last, sealed.TxID))
+	}
+	return row, err
+}
+
+// overtake stops a new quote of which nothing was sent: a hot signer has made its
+// payment meanwhile.
+func (s *Store) overtake(ctx context.Context, id bundle.ID, by string) error {
+	return s.writeBeside(ctx, func(t *tx) error {
+		row, err := t.load(Any, id)
+		if err != nil || !live(&row) || row.State == pending.Broadcasting || row.State == pending.Broadcast {
+			return err
+		}
+		row.Code, row.Reason = landed, "a hot signer has made its payment by transaction "+quote.Line(by)
+		return t.park(row, landed)
+	})
 }
 
 func (s *Store) handIn(ctx context.Context, tenant string, id bundle.ID, sealed chain.Sealed, landed bool) (row pending.Transaction, err error) {
