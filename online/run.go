@@ -30,7 +30,7 @@ const usage = `coldsign-online: the list of pending transactions, and what becom
   apikey list | apikey revoke ID
   webhook add --type KMS_COMPLETED_TX|KMS_FAILED_TX|KMS_REORGED_TX --url URL [--tenant T]     tell an application what became of payments
   webhook list | remove ID | test ID | retry [EVENT]         who is told, and what could not be told; try it, or send it again
-  desk user add NAME --role viewer|submitter|operator|admin    somebody who may log in at http://localhost:8190/desk/
+  desk user add NAME --role viewer|submitter|operator|admin    somebody who may log in at http://localhost:8190/desk/; --listen as of serve
   desk user list | lock NAME | unlock NAME | reset NAME | remove NAME    a new role, a lock, a reset and a removal log the user out
   pending [--chain BTC] [--state S]
   export --out FILE [--chain BTC] [--id ID]... [--limit N] [--expires 72h] | export --bundle N --out FILE
@@ -93,11 +93,11 @@ func commands() []cli.Command[*app] {
 		{Name: "apikey create", Flags: everywhere("name", "scope", "tenant", "until", "out"), Do: (*app).apikeyCreate},
 		{Name: "apikey list", Flags: everywhere(), Do: (*app).apikeyList},
 		{Name: "apikey revoke", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).apikeyRevoke},
-		{Name: "desk user add", Flags: everywhere("role"), Min: 1, Max: 1, Do: (*app).userAdd},
+		{Name: "desk user add", Flags: everywhere("role", "listen"), Min: 1, Max: 1, Do: (*app).userAdd},
 		{Name: "desk user list", Flags: everywhere(), Do: (*app).userList},
 		{Name: "desk user lock", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).userLock},
 		{Name: "desk user unlock", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).userUnlock},
-		{Name: "desk user reset", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).userReset},
+		{Name: "desk user reset", Flags: everywhere("listen"), Min: 1, Max: 1, Do: (*app).userReset},
 		{Name: "desk user remove", Flags: everywhere(), Min: 1, Max: 1, Do: (*app).userRemove},
 		{Name: "webhook add", Flags: everywhere("type", "url", "tenant"), Do: (*app).webhookAdd},
 		{Name: "webhook list", Flags: everywhere("tenant"), Do: (*app).webhookList},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -189,5 +190,24 @@ func TestBackupCommands(t *testing.T) {
 	after, err := os.ReadFile(filepath.Join(home, "device.key"))
 	if err != nil || string(after) == string(before) {
 		t.Errorf("the device key is the old one, %v", err)
+	}
+}
+
+// TestEnrolmentLink leads to where the desk is: what --listen says, as serve had it, or
+// else the configuration.
+func TestEnrolmentLink(t *testing.T) {
+	home := t.TempDir()
+	if err := errors.Join(os.Chmod(home, 0o700), os.WriteFile(filepath.Join(home, "config.toml"), []byte("[server]\nlisten = \"127.0.0.1:9333\"\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"desk user add anna --role admin", "http://localhost:9333/desk/enrol#"},
+		{"desk user reset anna --listen 127.0.0.1:9444", "http://localhost:9444/desk/enrol#"},
+		{"desk user add ben --role viewer --listen 127.0.0.1:9555", "http://localhost:9555/desk/enrol#"},
+	} {
+		var out, errOut strings.Builder
+		if code := run(t.Context(), append(strings.Fields(c.args), "--home", home), nil, &out, &errOut, func(string) string { return "" }); code != 0 || !strings.Contains(out.String(), "link  "+c.want) {
+			t.Errorf("%s: exit %d, no %s in\n%s%s", c.args, code, c.want, &out, &errOut)
+		}
 	}
 }
