@@ -132,6 +132,9 @@ func (w *world) ceremony(t *testing.T, n int, format string) {
 	ok(t, w.eth.Mine(w.Context(), 2))
 	w.Until(rows("complete"))
 	w.Until(`document.getElementById("live").textContent.includes("their end")`)
+	if said := w.Text("#result tbody .s-complete"); said != "Complete" { // as the queue says it
+		t.Errorf("%q", said)
+	}
 	w.Shot("complete-" + format)
 	t.Logf("%s: %d payments in %d codes there and %d back; %.2f s from \"scan\" to signed; the words were %q", format, n, len(symbols), len(answer), took.Seconds(), words)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -457,9 +458,13 @@ func TestTextsAreThere(t *testing.T) {
 			}
 		}
 	}
+	scripts := read(t, "static/words.js")
 	for _, s := range pending.States() {
 		if _, ok := english()["state."+string(s)]; !ok {
 			t.Errorf("there is no text for %q", s)
+		}
+		if same := fmt.Sprintf("%s: %q,\n", s, english()["state."+string(s)]); !strings.Contains(scripts, same) {
+			t.Errorf("words.js lacks %s", same)
 		}
 	}
 	if len(named) < 30 || !slices.Contains(named, "login.title") {

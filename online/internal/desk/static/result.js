@@ -64,7 +64,7 @@ function follow(address, rows, live) {
     for (const r of JSON.parse(e.data) || []) {
       const row = rows.get(r.id);
       if (!row) continue;
-      row.state.replaceChildren(el("span", { className: `state s-${r.state}` }, r.state), r.code ? el("p", { className: "dim" }, sentence(r.reason || r.code)) : "");
+      row.state.replaceChildren(el("span", { className: `state s-${r.state}` }, words.states[r.state] || r.state), r.code ? el("p", { className: "dim" }, sentence(r.reason || r.code)) : "");
       row.deep.textContent = r.confirmations ? words.of(r.confirmations, r.depth) : "";
     }
   });
