@@ -49,16 +49,16 @@ func (w *work) orphaned(ctx context.Context, t *pending.Transaction, line int) (
 	return false, nil
 }
 
-// look looks the row up. One that nobody shows may be an orphan; before it is old enough
-// to end nobody asks.
-func (w *work) look(ctx context.Context) (node.Sighting, error) {
-	saw, err := w.node.Look(ctx, w.sealed())
-	if err != nil || saw.Seen || saw.Few || saw.Conflict || saw.Expired || w.loop.Now().Sub(w.t.Created) < w.loop.settles() {
-		return saw, err
+// orphan reports whether a row that nobody shows, as the sighting says, is an orphan.
+// Before it is old enough to end nobody asks. The search may take all the time of the
+// row's turn, so it comes when the row was sent; what its parents are is no trouble of
+// the row.
+func (w *work) orphan(ctx context.Context, saw node.Sighting) bool {
+	if saw.Few || saw.Conflict || saw.Expired || w.loop.Now().Sub(w.t.Created) < w.loop.settles() {
+		return false
 	}
 	gone, err := w.orphaned(ctx, &w.t, 0)
-	saw.Conflict = gone && err == nil
-	return saw, nil // what its parents are is no trouble of the row
+	return gone && err == nil
 }
 
 // withdraw ends the withdrawn rivals of a row that can never land, where they cannot

@@ -48,7 +48,7 @@ func (w *work) step(ctx context.Context) error {
 		return err
 	}
 	sealed := w.sealed()
-	saw, err := w.look(ctx)
+	saw, err := w.node.Look(ctx, sealed)
 	if err != nil {
 		return err
 	}
@@ -59,11 +59,6 @@ func (w *work) step(ctx context.Context) error {
 	if over {
 		return w.end(ctx, saw)
 	}
-	if (saw.Seen || w.doubted()) && saw.Differ == "" {
-		if err := w.note(ctx, "", ""); err != nil {
-			return err
-		}
-	}
 	var said error
 	if !saw.Seen {
 		if saw, said, err = w.send(ctx, sealed); err != nil {
@@ -71,12 +66,12 @@ func (w *work) step(ctx context.Context) error {
 		}
 	}
 	if !saw.Seen {
-		w.t.Confirmations = 0
-		w.loop.later(w.t.ID)
-		if said != nil {
-			return fmt.Errorf("not seen yet, and %w", said)
+		return w.unseen(ctx, saw, said)
+	}
+	if saw.Differ == "" {
+		if err := w.note(ctx, "", ""); err != nil {
+			return err
 		}
-		return nil
 	}
 	w.sum.taken = true
 	w.loop.soon(w.t.ID)
@@ -87,6 +82,32 @@ func (w *work) step(ctx context.Context) error {
 		w.complain(ctx, said)
 	}
 	return w.database
+}
+
+// unseen judges a row that no node shows, though it was sent where it may be: one that
+// spends what can never be has come to its end.
+func (w *work) unseen(ctx context.Context, saw node.Sighting, said error) error {
+	w.t.Confirmations = 0
+	if gone := w.orphan(ctx, saw); gone {
+		saw.Conflict = true
+		over, err := w.conclusive(ctx, saw)
+		if err != nil {
+			return err
+		}
+		if over {
+			return w.end(ctx, saw)
+		}
+	}
+	if w.doubted() && saw.Differ == "" {
+		if err := w.note(ctx, "", ""); err != nil {
+			return err
+		}
+	}
+	w.loop.later(w.t.ID)
+	if said != nil {
+		return fmt.Errorf("not seen yet, and %w", said)
+	}
+	return nil
 }
 
 func (w *work) sealed() chain.Sealed { return chain.Sealed{TxID: w.t.TxID, Raw: w.t.Raw} }
