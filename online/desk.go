@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"coldsign/online/internal/account"
+	"coldsign/online/internal/apikeys"
 	"coldsign/online/internal/create"
 	"coldsign/online/internal/desk"
 	"coldsign/online/internal/doctor"
@@ -43,7 +44,7 @@ func (h *home) desk(at net.Addr, calls http.Handler, creator *create.Creator, wa
 	}
 	in := h.intake()
 	c := desk.Config{
-		Store: h.store, Intake: in, Creator: creator, Hooks: webhook.NewSender(h.guard(), h.now), Replacer: &replace.Maker{Store: h.store, Intake: in, Nodes: creator.Nodes}, Chains: h.chain, Device: h.device,
+		Store: h.store, Intake: in, Creator: creator, Hooks: webhook.NewSender(h.guard(), h.now), Replacer: &replace.Maker{Store: apikeys.New(h.store, h.config.APIKeys, h.now), Intake: in, Nodes: creator.Nodes}, Chains: h.chain, Device: h.device,
 		Doctor: h.examine, Now: h.now, Log: log, Version: version(), URL: h.config.DeskURL, Listen: at.String(), TLS: h.config.Certificate != nil,
 		Nodes: h.tips, Numbers: watched.metrics.Read, Scrape: watched.url(), Rehearsal: h.loud != "", Done: h.ctx.Done(), Depth: map[chain.ID]uint64{},
 	}

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"strings"
 
+	"coldsign/online/internal/apikeys"
 	"coldsign/online/internal/replace"
 	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
@@ -39,7 +40,7 @@ func (h *home) maker() (*replace.Maker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &replace.Maker{Store: h.store, Intake: h.intake(), Nodes: l.Nodes, Now: h.now}, nil
+	return &replace.Maker{Store: apikeys.New(h.store, h.config.APIKeys, h.now), Intake: h.intake(), Nodes: l.Nodes, Now: h.now}, nil
 }
 
 func (a *app) compete(o replace.Options) error {

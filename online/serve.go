@@ -80,7 +80,7 @@ func (a *app) serve() error {
 		creator := h.creator(loop)
 		in := h.intake()
 		in.Blockhash = hot.Blockhash
-		calls := api.New(api.Config{Store: apikeys.New(h.store, h.config.APIKeys, h.now), Intake: in, Replacer: &replace.Maker{Store: h.store, Intake: h.intake(), Nodes: creator.Nodes}, Creator: creator, Hooks: h.hooks(), Now: h.now, Log: log, Version: version(),
+		calls := api.New(api.Config{Store: apikeys.New(h.store, h.config.APIKeys, h.now), Intake: in, Replacer: &replace.Maker{Store: apikeys.New(h.store, h.config.APIKeys, h.now), Intake: h.intake(), Nodes: creator.Nodes}, Creator: creator, Hooks: h.hooks(), Now: h.now, Log: log, Version: version(),
 			Signer: hot, Observe: watched.request, Ready: func() bool { return h.ctx.Err() == nil }})
 		pages, said, err := h.desk(l.Addr(), calls, creator, watched, log)
 		if err != nil {

@@ -93,6 +93,17 @@ func TestRequote(t *testing.T) {
 	}
 	refused(r.send("a/submit", "POST", "/v1/transactions/"+second.ID+"/requote", ""), 409, "requote.state")
 
+	// The nonce of one that never left here is used up: whoever signs the list himself may
+	// have paid it.
+	first = r.read(r.send("a/submit", "POST", "/v1/transactions", submission(2)))
+	path = "/v1/transactions/" + first.ID
+	r.nodes["eip155:11155111"] = &market{mined: 3}
+	refused(post("a/submit", ""), 409, "requote.unproven")
+	if a := post("a/submit", `{"force":true}`); a.Status != 201 {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	r.nodes["eip155:11155111"] = &market{}
+
 	// DELETE of the first withdraws what makes its payment by now.
 	first = r.read(r.send("a/submit", "POST", "/v1/transactions", submission(1)))
 	path = "/v1/transactions/" + first.ID

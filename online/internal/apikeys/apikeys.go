@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 	"time"
 
 	"coldsign/online/internal/config"
@@ -36,4 +37,15 @@ func (k *Keys) Authenticate(ctx context.Context, key string) (store.Caller, erro
 		}
 	}
 	return k.Store.Authenticate(ctx, key)
+}
+
+// Holds is the store's, of all the keys.
+func (k *Keys) Holds(ctx context.Context, tenant string, scopes ...string) (bool, error) {
+	for _, f := range k.fixed {
+		if f.Tenant == tenant && (f.Expires.IsZero() || k.now().Before(f.Expires)) &&
+			slices.ContainsFunc(scopes, func(scope string) bool { return slices.Contains(f.Scopes, scope) }) {
+			return true, nil
+		}
+	}
+	return k.Store.Holds(ctx, tenant, scopes...)
 }

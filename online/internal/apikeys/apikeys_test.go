@@ -120,3 +120,38 @@ func TestKeysOfFilesRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestHolds: a scope is held by a valid key of the tenant, of a file or of the database.
+func TestHolds(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "kms.db"), func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	keys := apikeys.New(s, []config.APIKey{
+		{Name: "f", Tenant: "file", Scopes: []string{"read", "sign"}},
+		{Name: "g", Tenant: "ended", Scopes: []string{"sign"}, Expires: now},
+	}, func() time.Time { return now })
+	gone := ""
+	for _, tenant := range []string{"db", "revoked"} {
+		if gone, _, err = s.CreateAPIKey(t.Context(), "k", tenant, []string{"sign"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.RevokeAPIKey(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.CreateAPIKeyUntil(t.Context(), "k", "over", []string{"sign"}, now.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Second)
+	for tenant, want := range map[string]bool{"db": true, "file": true, "revoked": false, "over": false, "ended": false, "nobody": false} {
+		if got, err := keys.Holds(t.Context(), tenant, "complete", "sign"); err != nil || got != want {
+			t.Errorf("%s: %v, %v", tenant, got, err)
+		}
+		if got, err := keys.Holds(t.Context(), tenant, "complete"); err != nil || got {
+			t.Errorf("%s completes: %v, %v", tenant, got, err)
+		}
+	}
+}

@@ -49,6 +49,8 @@ type Store interface {
 	Reserved(ctx context.Context, network chain.ID, names []string) (map[string]bool, error)
 	Successions(ctx context.Context, ids []bundle.ID) (map[bundle.ID]store.Succession, error)
 	Payment(ctx context.Context, tenant string, id bundle.ID) ([]pending.Transaction, error)
+	// Holds reports whether a valid API key of the tenant names one of the scopes.
+	Holds(ctx context.Context, tenant string, scopes ...string) (bool, error)
 }
 
 // Intake reads and makes rows.

@@ -182,6 +182,21 @@ func (q *quote) errTaken(what string) error {
 	return fault.New("requote.taken", cure, "%s of transaction %s is used up, and it may be what used it", what, row.ID)
 }
 
+// apart refuses a new quote that does not conflict with one of which no signature is
+// known here, where somebody else may have signed that: those whose keys have the scopes
+// serve themselves from the list, and the offline half may sign yet what it has deferred.
+func (q *quote) apart(why string, scopes ...string) error {
+	row := &q.of.row
+	if q.option.Force || len(row.Raw) > 0 || row.State == pending.Refused {
+		return nil
+	}
+	held, err := q.maker.Store.Holds(q.ctx, row.Tenant, scopes...)
+	if err != nil || !held && !row.Left() {
+		return err
+	}
+	return fault.New("requote.unproven", "look whether it was paid; if it was not, say --force", "%s, and transaction %s may have been signed elsewhere", why, row.ID)
+}
+
 // superseded says what becomes of replacing or cancelling a row whose payment another
 // one makes by now. over: nothing else is to be done.
 func (m *Maker) superseded(ctx context.Context, tenant string, row pending.Transaction, o Options) (done Done, over bool, err error) {

@@ -3,11 +3,13 @@ package replace
 import (
 	"bytes"
 	"math/big"
+	"slices"
 
 	"github.com/btcsuite/btcd/psbt/v2"
 
 	offer "coldsign/online/internal/create/bitcoin"
 	"coldsign/online/internal/node"
+	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
 	"coldsign/shared/fault"
 )
@@ -35,6 +37,11 @@ func (q *quote) bitcoin(r *bundle.Request) error {
 	}
 	if q.alive {
 		return q.outbid(r, p, here, rate)
+	}
+	if slices.Contains(here, false) {
+		if err := q.apart("an input is used up", store.ScopeSign, store.ScopeComplete); err != nil {
+			return err
+		}
 	}
 	in, err := q.drop(p, here)
 	if err != nil {

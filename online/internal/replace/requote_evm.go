@@ -6,6 +6,7 @@ import (
 
 	offer "coldsign/online/internal/create/evm"
 	"coldsign/online/internal/node"
+	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain/evm"
 	"coldsign/shared/fault"
@@ -41,6 +42,11 @@ func (q *quote) evm(r *bundle.Request) error {
 		return q.errTaken(fmt.Sprintf("nonce %d", t.nonce))
 	case q.alive, q.never() && t.nonce >= mined && q.try == 0:
 	default:
+		if t.nonce < mined {
+			if err := q.apart(fmt.Sprintf("nonce %d is used up", t.nonce), store.ScopeSign, store.ScopeComplete); err != nil {
+				return err
+			}
+		}
 		next, err := q.freeNonce(payer, from, mined)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	offer "coldsign/online/internal/create/solana"
 	"coldsign/online/internal/pending"
+	"coldsign/online/internal/store"
 	"coldsign/shared/bundle"
 	"coldsign/shared/chain"
 	"coldsign/shared/chain/solana"
@@ -58,6 +59,11 @@ func (q *quote) recent(m *sol.Message, r *bundle.Request) error {
 		}
 		if !over {
 			return fault.New("requote.early", "export it, or ask again in two minutes", "the blockhash of transaction %s is good still, or not known to be over", q.of.row.ID)
+		}
+		if row := &q.of.row; !row.Left() { // a hot signer puts in a blockhash of its own
+			if err := q.apart("its blockhash is over", store.ScopeSign); err != nil {
+				return err
+			}
 		}
 	}
 	hash, deadline, err := offer.Recent(q.ctx, q.node, q.maker.now)

@@ -332,6 +332,10 @@ func TestRequoteOnSolana(t *testing.T) {
 	c.export(answered)
 	c.cannot(answered, "requote.live")
 	ok(t, c.sol.Expire(t.Context()))
+	key, _, err := c.store.CreateAPIKey(t.Context(), "daemon", "a", []string{"read", "sign"})
+	ok(t, err)
+	c.cannot(id, "requote.unproven") // a hot signer has a blockhash of its own
+	ok(t, c.store.RevokeAPIKey(t.Context(), key))
 	again := c.requote(id, false) // it never left
 	c.cannot(answered, "requote.live")
 	c.seal(answered)
@@ -354,7 +358,6 @@ func TestRequoteOnSolana(t *testing.T) {
 
 	// Too late, and with a durable nonce: the two conflict.
 	x = fund.Transfer{From: c.from, To: fund.NewSolanaAddress(), Amount: 50_000_000}
-	var err error
 	x.NonceAccount, x.Nonce, err = c.sol.NonceAccount(t.Context(), c.from)
 	ok(t, err)
 	message, err := c.sol.Message(t.Context(), x)

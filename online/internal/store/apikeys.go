@@ -113,6 +113,15 @@ func (s *Store) APIKeys(ctx context.Context) ([]APIKey, error) {
 	return list, s.fail(err)
 }
 
+// Holds reports whether a valid key of the tenant names one of the scopes.
+func (s *Store) Holds(ctx context.Context, tenant string, scopes ...string) (bool, error) {
+	keys, err := s.APIKeys(ctx)
+	return slices.ContainsFunc(keys, func(k APIKey) bool {
+		return k.Tenant == tenant && k.Revoked.IsZero() && (k.Expires.IsZero() || s.now().Before(k.Expires)) &&
+			slices.ContainsFunc(scopes, func(scope string) bool { return slices.Contains(k.Scopes, scope) })
+	}), err
+}
+
 // RevokeAPIKey ends a key for ever. Revoking again changes nothing.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string) error {
 	return s.write(ctx, func(t *tx) error {
