@@ -13,7 +13,8 @@ import (
 // network gives each row of one network a turn. Unless all is set, rows that
 // wait before they are sent again are passed over. The error is the database's.
 func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Transaction, all bool) (sum Summary, failed error) {
-	defer l.turn(ctx, rows)
+	noted := 0 // rows whose turn is; each at once, as a kill may come
+	defer func() { l.turn(ctx, rows[noted:]) }()
 	if l.Watch != nil {
 		defer func() { l.Watch.Round(network, len(sum.Problems)) }()
 	}
@@ -39,6 +40,8 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 	}
 	missed := 0
 	for i := range rows {
+		l.turn(ctx, rows[noted:i])
+		noted = i
 		watched := watched(&rows[i])
 		if ctx.Err() != nil || missed == misses {
 			if !watched {
