@@ -139,8 +139,8 @@ func (w *world) pages() {
 	}
 	// The queue shows them by itself.
 	w.Until(fmt.Sprintf(`document.querySelectorAll("#rows tbody tr").length === %d`, len(ids)))
-	paths := []string{"/", "/?q=" + "%3Cscript%3Epwned%3D1%3C%2Fscript%3E", "/?order=oldest&state=open&asset=eip155:11155111", "/tx/" + ids[0], "/tx/" + ids[1], "/tx/" + ids[9], "/create", "/send", "/take", "/wallets", "/health", "/audit", "/webhooks", "/book", "/keys", "/users", "/me", "/start", "/none"}
-	names := []string{"queue", "search", "filtered", "detail", "opaque", "bidi", "create", "send", "take", "wallets", "health", "audit", "webhooks", "book", "keys", "users", "me", "start", "missing"}
+	paths := []string{"/", "/?q=" + "%3Cscript%3Epwned%3D1%3C%2Fscript%3E", "/?order=oldest&state=open&asset=eip155:11155111", "/tx/" + ids[0], "/tx/" + ids[1], "/tx/" + ids[9], "/tx/" + ids[0] + "/requote", "/create", "/send", "/take", "/wallets", "/health", "/health/numbers", "/audit", "/webhooks", "/book", "/keys", "/users", "/me", "/me/login", "/start", "/none"}
+	names := []string{"queue", "search", "filtered", "detail", "opaque", "bidi", "requote", "create", "send", "take", "wallets", "health", "numbers", "audit", "webhooks", "book", "keys", "users", "me", "relogin", "start", "missing"}
 	var said []string
 	for _, o := range []desk.Options{{}, {Width: 390, Height: 844, Phone: true, Dark: true}} {
 		prefix := ""
@@ -151,7 +151,7 @@ func (w *world) pages() {
 			w.again(o)
 		}
 		for i, path := range paths {
-			if o != (desk.Options{}) && !slices.Contains([]string{"queue", "opaque", "create", "keys"}, names[i]) {
+			if o != (desk.Options{}) && !slices.Contains([]string{"queue", "opaque", "requote", "create", "numbers", "keys", "relogin"}, names[i]) {
 				continue // the others are made of the same parts
 			}
 			w.Do("traffic", nil, nil)
