@@ -4,10 +4,11 @@ GOFLAGS  += -trimpath
 LDFLAGS   = -s -w -buildid=
 # runtimesecret: what signing leaves on stack and heap is erased (offline/internal/memory).
 # Everything is compiled with it, tests and tools too: what differs in a setting is
-# compiled a second time, dependencies and all.
+# compiled a second time, dependencies and all. No overlay (QUICK) that is left in GOFLAGS
+# gets into the programs.
 export GOFLAGS
 export GOEXPERIMENT = runtimesecret
-BUILD     = CGO_ENABLED=0 GOTOOLCHAIN=local $(GO) build -buildvcs=false -ldflags='$(LDFLAGS)'
+BUILD     = CGO_ENABLED=0 GOTOOLCHAIN=local $(GO) build -buildvcs=false -overlay= -ldflags='$(LDFLAGS)'
 SOAK     ?= 10m
 KILLS    ?= 1000
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0

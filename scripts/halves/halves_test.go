@@ -11,8 +11,9 @@ import (
 )
 
 // What most tests drive is the program that is shipped but for one number, and what
-// Build gives is that program.
+// Build gives is that program, whatever is left in GOFLAGS.
 func TestQuickDiffersInOneNumber(t *testing.T) {
+	t.Setenv("GOFLAGS", "-overlay="+quick)
 	for _, c := range []struct {
 		name  string
 		build func(dir string) (Programs, error)

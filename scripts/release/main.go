@@ -27,9 +27,10 @@ func main() {
 	}
 }
 
-// The recipe. Whoever builds with another one gets other bytes.
+// The recipe. Whoever builds with another one gets other bytes. GOFLAGS is not empty, for
+// then what "go env -w" has set would count.
 func recipe(arch string) []string {
-	return []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=runtimesecret", "GOFLAGS=", "GOTOOLCHAIN=local", "GOWORK=off", "GOFIPS140=off", "GODEBUG="}
+	return []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=runtimesecret", "GOFLAGS=-trimpath", "GOTOOLCHAIN=local", "GOWORK=off", "GOFIPS140=off", "GODEBUG="}
 }
 
 func arguments(out, pkg string) []string {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -100,5 +101,51 @@ func TestBill(t *testing.T) {
 	}
 	if err := bill(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a bill of nothing")
+	}
+}
+
+// A shell in which tests were run with a cheap KDF (scripts/halves/testdata/quick), or a
+// setting of "go env -w", changes nothing in what is built for operators.
+func TestLeftoverOverlay(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, settings := "-overlay="+filepath.Join(dir, "overlay.json"), filepath.Join(dir, "goenv")
+	for name, text := range map[string]string{
+		"go.mod": "module small\n\ngo 1.26\n", "online/main.go": "package main\n\nfunc main() {}\n",
+		"offline/main.go": "package main\n\nfunc main() { println(18) }\n", "cheap": "package main\n\nfunc main() { println(6) }\n",
+		"overlay.json": `{"Replace": {"offline/main.go": "cheap"}}`, "goenv": "GOFLAGS=" + overlay + "\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	makefile, err := filepath.Abs("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const out = "bin/coldsign-offline"
+	for _, c := range []struct {
+		name, want string
+		line, env  []string
+	}{
+		{"go build", "6\n", []string{"go", "build", "-o", out, "./offline"}, nil},
+		{"make build", "18\n", []string{"make", "-f", makefile, "build"}, nil},
+		{"release", "18\n", append([]string{"go"}, arguments(out, "./offline")...), recipe(runtime.GOARCH)},
+	} {
+		for _, left := range [][]string{{"GOFLAGS=" + overlay}, {"GOFLAGS=", "GOENV=" + settings}} {
+			cmd := exec.Command(c.line[0], c.line[1:]...)
+			cmd.Dir, cmd.Env = dir, append(append(append(os.Environ(), "MAKEFLAGS="), left...), c.env...)
+			if text, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", c.name, err, text)
+			}
+			if got, err := exec.Command(filepath.Join(dir, out)).CombinedOutput(); err != nil || string(got) != c.want {
+				t.Errorf("%s with %s: the program says %q, not %q (%v)", c.name, left, got, c.want, err)
+			}
+		}
 	}
 }

@@ -35,7 +35,7 @@ func Program(ctx context.Context, out, pkg string, more ...string) error {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("lock %s: %w", lock.Name(), err)
 	}
-	args := append([]string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", kept}, more...)
+	args := append([]string{"build", "-buildvcs=false", "-trimpath", "-overlay=", "-ldflags=-s -w", "-o", kept}, more...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOEXPERIMENT=runtimesecret", "GOTOOLCHAIN=local")
 	if text, err := cmd.CombinedOutput(); err != nil {
