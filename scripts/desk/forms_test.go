@@ -87,7 +87,7 @@ func (w *world) raw(to string) {
 	w.Fill(`form[action="/desk/create/raw"] input[name=network]`, network)
 	w.Fill("input[name=hashes]", w.wallet.SignatureID)
 	w.Fill("textarea[name=transaction]", text)
-	const note = `"><img src=x onerror=pwned=1>‮gnp`
+	const note = "\"><img src=x onerror=pwned=1>\u202egnp"
 	w.Fill("input[name=note]", note)
 	w.Click(`form[action="/desk/create/raw"] button`)
 	w.Wait("#timeline")

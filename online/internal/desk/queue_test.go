@@ -137,7 +137,9 @@ func TestRequotePage(t *testing.T) {
 	// Of what may be known to have failed it is asked first.
 	late := w.pay(1, 100, func(s *intake.Submission) { s.Deadline = w.now.Unix() + 5 })
 	w.now = w.now.Add(time.Minute)
-	_, _, _, err = w.store.Export(t.Context(), store.Selection{IDs: []bundle.ID{late.ID}}, nil)
+	if _, _, _, err := w.store.Export(t.Context(), store.Selection{IDs: []bundle.ID{late.ID}}, nil); err == nil {
+		t.Error("what is late is exported")
+	}
 	at = "/desk/tx/" + late.ID.String()
 	want(t, b.ask("GET", at+"/requote", nil), 200, "may have made the payment again")
 	want(t, b.ask("POST", at+"/requote", b.form("idem", newIdem())), 400, "may have paid again")
