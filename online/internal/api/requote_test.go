@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"coldsign/online/internal/intake"
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
 	"coldsign/shared/bundle"
@@ -103,6 +104,16 @@ func TestRequote(t *testing.T) {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
 	r.nodes["eip155:11155111"] = &market{}
+
+	// A wallet that is not the tenant's any more pays nothing anew.
+	first = r.read(r.send("a/submit", "POST", "/v1/transactions", submission(7)))
+	path = "/v1/transactions/" + first.ID
+	r.intake.Owners = intake.Owners{walletID: {"b"}}
+	refused(post("a/submit", `{"force":true}`), 409, "requote.state")
+	r.intake.Owners = intake.Owners{walletID: {"a"}}
+	if a := post("a/submit", ""); a.Status != 201 {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
 
 	// DELETE of the first withdraws what makes its payment by now.
 	first = r.read(r.send("a/submit", "POST", "/v1/transactions", submission(1)))

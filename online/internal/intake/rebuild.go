@@ -41,6 +41,14 @@ func (in *Intake) Uses(t *pending.Transaction) ([]string, error) {
 	return uses, err
 }
 
+// Owned reports whether the wallets that sign for a row are its tenant's still.
+func (in *Intake) Owned(t *pending.Transaction) (bool, error) {
+	r, err := Request(t)
+	return err == nil && (in.Owners == nil || !slices.ContainsFunc(r.Keys, func(k bundle.KeyRef) bool {
+		return k.Sign && !slices.Contains(in.Owners[k.SignatureID.String()], t.Tenant)
+	})), err
+}
+
 // explain decodes a request of ours, and names what it uses up.
 func (in *Intake) explain(chainName string, r bundle.Request) (chain.Review, []string, error) {
 	var none chain.Review

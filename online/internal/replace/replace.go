@@ -56,6 +56,7 @@ type Store interface {
 // Intake reads and makes rows.
 type Intake interface {
 	Chain(*pending.Transaction) (chain.Chain, error)
+	Owned(*pending.Transaction) (bool, error)
 	Rebuild(*pending.Transaction, bundle.Request) (*pending.Transaction, chain.Review, error)
 }
 

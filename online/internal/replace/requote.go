@@ -44,6 +44,12 @@ func (m *Maker) requote(ctx context.Context, tenant string, row pending.Transact
 	if _, err := m.latest(ctx, tenant, row.ID); err != nil {
 		return Done{}, err // before a node is asked
 	}
+	if owned, err := m.Intake.Owned(&row); err != nil || !owned {
+		if err == nil {
+			err = fault.New("requote.state", "have its [[wallet]] table name the tenant", "a wallet of transaction %s is not its tenant's any more", row.ID)
+		}
+		return Done{}, err
+	}
 	n, err := m.asked(ctx, row.Network)
 	if err != nil {
 		return Done{}, err
