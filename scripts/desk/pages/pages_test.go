@@ -167,6 +167,10 @@ func (w *world) pages() {
 			if wide {
 				t.Errorf("%s%s is wider than the screen", prefix, path)
 			}
+			var torn bool
+			if w.Eval(`[...document.querySelectorAll(".tag")].some((e) => e.getClientRects().length > 2)`, &torn); torn {
+				t.Errorf("%s%s breaks words into letters", prefix, path)
+			}
 			if o == (desk.Options{}) {
 				said = append(said, w.figures(path))
 			}
