@@ -327,11 +327,11 @@ func (s *Store) Parked(ctx context.Context, before time.Time, limit int) ([]pend
 // they do not say so any more. Noted is since when.
 func (s *Store) Doubt(ctx context.Context, id bundle.ID, doubt bool) error {
 	return s.writeBeside(ctx, func(t *tx) error {
-		at := int64(0)
+		at, unless := int64(0), ""
 		if doubt {
-			at = t.at.UnixMilli()
+			at, unless = t.at.UnixMilli(), " AND noted = 0"
 		}
-		_, err := t.exec("UPDATE transactions SET noted = CASE WHEN ? <> 0 AND noted <> 0 THEN noted ELSE ? END WHERE id = ? AND state = 'signed' AND cancel_requested <> 0", at, at, id[:])
+		_, err := t.exec("UPDATE transactions SET noted = ? WHERE id = ? AND state = 'signed' AND cancel_requested <> 0"+unless, at, id[:])
 		return err
 	})
 }
