@@ -116,9 +116,9 @@ func (s *Store) ListedAs(ctx context.Context, ids []bundle.ID) (map[bundle.ID]Li
 	return found, nil
 }
 
-// ListedOf gives the listing that the row was made of, if it was.
+// ListedOf gives the listing that the row was made of, or whose payment it makes anew.
 func (s *Store) ListedOf(ctx context.Context, row bundle.ID) (Listed, bool, error) {
-	l, err := scanListed(s.db.QueryRowContext(ctx, "SELECT "+listedColumns+" FROM upstream WHERE made = ?", row[:]))
+	l, err := scanListed(s.db.QueryRowContext(ctx, "SELECT "+listedColumns+" FROM upstream WHERE made = ? OR made = (SELECT root FROM requotes WHERE id = ?)", row[:], row[:]))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Listed{}, false, nil
 	}
@@ -166,6 +166,7 @@ func (s *Store) ClaimUntold(ctx context.Context, pause time.Duration, limit int)
 			"u.told = '' AND (u.made IS NULL OR t.state IN ('broadcast', 'complete', 'refused', 'expired', 'failed', 'cancelled'))",
 			"u.told = 'failed' AND t.state = 'complete'",
 			"u.told = 'complete' AND t.state IN ('expired', 'failed') AND u.txid = t.txid",
+			"u.told = 'complete' AND EXISTS (SELECT 1 FROM requotes q JOIN transactions s ON s.id = q.id WHERE q.root = u.made AND s.state IN ('expired', 'failed') AND s.txid = u.txid)",
 		} {
 			rows, err := t.sql.QueryContext(t.ctx, "SELECT u.id"+from+which+" ORDER BY u.looked LIMIT ? /* FOR UPDATE OF u SKIP LOCKED */", t.at.Add(-pause).UnixMilli(), limit)
 			ids, err := all(rows, err, func(from scanner) (id []byte, err error) { return id, from.Scan(&id) })

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"encoding/hex"
+	"slices"
 
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
@@ -21,7 +22,7 @@ type Relay struct {
 // where the network's node is to get them. It asks first: nothing is sent that the
 // upstream has deleted, or that another signer has completed. What it has from us
 // already goes to the node, as those are the same bytes. No answer is Ambiguous, and
-// the row is looked for.
+// the row is looked for. What makes a payment of its list anew is its own too.
 func (r *Relay) Send(ctx context.Context, t *pending.Transaction) (o node.Outcome, mine bool, err error) {
 	l, ok, err := r.Store.ListedOf(ctx, t.ID)
 	if err != nil {
@@ -37,13 +38,29 @@ func (r *Relay) Send(ctx context.Context, t *pending.Transaction) (o node.Outcom
 	case err != nil:
 		return node.Ambiguous, true, err
 	case now.TxID != "" && !same(t.Chain, now.TxID, t.TxID):
+		rows, err := r.Store.Payment(ctx, store.Any, t.ID)
+		if err != nil {
+			return node.Ambiguous, true, err
+		}
+		at := slices.IndexFunc(rows, func(p pending.Transaction) bool { return p.ID == t.ID })
+		if slices.ContainsFunc(rows[:at], func(p pending.Transaction) bool { return same(t.Chain, now.TxID, p.TxID) }) {
+			return node.Ambiguous, false, nil // it has the first, which this one outbids
+		}
 		return node.Ambiguous, true, other(l.ID, now.TxID)
 	case now.TxID != "":
 		return node.Ambiguous, false, r.Store.Told(ctx, l.ID, store.ToldComplete, t.TxID)
 	case t.Chain == "SOL": // the upstream sends nothing of it: it is told the signature
 		return node.Ambiguous, false, nil
 	}
-	a, err := r.Client.Broadcast(ctx, t.Chain, l.ID, t.WithdrawalID, txData(t))
+	withdrawal := t.WithdrawalID
+	if l.Made != t.ID {
+		first, err := r.Store.Get(ctx, store.Any, l.Made)
+		if err != nil {
+			return node.Ambiguous, true, err
+		}
+		withdrawal = first.WithdrawalID
+	}
+	a, err := r.Client.Broadcast(ctx, t.Chain, l.ID, withdrawal, txData(t))
 	switch {
 	case err != nil:
 		return node.Ambiguous, true, err
