@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"html/template"
 	"net/http"
+	"time"
 
 	"coldsign/online/internal/account"
 	"coldsign/online/internal/store"
@@ -86,7 +87,11 @@ func (r *request) relogin(secret []byte) error {
 	l := store.Login{Keep: sha256.Sum256(r.token[:])}
 	right := account.Verify(u.Password, r.PostFormValue("old"))
 	step, fresh := account.CheckCode(u.TOTP, r.PostFormValue("code"), now, u.Step)
-	if locked := now.Before(u.Locked); locked || !right || !fresh {
+	locked := now.Before(u.Locked)
+	if locked && right && fresh {
+		return fault.New("desk.locked", "wait until then, or ask an administrator", "after wrong attempts this user is locked until %s", u.Locked.UTC().Format(time.RFC3339))
+	}
+	if locked || !right || !fresh {
 		if !locked {
 			if err := r.Store.Wrong(r.ctx(), u.ID); err != nil {
 				return err

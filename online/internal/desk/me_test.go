@@ -116,9 +116,24 @@ func TestRemovedPasskeyEndsSessions(t *testing.T) {
 	here, there, _ := w.withPassword()
 	must(t, w.store.AddPasskey(t.Context(), store.Passkey{ID: []byte{0xab}, User: mustUser(w, "anna").ID, Name: "k", Host: "localhost", Credential: "{}"}))
 	want(t, there.ask("GET", "/desk/", nil), 200)
+	want(t, here.ask("GET", "/desk/me?changed=1", nil), 200, "logged out everywhere else. Your passkeys stay")
 	want(t, here.ask("POST", "/desk/me/remove", here.form("id", "ab")), 303)
 	want(t, here.ask("GET", "/desk/me", nil), 200, "None yet")
 	want(t, there.ask("GET", "/desk/", nil), 303)
+}
+
+// Somebody else's wrong attempts lock a user: who has password and code is told so, and
+// not that these are wrong.
+func TestOwnLoginOfLocked(t *testing.T) {
+	w := newWorld(t)
+	here, _, secret := w.withPassword()
+	for range 5 {
+		must(t, w.store.Wrong(t.Context(), mustUser(w, "anna").ID))
+	}
+	form := here.form("secret", account.SecretText(account.NewSecret()), "old", "correct horse battery", "code", account.Code(secret, w.now.Unix()/30), "password", "staple battery horse", "again", "staple battery horse")
+	want(t, here.ask("POST", "/desk/me/login", form), 400, "locked until 2027-01-15T08:01:00Z")
+	form.Set("old", "guessed horse battery")
+	want(t, here.ask("POST", "/desk/me/login", form), 403, "is wrong")
 }
 
 // Who is locked is told so when they prove who they are, and is not let in.
