@@ -164,6 +164,7 @@ func (s *Store) ClaimUntold(ctx context.Context, pause time.Duration, limit int)
 		list = nil
 		for _, which := range []string{
 			"u.told = '' AND (u.made IS NULL OR t.state IN ('broadcast', 'complete', 'refused', 'expired', 'failed', 'cancelled'))",
+			"u.told = '' AND EXISTS (SELECT 1 FROM requotes q JOIN transactions s ON s.id = q.id WHERE q.root = u.made AND s.state IN ('refused', 'expired', 'failed', 'cancelled'))",
 			"u.told = 'failed' AND t.state = 'complete'",
 			"u.told = 'complete' AND t.state IN ('expired', 'failed') AND u.txid = t.txid",
 			"u.told = 'complete' AND EXISTS (SELECT 1 FROM requotes q JOIN transactions s ON s.id = q.id WHERE q.root = u.made AND s.state IN ('expired', 'failed') AND s.txid = u.txid)",

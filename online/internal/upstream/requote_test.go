@@ -42,14 +42,7 @@ func TestRelayQuotedAnew(t *testing.T) {
 			r.account.List(record(1))
 			r.round()
 			first := r.moves(1, c.first...)
-			p := &pending.Transaction{ID: idOf(50), Tenant: Tenant, Chain: first.Chain, Network: first.Network, Request: []byte("anew"), Requotes: first.ID}
-			uses, err := r.Intake.Uses(&first)
-			ok(t, err)
-			if p.Reserve = uses[:1]; c.first != nil {
-				p.Replaces = first.ID
-			}
-			_, err = r.Store.Create(t.Context(), p, store.Idempotency{})
-			ok(t, err)
+			r.anew(&first)
 			row := r.moves(50, sent()...)
 			r.account.Send = func(path, txData string) (string, error) {
 				if path != "/v3/ethereum/broadcast" || txData != "0x"+hex.EncodeToString([]byte("raw 50")) {
@@ -67,5 +60,47 @@ func TestRelayQuotedAnew(t *testing.T) {
 				t.Errorf("%d broadcasts, told %q", got, l.Told)
 			}
 		})
+	}
+}
+
+// anew makes the payment of a row anew, in row 50.
+func (r *rig) anew(first *pending.Transaction) {
+	r.t.Helper()
+	p := &pending.Transaction{ID: idOf(50), Tenant: Tenant, Chain: first.Chain, Network: first.Network, Request: []byte("anew"), Requotes: first.ID}
+	uses, err := r.Intake.Uses(first)
+	ok(r.t, err)
+	if p.Reserve = uses[:1]; first.State != pending.Pending {
+		p.Replaces = first.ID
+	}
+	_, err = r.Store.Create(r.t.Context(), p, store.Idempotency{})
+	ok(r.t, err)
+}
+
+// TestTellQuotedAnew: when nothing comes of what makes a listed payment anew, the
+// upstream is told, also while the first waits for an answer.
+func TestTellQuotedAnew(t *testing.T) {
+	for name, end := range map[string][]pending.Event{"refused": {pending.Export, pending.Refuse}, "failed": append(sent(), pending.Accept, pending.Fail)} {
+		r := newRig(t)
+		r.account.List(record(1))
+		r.round()
+		first := r.moves(1, pending.Export)
+		r.anew(&first)
+		r.tick(t)
+		if sum := r.round(); sum.Reported != 0 {
+			t.Errorf("%s: told while it may be made", name)
+		}
+		if r.moves(50, end...); name == "failed" {
+			ok(t, r.Store.Told(t.Context(), idOf(1), store.ToldComplete, txID(50)))
+		}
+		r.tick(t)
+		sum := r.round()
+		l, _, err := r.Store.ListedOf(t.Context(), idOf(1))
+		if ok(t, err); sum.Reported != 1 || l.Told != store.ToldFailed {
+			t.Errorf("%s: %d told, %q", name, sum.Reported, l.Told)
+		}
+		r.tick(t)
+		if sum := r.round(); sum.Reported != 0 {
+			t.Errorf("%s: told again", name)
+		}
 	}
 }

@@ -71,7 +71,11 @@ func (p *Poller) end(ctx context.Context, u *store.Untold) (txID, why string, er
 	case by != nil:
 		return by.TxID, "", nil
 	}
-	if t.Code == "" {
+	rows, err := p.Store.Payment(ctx, store.Any, t.ID)
+	if err != nil {
+		return "", "", err
+	}
+	if t = &rows[len(rows)-1]; t.Code == "" {
 		return "", "coldsign." + string(t.State) + ": the operator has cancelled it", nil
 	}
 	return "", t.Code + ": " + t.Reason, nil
