@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"testing"
 
 	"coldsign/online/internal/pending"
@@ -38,5 +39,36 @@ func TestRequoteBesideRivals(t *testing.T) {
 		} else {
 			code(t, err, "requote.exists")
 		}
+	}
+}
+
+// TestRequoteTellsOne: a reorganization is told of the transaction that was told, though
+// an earlier row is on its way again too; and a withdrawal never names the transaction of
+// a row that is not sent any more.
+func TestRequoteTellsOne(t *testing.T) {
+	if onBoth(t, TestRequoteTellsOne) {
+		return
+	}
+	s := fresh(t)
+	receivers(t, s)
+	put(t, s, withdrawing(1, func(p *pending.Transaction) { p.Reserve = []string{lane} }))
+	move(t, s, number(1).ID, toBroadcast...)
+	put(t, s, anew(2, number(1).ID, true))
+	move(t, s, number(2).ID, append(slices.Clone(toBroadcast), pending.Confirm)...)
+	move(t, s, number(2).ID, pending.Reorg, pending.Confirm)
+	second := "txid of " + number(2).ID.String()
+	done := "KMS_COMPLETED_TX 1 " + second + " " + number(2).ID.String()
+	wantTold(t, s, done, "KMS_REORGED_TX 1 "+second, done)
+
+	s = fresh(t)
+	put(t, s, withdrawing(1, func(p *pending.Transaction) { p.Reserve = []string{lane} }))
+	move(t, s, number(1).ID, toSigned...)
+	put(t, s, anew(2, number(1).ID, true))
+	if w := withdrawal(t, s, "a"); w.State() != "open" || w.TxID() != "" {
+		t.Errorf("%s %s", w.State(), w.TxID())
+	}
+	move(t, s, number(2).ID, toBroadcast...)
+	if w := withdrawal(t, s, "a"); w.State() != "open" || w.TxID() != second {
+		t.Errorf("%s %s", w.State(), w.TxID())
 	}
 }

@@ -82,7 +82,11 @@ func (t *tx) tell(p *pending.Transaction, kind string) error {
 		if err := t.setVerdict(root.ID, verdict{}); err != nil {
 			return err
 		}
-		return t.publish(root, body{SignatureID: root.ID.String(), Type: kind, Chain: root.Chain, State: string(p.State), TxID: p.TxID})
+		b := body{SignatureID: root.ID.String(), Type: kind, Chain: root.Chain, State: string(p.State), TxID: v.told}
+		if v.told == failed {
+			b.TxID = p.TxID
+		}
+		return t.publish(root, b)
 	}
 	o, err := outcomeOf(t.ctx, t.sql, rows)
 	switch {

@@ -27,8 +27,11 @@ type Withdrawal struct {
 
 // TxID is that of the transaction that makes it, "" where there is none yet.
 func (w Withdrawal) TxID() string {
-	if w.By != nil {
+	switch {
+	case w.By != nil:
 		return w.By.TxID
+	case w.last != nil:
+		return w.last.TxID
 	}
 	return w.Row.TxID
 }
