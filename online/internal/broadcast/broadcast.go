@@ -146,7 +146,7 @@ type Summary struct {
 	Failed    int      `json:"failed"`
 	Expired   int      `json:"expired"`
 	Waiting   int      `json:"waiting"`           // still on their way
-	Watched   int      `json:"watched,omitempty"` // complete, and looked at all the same
+	Watched   int      `json:"watched,omitempty"` // complete or withdrawn, and looked at all the same
 	Reorged   int      `json:"reorged,omitempty"` // complete, and on their way again
 	Problems  []string `json:"problems,omitempty"`
 

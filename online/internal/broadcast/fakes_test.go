@@ -115,7 +115,7 @@ func (s *memoryStore) Parked(context.Context, time.Time, int) (list []pending.Tr
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.rows {
-		if t.State == pending.Signed && t.CancelRequested && (t.Code == pending.Passed || t.Code == pending.Requoted) {
+		if t.State == pending.Signed && t.CancelRequested {
 			list = append(list, t)
 		}
 	}

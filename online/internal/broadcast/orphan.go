@@ -61,6 +61,8 @@ func (w *work) orphan(ctx context.Context, saw node.Sighting) bool {
 	return gone && err == nil
 }
 
+const superseded = "another transaction is final in its place, and nothing of it was sent"
+
 // withdraw ends the withdrawn rivals of a row that can never land, where they cannot
 // either: nothing of them is sent, so that nobody looks at them by themselves, and what
 // they hold would be theirs for ever. It comes before the row's own end: a kill in
@@ -92,7 +94,7 @@ func (w *work) withdraw(ctx context.Context) error {
 			continue
 		}
 		if _, err := w.loop.Store.Move(context.WithoutCancel(ctx), r.ID, pending.Supersede, func(p *pending.Transaction) error {
-			p.Code, p.Reason = pending.Replaced, "another transaction is final in its place, and nothing of it was sent"
+			p.Code, p.Reason = pending.Replaced, superseded
 			return nil
 		}); err != nil && !fault.Is(err, "state.conflict") {
 			w.database = err

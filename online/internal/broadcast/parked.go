@@ -6,10 +6,11 @@ import (
 
 	"coldsign/online/internal/node"
 	"coldsign/online/internal/pending"
+	"coldsign/shared/fault"
 )
 
-// parked looks for a row of which nothing is sent any more: its answer came too late,
-// or its payment was quoted anew. Who else has the signature may have sent it. When it
+// parked looks for a row of which nothing is sent any more: it was withdrawn, its answer
+// came too late, or its payment was quoted anew. Who else has the signature may have sent it. When it
 // is deep enough it is complete all the same, and what has been made in its place ends;
 // when it can never land, that is what a new quote waits for.
 func (w *work) parked(ctx context.Context) error {
@@ -43,11 +44,26 @@ func (w *work) parked(ctx context.Context) error {
 	if w.loop.Now().Sub(w.t.Noted) < w.loop.settles() {
 		return nil
 	}
+	if saw.Conflict && w.withdrawn() {
+		return w.fail(ctx, pending.Supersede, pending.Replaced, superseded)
+	}
 	if saw.Conflict {
 		return w.fail(ctx, pending.Fail, conflicted, "another transaction has taken its place for good")
 	}
 	return w.fail(ctx, pending.Expire, expired, "it was not in any block before its blockhash expired")
 }
+
+// withdrawn reports whether nobody wants the parked row's payment any more.
+func (w *work) withdrawn() bool {
+	switch w.t.Code {
+	case pending.Passed, pending.Requoted, pending.Landed:
+		return false
+	}
+	return true
+}
+
+// unwanted is the code for a payment that is with the network though it was withdrawn.
+const unwanted = "cancel.landed"
 
 // provenParked reports whether a sighting is a proof that a parked row can never land, by
 // the rules of conclusive. Nobody has looked for it steadily, so after a while the nodes
@@ -79,6 +95,10 @@ func (w *work) risenParked(ctx context.Context, saw node.Sighting) error {
 		if err := w.note(ctx, "", ""); err != nil {
 			return err
 		}
+	}
+	if w.withdrawn() {
+		w.loop.problem(w.sum, fault.New(unwanted, "do not make the payment again, and find out who else has its signature", "ALARM: it was withdrawn and never sent from here, and the network has it"),
+			"id", w.t.ID.String(), "txid", w.t.TxID, "confirmations", saw.Confirmations)
 	}
 	depth := w.loop.Depth[w.t.Network]
 	if depth == 0 || saw.Confirmations < depth || saw.Few || saw.Differ != "" {

@@ -75,3 +75,43 @@ func TestParkedAfterReorg(t *testing.T) {
 		}
 	})
 }
+
+// TestATT110WithdrawnIsLookedFor: nothing is sent of a signed row that was withdrawn. If
+// whoever else has its signature sends it, a person is told; else it ends by proof.
+func TestATT110WithdrawnIsLookedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		saw    []node.Sighting
+		state  pending.State
+		code   string
+		alarms int
+	}{
+		"nowhere":             {[]node.Sighting{{}, {}}, pending.Signed, "", 0},
+		"others have sent it": {[]node.Sighting{{Seen: true}, {Seen: true, Confirmations: 3}}, pending.Complete, "", 2},
+		"it has expired":      {[]node.Sighting{{Expired: true}, {Expired: true}}, pending.Expired, expired, 0},
+		"a stranger is there": {[]node.Sighting{{Conflict: true}, {Conflict: true}}, pending.Cancelled, pending.Replaced, 0},
+		"once":                {[]node.Sighting{{Conflict: true}, {}, {Conflict: true}}, pending.Signed, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := row(1, net1, time.Now())
+				r.CancelRequested = true
+				l, s, n := setup(t, r)
+				alarms := 0
+				nodes := l.Nodes
+				l.Nodes = nil // of what waits for nothing a missing node is no trouble
+				if sum := once(t, l); len(sum.Problems) != 0 || sum.Waiting != 0 {
+					t.Errorf("without a node: %+v", sum)
+				}
+				l.Nodes = nodes
+				for _, saw := range c.saw {
+					n.show(r.TxID, saw)
+					alarms += len(once(t, l).Problems)
+					time.Sleep(settle)
+				}
+				if got := s.get(1); got.State != c.state || got.Code != c.code || alarms != c.alarms || len(n.sent) != 0 {
+					t.Errorf("%s %q, %d alarms, %d sent", got.State, got.Code, alarms, len(n.sent))
+				}
+			})
+		})
+	}
+}

@@ -20,8 +20,7 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 	}
 	n := l.Nodes[network]
 	if n == nil {
-		sum.Waiting = len(rows)
-		l.problem(&sum, fault.New("node.missing", "add a [[network]] table to config.toml", "no node is configured for %s", network), "network", network)
+		l.absent(&sum, network, rows, fault.New("node.missing", "add a [[network]] table to config.toml", "no node is configured for %s", network))
 		return sum, nil
 	}
 	err := guard(func() error { return n.Check(ctx) })
@@ -29,8 +28,7 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 		l.Watch.Node(network, err == nil)
 	}
 	if err != nil {
-		sum.Waiting = len(rows)
-		l.problem(&sum, fmt.Errorf("%s: %w", network, err), "network", network)
+		l.absent(&sum, network, rows, fmt.Errorf("%s: %w", network, err))
 		return sum, nil
 	}
 	if g, ok := n.(node.Group); ok {
@@ -42,7 +40,7 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 	for i := range rows {
 		l.turn(ctx, rows[noted:i])
 		noted = i
-		watched := watched(&rows[i])
+		watched := watched(&rows[i]) || parked(&rows[i])
 		if ctx.Err() != nil || missed == misses {
 			if !watched {
 				sum.Waiting++
@@ -76,6 +74,21 @@ func (l *Loop) network(ctx context.Context, network chain.ID, rows []pending.Tra
 	}
 	return sum, nil
 }
+
+// absent notes that a network has no node now. Rows of which nothing is sent wait for none.
+func (l *Loop) absent(sum *Summary, network chain.ID, rows []pending.Transaction, why error) {
+	for i := range rows {
+		if !parked(&rows[i]) {
+			sum.Waiting++
+		}
+	}
+	if sum.Waiting > 0 {
+		l.problem(sum, why, "network", network)
+	}
+}
+
+// parked reports whether nothing of a signed row is sent any more.
+func parked(t *pending.Transaction) bool { return t.State == pending.Signed && t.CancelRequested }
 
 func ended(s pending.State) bool {
 	return s == pending.Complete || s == pending.Failed || s == pending.Expired

@@ -29,7 +29,7 @@ func (m Meaning) Outcome() Outcome {
 
 // Alarm reports whether a person should look at once.
 func Alarm(code string) bool {
-	return code == string(Rival) || code == "node.txid" || code == "node.differ" || code == "upstream.txid"
+	return code == string(Rival) || code == "node.txid" || code == "node.differ" || code == "upstream.txid" || code == "cancel.landed"
 }
 
 // Words says in fixed words what an error's code means, and how it is cured; ""

@@ -136,6 +136,10 @@ const Replaced = "chain.replaced"
 // Transaction.Requotes.
 const Requoted = "requote.replaced"
 
+// Landed is the code of a row that is not sent, since an earlier one of the same payment
+// is on chain after all.
+const Landed = "requote.landed"
+
 // Passed is the code of a row of which nothing was sent before its deadline.
 const Passed = "deadline.passed"
 

@@ -457,3 +457,30 @@ func TestEarlier(t *testing.T) {
 		t.Errorf("another tenant: %v %v", row, err)
 	}
 }
+
+// TestATT110WithdrawnIsParked: a signed row that was withdrawn is looked for, and what the
+// network shows of it counts.
+func TestATT110WithdrawnIsParked(t *testing.T) {
+	if onBoth(t, TestATT110WithdrawnIsParked) {
+		return
+	}
+	s := fresh(t)
+	for n, e := range []pending.Event{pending.Confirm, pending.Expire, pending.Supersede} {
+		id := put(t, s, number(n+1)).ID
+		move(t, s, id, toSigned...)
+		_, err := s.Cancel(t.Context(), "a", id)
+		ok(t, err)
+		list, err := s.Parked(t.Context(), s.Now().Add(time.Second), 10)
+		if ok(t, err); len(list) != 1 || list[0].ID != id {
+			t.Fatalf("%d rows are looked for", len(list))
+		}
+		ok(t, s.Doubt(t.Context(), id, true))
+		_, err = s.Move(t.Context(), id, e, func(p *pending.Transaction) error {
+			if e != pending.Confirm {
+				p.Code = pending.Replaced
+			}
+			return nil
+		})
+		ok(t, err)
+	}
+}

@@ -15,9 +15,7 @@ import (
 	"coldsign/shared/quote"
 )
 
-// landed is the code of a row that is not sent, since an earlier one of the same
-// payment is on chain after all.
-const landed = "requote.landed"
+const landed = pending.Landed
 
 // margin is how long before the end of a wait nobody relies on it any more.
 const margin = 10 * time.Second

@@ -311,13 +311,12 @@ func (s *Store) Due(ctx context.Context, limit int) ([]pending.Transaction, erro
 	return list, s.fail(err)
 }
 
-// Parked gives signed rows of which nothing is sent any more, as they came too late or
-// were quoted anew, and that were last looked at before the given time: for a week they
+// Parked gives signed rows of which nothing is sent any more, as they were withdrawn, came
+// too late or were quoted anew, and that were last looked at before the given time: for a week they
 // are looked for, since who else has the bytes may have sent them.
 func (s *Store) Parked(ctx context.Context, before time.Time, limit int) ([]pending.Transaction, error) {
 	const week = 7 * 24 * time.Hour
-	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+` FROM transactions WHERE state = 'signed' AND cancel_requested <> 0
- AND code IN ('deadline.passed', 'requote.replaced', 'requote.landed') AND updated > ? AND looked < ? ORDER BY looked, n LIMIT ?`,
+	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+` FROM transactions WHERE state = 'signed' AND cancel_requested <> 0 AND updated > ? AND looked < ? ORDER BY looked, n LIMIT ?`,
 		s.now().Add(-week).UnixMilli(), before.UnixMilli(), limit)
 	list, err := all(rows, err, scan)
 	return list, s.fail(err)
