@@ -134,6 +134,14 @@ func TestRequotePage(t *testing.T) {
 	if last := entries[len(entries)-1]; last.Actor != "desk operator-user" || last.To != pending.Cancelled || last.Detail != pending.Requoted {
 		t.Errorf("%+v", last)
 	}
+	// So it is where a hot signer may have paid what never left.
+	unsent := "/desk/tx/" + w.pay(2, 100).ID.String() + "/requote"
+	if page := b.ask("GET", unsent, nil); strings.Contains(page.Body.String(), "force") {
+		t.Error("nobody else signs")
+	}
+	_, _, err = w.store.CreateAPIKey(t.Context(), "daemon", row.Tenant, []string{"sign"})
+	must(t, err)
+	want(t, b.ask("GET", unsent, nil), 200, "Somebody else may have signed", `name="force"`)
 	// Of what may be known to have failed it is asked first.
 	late := w.pay(1, 100, func(s *intake.Submission) { s.Deadline = w.now.Unix() + 5 })
 	w.now = w.now.Add(time.Minute)

@@ -24,6 +24,8 @@ type requoteView struct {
 	FeeUnit string
 	Told    bool // the application may know that it failed
 	Idem    string
+
+	Elsewhere bool // who serves himself from the list may have signed it
 }
 
 // requotable reports whether the payment of a row may be made anew, as far as the row
@@ -59,6 +61,13 @@ func requotePage(r *request) error {
 		v.How = "signed"
 	}
 	v.Told = !links[row.ID].Held && (row.CancelRequested || v.How == "dead")
+	if len(row.Raw) == 0 && (v.How == "unsent" || v.How == "dead") {
+		held, err := r.Replacer.Store.Holds(r.Context(), row.Tenant, store.ScopeSign, store.ScopeComplete)
+		if err != nil {
+			return err
+		}
+		v.Elsewhere = held || row.Left()
+	}
 	return r.page("requote", v)
 }
 
