@@ -110,7 +110,7 @@ func bytesOf(t testing.TB, hex string) string {
 func ofSQLite() []string {
 	return strings.Fields(`TestOpenPragmas TestOpenTogether TestDamagedFile TestForeignAndNewer TestMigration TestDiskFull TestReadOnly
  TestFailedFlush TestFirstSchema TestHalfMigrated TestATT103OneServer TestATT103Copies TestATT103MovedHome
- TestTransfer TestTransferStopsOthers TestTransferAllOrNothing TestTransferResumes TestSchemasAgree TestServerGone TestLogin TestATT116CommitUnanswered TestATT116NumberGivenAgain TestATT99ReplicasKeepTime
+ TestTransfer TestTransferStopsOthers TestTransferAllOrNothing TestTransferResumes TestSchemasAgree TestServerGone TestLogin TestATT116CommitUnanswered TestATT116NumberGivenAgain TestATT116AnotherServer TestATT99ReplicasKeepTime
  TestBackupRestores TestRestoredHot TestBackupRefuses TestATT104DamagedIsOnlyRead TestWatchesOfBefore TestWatchedWhenTheClockGoesBack`)
 }
 

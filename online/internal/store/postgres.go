@@ -174,13 +174,15 @@ func replied(err error) bool {
 	return ok && failed.Severity == "ERROR"
 }
 
-// lastCheckpoint is where the server's last checkpoint is. A recovery ends with one.
-const lastCheckpoint = "(SELECT checkpoint_lsn FROM pg_control_checkpoint())::text"
+// lastCheckpoint is where the server's last checkpoint is, and since when the server
+// runs. A recovery ends with a checkpoint; a standby that takes over has the one of the
+// server before it until its own is done, which takes minutes, and runs since another time.
+const lastCheckpoint = "(SELECT checkpoint_lsn::text || ' ' || extract(epoch FROM pg_postmaster_start_time())::text FROM pg_control_checkpoint())"
 
 // settle finds out what became of a transaction whose commit was not answered. A server
 // that has crashed since may have given its number to another one, if nothing of it was
-// on disk: that this number is committed says something only when no checkpoint, and so
-// no recovery, was between.
+// on disk, and so may the standby that took its place: that this number is committed says
+// something only when no checkpoint, and so no recovery, and no other server was between.
 func (e postgresEngine) settle(db *sql.DB, number, checkpoint string, why error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), settling)
 	defer cancel()

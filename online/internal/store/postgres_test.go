@@ -194,6 +194,24 @@ func TestATT116NumberGivenAgain(t *testing.T) {
 	}
 }
 
+// TestATT116AnotherServer: a standby that takes over has the last checkpoint of the server
+// before it, and may have given a number again. Its word is believed for its own alone.
+func TestATT116AnotherServer(t *testing.T) {
+	s := openAt(t, postgresAt(t))
+	begun, commit, err := s.engine.begin(t.Context(), s.db.DB, beside)
+	ok(t, err)
+	var number, mark string
+	ok(t, begun.QueryRowContext(t.Context(), "SELECT pg_current_xact_id()::text").Scan(&number))
+	ok(t, commit())
+	ok(t, s.db.QueryRowContext(t.Context(), "SELECT "+lastCheckpoint).Scan(&mark))
+	checkpoint, since, _ := strings.Cut(mark, " ")
+	for _, m := range []string{mark, checkpoint + " 1" + since, checkpoint} {
+		if err := s.engine.(postgresEngine).settle(s.db.DB, number, m, io.EOF); (err == nil) != (m == mark) || err != nil && !fault.Is(err, "store.lost") {
+			t.Errorf("%q: %v", m, err)
+		}
+	}
+}
+
 func TestServerGone(t *testing.T) {
 	address := "postgres://coldsign@127.0.0.1:1/none"
 	_, err := Open(t.Context(), address, fixed)
