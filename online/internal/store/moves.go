@@ -187,13 +187,18 @@ func conflict(row pending.Transaction, e pending.Event) error {
 // Assert completes a row on the caller's word (KMS PUT). A row that was never
 // exported takes any txID. For one that was, the only txID is the one computed
 // here (else kms.txid.mismatch), and its state stays what the chain has shown: a
-// row that no node has accepted yet is state.conflict. Repeating changes nothing.
+// row that no node has accepted yet is state.conflict. Repeating changes nothing. What
+// is said of a row that was quoted anew is said of the last of its payment, if it had
+// never left or the transaction is that one's.
 func (s *Store) Assert(ctx context.Context, tenant string, id bundle.ID, txID string) (row pending.Transaction, err error) {
 	if txID == "" || len(txID) > maxText || !quote.Plain(txID) {
 		return row, fault.New("kms.txid", "", "%s is not a transaction id", quote.String(txID))
 	}
 	err = s.writeBeside(ctx, func(t *tx) error {
 		if row, err = t.load(tenant, id); err != nil {
+			return err
+		}
+		if row, err = t.speaksFor(row, txID); err != nil {
 			return err
 		}
 		switch {

@@ -72,3 +72,40 @@ func TestRequoteTellsOne(t *testing.T) {
 		t.Errorf("%s %s", w.State(), w.TxID())
 	}
 }
+
+// TestRequoteAsserted: who says that the first was paid, as it never left, has said so of
+// the payment: nothing is paid again. What is at the offline half is not completed so.
+func TestRequoteAsserted(t *testing.T) {
+	if onBoth(t, TestRequoteAsserted) {
+		return
+	}
+	for name, path := range map[string][]pending.Event{"unsent": nil, "exported": toExported, "complete": append(slices.Clone(toBroadcast), pending.Confirm)} {
+		s := fresh(t)
+		receivers(t, s)
+		put(t, s, using(1, bundle.ID{}, false))
+		put(t, s, anew(2, number(1).ID, false))
+		move(t, s, number(2).ID, path...)
+		said := "txid of " + number(2).ID.String()
+		if name != "complete" {
+			said = "asserted txid"
+		}
+		for range 2 {
+			_, err := s.Assert(t.Context(), "a", number(1).ID, said)
+			if name == "exported" {
+				code(t, err, "kms.txid.mismatch")
+			} else if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if row := get(t, s, number(2).ID); name != "exported" && (row.State != pending.Complete || row.TxID != said) {
+			t.Errorf("%s: the new row is %s %s", name, row.State, row.TxID)
+		}
+		_, err := s.Assert(t.Context(), "a", number(1).ID, "another")
+		if name == "unsent" {
+			code(t, err, "kms.txid.mismatch")
+			wantTold(t, s, "KMS_COMPLETED_TX 1 asserted txid "+number(2).ID.String())
+		} else if err == nil {
+			t.Errorf("%s: another is taken", name)
+		}
+	}
+}

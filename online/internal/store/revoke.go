@@ -127,3 +127,20 @@ func (t *tx) withdrawnByItself(root *pending.Transaction) error {
 // withdrawnCode is that of a row whose payment was withdrawn after it had been quoted
 // anew.
 const withdrawnCode = "requote.withdrawn"
+
+// speaksFor gives the row that a caller's word of a transaction is about: the last of a
+// payment that was quoted anew, where the named row had never left or the transaction is
+// the last one's.
+func (t *tx) speaksFor(row pending.Transaction, txID string) (pending.Transaction, error) {
+	if row.Code != pending.Requoted || row.TxID == txID {
+		return row, nil
+	}
+	rows, err := chainOf(t.ctx, t.sql, &row)
+	if err != nil {
+		return row, err
+	}
+	if last := rows[len(rows)-1]; row.State == pending.Cancelled || last.TxID == txID {
+		return last, nil
+	}
+	return row, nil
+}
