@@ -40,7 +40,8 @@ func (w *work) conclusive(ctx context.Context, saw node.Sighting) (bool, error) 
 
 // since is the time from which on nobody has looked for the row: the last look
 // of an unbroken series that began with its last move, in this process or in
-// another one before it.
+// another one before it. What a clock that ran ahead has noted of the future counts for
+// nothing.
 func (w *work) since(ctx context.Context) (time.Time, error) {
 	m := w.loop.memory(w.t.ID)
 	if !m.read {
@@ -52,9 +53,10 @@ func (w *work) since(ctx context.Context) (time.Time, error) {
 		w.loop.remember(w.t.ID, func(m *memory) { m.kept, m.read = kept, true })
 		m.kept = kept
 	}
-	latest := w.t.Updated
-	for _, at := range []time.Time{m.covered, m.kept} {
-		if at.After(latest) {
+	var latest time.Time
+	soon := w.loop.Now().Add(time.Minute) // clocks are set by a little
+	for _, at := range []time.Time{w.t.Updated, m.covered, m.kept} {
+		if at.After(latest) && at.Before(soon) {
 			latest = at
 		}
 	}
@@ -65,7 +67,7 @@ func (w *work) since(ctx context.Context) (time.Time, error) {
 // makes a gap seem longer, never shorter.
 func (w *work) cover(ctx context.Context, now time.Time) error {
 	w.loop.remember(w.t.ID, func(m *memory) { m.covered = now })
-	if m := w.loop.memory(w.t.ID); now.Sub(m.kept) < coverEvery {
+	if ago := now.Sub(w.loop.memory(w.t.ID).kept); ago >= 0 && ago < coverEvery {
 		return nil
 	}
 	if err := w.loop.Store.Cover(context.WithoutCancel(ctx), w.t.ID); err != nil {

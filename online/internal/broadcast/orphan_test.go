@@ -68,3 +68,30 @@ func TestSeenAfterItWasSentEndsTheDoubt(t *testing.T) {
 		wantState(t, s, 1, pending.Broadcast)
 	})
 }
+
+// TestATT99LookedForInTheFuture: a clock that ran ahead for a while, and was set back, has
+// left times that are not yet. Nobody has looked for the row up to then.
+func TestATT99LookedForInTheFuture(t *testing.T) {
+	for name, ahead := range map[string]func(*memoryStore, *pending.Transaction, time.Time){
+		"covered": func(s *memoryStore, r *pending.Transaction, at time.Time) { s.covered[r.ID] = at },
+		"moved":   func(_ *memoryStore, r *pending.Transaction, at time.Time) { r.Updated = at },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := row(1, net1, time.Now())
+			r.State = pending.Broadcast
+			r.Created, r.Updated = time.Now().Add(-72*time.Hour), time.Now().Add(-72*time.Hour)
+			l, s, n := setup(t)
+			ahead(s, &r, time.Now().Add(48*time.Hour))
+			s.rows[r.ID] = r
+			n.onSend = func(chain.Sealed) (node.Outcome, error) { return node.Ambiguous, nil }
+			n.show(r.TxID, node.Sighting{Expired: true})
+			for range 3 {
+				once(t, l)
+				time.Sleep(settle)
+			}
+			if got := s.get(1); got.State != pending.Broadcast {
+				t.Errorf("%s: it is %s %s", name, got.State, got.Code)
+			}
+		})
+	}
+}
