@@ -64,6 +64,9 @@ func busy(t *testing.T, s *Store) {
 	rival := reserving(30, "nonce:c", "Äc")
 	rival.Replaces, rival.WithdrawalID = number(3).ID, withdrawalID
 	put(t, s, rival)
+	move(t, s, put(t, s, number(46)).ID, toSent...)
+	ended(t, s, number(46).ID, pending.Expire, "chain.expired")
+	put(t, s, anew(47, number(46).ID, false, func(p *pending.Transaction) { p.Told = true }))
 	waiting, err := s.Unread(ctx, 0, 1)
 	ok(t, err)
 	ok(t, s.Summarise(ctx, []Summary{{N: waiting[0].N, Wallets: []string{"w"}, Movements: []Movement{{Asset: "a", Amount: big.NewInt(1)}}}}))
@@ -100,6 +103,8 @@ func TestTransfer(t *testing.T) {
 	put(t, to, number(40))
 	_, err = to.Create(t.Context(), reserving(41, "nonce:d"), Idempotency{})
 	code(t, err, "reservation.conflict")
+	_, err = to.Create(t.Context(), anew(48, number(46).ID, false), Idempotency{})
+	code(t, err, "requote.exists")
 	before, after := audits(t, from, bundle.ID{}), audits(t, to, bundle.ID{})
 	if len(after) <= len(before) || !slices.Equal(after[:len(before)], before) {
 		t.Error("the audit is not the same")
