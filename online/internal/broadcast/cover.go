@@ -38,10 +38,13 @@ func (w *work) conclusive(ctx context.Context, saw node.Sighting) (bool, error) 
 	return proof && whole && !now.Before(settled), nil
 }
 
+// ahead is how far a time may be in the future: clocks are set back by a little. What is
+// further was noted by a clock that ran ahead.
+const ahead = time.Minute
+
 // since is the time from which on nobody has looked for the row: the last look
 // of an unbroken series that began with its last move, in this process or in
-// another one before it. What a clock that ran ahead has noted of the future counts for
-// nothing.
+// another one before it. What a clock that ran ahead has noted counts for nothing.
 func (w *work) since(ctx context.Context) (time.Time, error) {
 	m := w.loop.memory(w.t.ID)
 	if !m.read {
@@ -54,7 +57,7 @@ func (w *work) since(ctx context.Context) (time.Time, error) {
 		m.kept = kept
 	}
 	var latest time.Time
-	soon := w.loop.Now().Add(time.Minute) // clocks are set by a little
+	soon := w.loop.Now().Add(ahead)
 	for _, at := range []time.Time{w.t.Updated, m.covered, m.kept} {
 		if at.After(latest) && at.Before(soon) {
 			latest = at

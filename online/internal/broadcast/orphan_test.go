@@ -95,3 +95,28 @@ func TestATT99LookedForInTheFuture(t *testing.T) {
 		})
 	}
 }
+
+// TestATT99NotedInTheFuture: what was noted by a clock that ran ahead is noted anew, and
+// keeps no row from its end until that clock would be right.
+func TestATT99NotedInTheFuture(t *testing.T) {
+	for _, withdrawn := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := row(1, net1, time.Now())
+			r.State, r.Code, r.Reason, r.Noted = pending.Broadcast, expired, "it was not in any block before its blockhash expired, says the node; to be asked again", time.Now().Add(48*time.Hour)
+			if withdrawn {
+				r.State, r.Code, r.CancelRequested = pending.Signed, "", true
+			}
+			l, s, n := setup(t, r)
+			n.show(r.TxID, node.Sighting{Expired: true})
+			once(t, l)
+			if got := s.get(1); got.State != r.State {
+				t.Errorf("it is %s at the first look", got.State)
+			}
+			for range 2 {
+				time.Sleep(settle)
+				once(t, l)
+			}
+			wantState(t, s, 1, pending.Expired)
+		})
+	}
+}

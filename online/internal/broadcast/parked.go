@@ -35,6 +35,7 @@ func (w *work) parked(ctx context.Context) error {
 	default:
 		return nil
 	}
+	proof = proof && !w.t.Noted.After(w.loop.Now().Add(ahead))
 	if !proof || w.t.Noted.IsZero() {
 		if proof != !w.t.Noted.IsZero() {
 			w.database = w.loop.Store.Doubt(context.WithoutCancel(ctx), w.t.ID, proof)

@@ -204,6 +204,11 @@ func (w *work) end(ctx context.Context, saw node.Sighting) error {
 	if saw.Conflict {
 		e, code, reason = pending.Fail, conflicted, "another transaction has taken its place for good"
 	}
+	if w.t.Noted.After(w.loop.Now().Add(ahead)) {
+		if err := w.note(ctx, "", ""); err != nil {
+			return err
+		}
+	}
 	if w.t.Code != code || w.t.Noted.IsZero() {
 		return w.note(ctx, code, reason+", says the node; to be asked again")
 	}
