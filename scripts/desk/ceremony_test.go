@@ -24,6 +24,7 @@ func TestCeremony(t *testing.T) {
 	w.ceremony(t, 20, "ur")
 	w.byHand()
 	w.files()
+	w.other()
 	w.wrong(t)
 	w.without()
 	w.denied(t)

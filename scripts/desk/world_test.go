@@ -41,6 +41,7 @@ type world struct {
 	film   string                   // what the browser's camera sees
 	base   string                   // of the desk
 	made   uint64
+	asked  int
 	films  uint64
 }
 

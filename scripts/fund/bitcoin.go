@@ -3,6 +3,7 @@ package fund
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 
 	"github.com/btcsuite/btcd/address/v2"
@@ -140,6 +141,7 @@ type Key struct {
 	Address   string
 	PublicKey []byte   // 33 bytes
 	Path      []uint32 // from the master key
+	Master    uint32   // fingerprint of that, its first byte the highest; 0 where only an address is known
 }
 
 // Spend is a payment of P2WPKH coins of one key.
@@ -199,9 +201,8 @@ func (s Spend) PSBT() (string, error) {
 	return p.B64Encode()
 }
 
-// derivation has no fingerprint: whoever builds from an address alone knows none.
 func (k Key) derivation() []*psbt.Bip32Derivation {
-	return []*psbt.Bip32Derivation{{PubKey: k.PublicKey, Bip32Path: k.Path}}
+	return []*psbt.Bip32Derivation{{PubKey: k.PublicKey, MasterKeyFingerprint: bits.ReverseBytes32(k.Master), Bip32Path: k.Path}}
 }
 
 // Paid tells how deep the chain has the payment, 0 while the mempool has it. A
