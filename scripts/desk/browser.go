@@ -19,9 +19,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
+
+	"coldsign/scripts/rig"
 )
 
 // Browser is a running one. It is for one goroutine. Whatever it cannot do ends the
@@ -43,13 +44,8 @@ type Options struct {
 
 // Here is the folder of this package.
 func Here() (string, error) {
-	_, file, _, ok := runtime.Caller(0)
-	for _, dir := range []string{filepath.Dir(file), ".", "../desk"} { // -trimpath hides the first
-		if _, err := os.Stat(filepath.Join(dir, "drive.mjs")); ok && err == nil {
-			return filepath.Abs(dir)
-		}
-	}
-	return "", errors.New("scripts/desk is not where it was built")
+	root, err := rig.Root()
+	return filepath.Join(root, "scripts/desk"), err
 }
 
 // Start starts node. It ends with the test.

@@ -17,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 )
 
 // Oracle is the running process. It answers one question at a time.
@@ -30,13 +29,30 @@ type Oracle struct {
 // Question is a line of what oracle.mjs reads.
 type Question map[string]any
 
+// folder is that of this package, found from the working directory: with -trimpath a
+// program does not know where it was built.
+func folder() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		here := filepath.Join(dir, "scripts/interop")
+		if _, err := os.Stat(filepath.Join(here, "oracle.mjs")); err == nil {
+			return here, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("no scripts/interop/oracle.mjs above the working directory: not inside the repository")
+		}
+	}
+}
+
 // Start starts node. The process ends with the program that started it, at the
 // latest, for then its input ends.
 func Start() (*Oracle, error) {
-	_, file, _, ok := runtime.Caller(0)
-	here := filepath.Dir(file)
-	if _, err := os.Stat(filepath.Join(here, "oracle.mjs")); !ok || err != nil {
-		here = "." // built with -trimpath: tests of this package run here
+	here, err := folder()
+	if err != nil {
+		return nil, err
 	}
 	cache := os.Getenv("COLDSIGN_CACHE")
 	if cache == "" {
