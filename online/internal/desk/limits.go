@@ -17,6 +17,7 @@ const (
 	whole   = 12 * time.Hour   // and after that time in any case
 	enrol   = 24 * time.Hour   // for which an enrolment code is taken
 	ticket  = 5 * time.Minute  // for the authenticator's answer
+	recent  = 10 * time.Minute // from a login on, for adding a passkey
 	work    = 30 * time.Second // for one request
 	hard    = 15 * time.Minute // for one that a bundle of 200,000 goes through: 10,000 take about 9 s
 	wait    = 2 * time.Second  // for a place among the passwords being looked at

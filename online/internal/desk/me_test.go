@@ -122,6 +122,16 @@ func TestRemovedPasskeyEndsSessions(t *testing.T) {
 	want(t, there.ask("GET", "/desk/", nil), 303)
 }
 
+// Who finds a session open cannot stay by a passkey of their own.
+func TestPasskeyWantsARecentLogin(t *testing.T) {
+	w := newWorld(t)
+	b := w.login(account.Viewer)
+	w.now = w.now.Add(recent)
+	want(t, b.ask("POST", "/desk/me/begin", b.form()), 200, "challenge")
+	w.now = w.now.Add(time.Second)
+	want(t, b.ask("POST", "/desk/me/begin", b.form()), 400, "10 minutes after a login")
+}
+
 // Somebody else's wrong attempts lock a user: who has password and code is told so, and
 // not that these are wrong.
 func TestOwnLoginOfLocked(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
@@ -200,7 +201,14 @@ func passkeyRemove(r *request) error {
 	return r.redirect("/desk/me")
 }
 
-func passkeyBegin(r *request) error { return r.beginKey(r.who.User, "add "+r.who.User.ID) }
+// passkeyBegin wants a login that is not long ago: who finds a session open must not
+// be able to stay.
+func passkeyBegin(r *request) error {
+	if r.Now().Sub(r.who.Created) > recent {
+		return fault.New("desk.recent", "log out and in again", "a passkey can be added for %d minutes after a login", recent/time.Minute)
+	}
+	return r.beginKey(r.who.User, "add "+r.who.User.ID)
+}
 
 func passkeyFinish(r *request) error {
 	a, err := r.answered("add " + r.who.User.ID)
