@@ -9,6 +9,7 @@ const lacking = `try {
 		else if (name === "mediaDevices") delete Navigator.prototype[name];
 		else if (name === "getUserMedia") delete MediaDevices.prototype[name];
 		else if (name === "isSecureContext") Object.defineProperty(window, name, { value: false });
+		else if (name === "silence") window.MediaStreamTrackProcessor = class { readable = new ReadableStream({}); };
 		else if (name === "fullscreenEnabled") Object.defineProperty(Document.prototype, name, { get: () => false });
 		else delete window[name];
 	}
@@ -61,6 +62,11 @@ func (w *world) without() {
 	w.sees(answer, 6)
 	w.Click("#scan")
 	w.says("#result", "1 signed")
+	w.lacks(false, "silence") // a browser that gives the pictures of no track
+	w.sees(symbols(w, "hello"), 6)
+	w.Goto(w.base + "/take")
+	w.Click("#scan")
+	w.says("[role=status].alarm", `A text "hello"`)
 	w.lacks(false, "getUserMedia")
 	w.Goto(w.base + "/take")
 	w.Click("#scan")

@@ -1,6 +1,7 @@
 // A camera in the page. Each picture goes to the server, which reads the codes in
 // it; at most two are on their way, what comes meanwhile is dropped.
 const flying = 2;
+const silent = 1500; // milliseconds without a picture, after which the video is drawn instead
 
 // local says whether the server is this machine: then pictures go as they are.
 const local = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
@@ -69,7 +70,14 @@ export class Camera {
   }
 
   async pump(stream) {
-    if (local && "MediaStreamTrackProcessor" in window) return this.direct(stream);
+    if (!local || !("MediaStreamTrackProcessor" in window)) return this.follow(stream);
+    const before = this.taken;
+    setTimeout(() => this.taken === before && this.follow(stream), silent); // some give nothing, or nothing that can be copied
+    return this.direct(stream);
+  }
+
+  // follow draws each picture that the video shows.
+  follow(stream) {
     const next = () => {
       if (this.stream !== stream) return;
       if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(look);
