@@ -100,6 +100,9 @@ func fairEstate() *estate {
 	e.holds("01", "", paid(from, []uint32{0}, "to a"), "failed", "chain.replaced", true)
 	e.holds("02", "01", made, "complete", "", true)
 	e.has(made, depth)
+	// A cancellation of it that was withdrawn itself, before it left, ends nothing.
+	e.rows["08"] = row{id: "08", state: "cancelled"}
+	e.coins["08"] = bill{tx: paid(from, []uint32{0, 1}, "wallet"), root: "01", cancels: true}
 	e.rows["03"] = row{id: "03", state: "cancelled"}
 	e.coins["03"] = bill{tx: paid(from, []uint32{2}, "to b")}
 	back := paid(from, []uint32{3}, "wallet")

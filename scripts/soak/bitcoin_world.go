@@ -268,7 +268,9 @@ func (e *estate) ended(p *spending, set []string, made, open, final bool, r *res
 	cancelled, taken, unpaid := false, false, true
 	for _, id := range set {
 		at := e.rows[id]
-		cancelled = cancelled || at.state == "complete" && e.coins[id].cancels || at.state == "cancelled" && at.code != "chain.replaced"
+		// A cancellation that was withdrawn itself, before it left, ends nothing.
+		closes := at.state == "complete" && e.coins[id].cancels || at.state == "cancelled" && at.code != "chain.replaced" && !e.coins[id].cancels
+		cancelled = cancelled || closes
 		taken = taken || at.state == "failed" && at.code == "chain.conflict"
 	}
 	for i := range e.views {
