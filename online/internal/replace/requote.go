@@ -178,6 +178,10 @@ func (q *quote) make() (*pending.Transaction, error) {
 // never reports whether nothing of the row has left, so that what it holds is its own.
 func (q *quote) never() bool { return q.of.row.State == pending.Pending && !q.of.row.MaybeSigned }
 
+// refused reports whether the offline half has refused the row. By a clock that was set
+// back it may sign it after all, so that a new row had better conflict with it.
+func (q *quote) refused() bool { return q.of.row.State == pending.Refused }
+
 // errTaken says that the first cannot be outbid any more, and is not proven dead yet.
 func (q *quote) errTaken(what string) error {
 	row := &q.of.row

@@ -40,7 +40,7 @@ func (q *quote) evm(r *bundle.Request) error {
 	switch {
 	case q.alive && t.nonce < mined:
 		return q.errTaken(fmt.Sprintf("nonce %d", t.nonce))
-	case q.alive, q.never() && t.nonce >= mined && q.try == 0:
+	case q.alive, (q.never() || q.refused()) && t.nonce >= mined && q.try == 0:
 	default:
 		if t.nonce < mined {
 			if err := q.apart(fmt.Sprintf("nonce %d is used up", t.nonce), store.ScopeSign, store.ScopeComplete); err != nil {

@@ -237,6 +237,33 @@ func TestRequoteAgainOnAnvil(t *testing.T) {
 	}
 }
 
+// TestRequoteOfRefused: what the offline half refused as too late it may sign after all,
+// by a clock that was set back. The new row has the same nonce, while it is good, so that
+// one of them lands; what another row has by then is left to that.
+func TestRequoteOfRefused(t *testing.T) {
+	c := newEVM(t)
+	c.asking()
+	refused := func(nonce uint64) bundle.ID {
+		id, _ := c.pay(nonce)
+		c.export(id)
+		_, err := c.store.Move(t.Context(), id, pending.Refuse, func(p *pending.Transaction) error {
+			p.Code, p.Reason = "request.expired", "it came too late"
+			return nil
+		})
+		ok(t, err)
+		return id
+	}
+	third, first := refused(3), refused(0)
+	again := c.requote(third, true)
+	if got := c.nonce(again); !strings.HasSuffix(got, ":3") {
+		t.Errorf("the new row has %s, and conflicts with nothing of the first", got)
+	}
+	c.pay(0)
+	if got := c.nonce(c.requote(first, true)); !strings.HasSuffix(got, ":1") {
+		t.Errorf("the new row has %s, and the nonce of the first is another row's", got)
+	}
+}
+
 // TestRequoteFees: the fee is what the network asks for, outbids the first, and is not
 // more than the network's most unless it is named.
 func TestRequoteFees(t *testing.T) {
