@@ -155,6 +155,12 @@ func (m *Maker) Make(ctx context.Context, tenant string, id bundle.ID, o Options
 	if made.Cancels = cancels; !fill {
 		made.Replaces = root
 	}
+	return m.enter(ctx, tenant, id, made, o)
+}
+
+// enter stores a row that was made for another, or finds the one that the same
+// idempotency key has made.
+func (m *Maker) enter(ctx context.Context, tenant string, id bundle.ID, made *pending.Transaction, o Options) (Done, error) {
 	existing, err := m.Store.Create(ctx, made, o.Idem)
 	if err != nil {
 		return Done{}, err

@@ -86,16 +86,7 @@ func (m *Maker) requoteOnce(ctx context.Context, tenant string, id bundle.ID, n 
 	if made.Requotes, made.Told = id, o.Force; q.alive {
 		made.Replaces = root
 	}
-	existing, err := m.Store.Create(ctx, made, o.Idem)
-	if err != nil {
-		return Done{}, err
-	}
-	if existing != nil {
-		made = existing
-	}
-	done, err := m.done(ctx, tenant, id, *made)
-	done.Had = existing != nil
-	return done, err
+	return m.enter(ctx, tenant, id, made, o)
 }
 
 // latest gives the rows of a payment, of which the row must be the last.
