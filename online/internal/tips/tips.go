@@ -6,6 +6,7 @@ package tips
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"sync"
 	"time"
@@ -105,7 +106,7 @@ func look(ctx context.Context, n Node, now func() time.Time) (s State) {
 	defer func() {
 		s.Took = now().Sub(began)
 		if what := recover(); what != nil { // a client that breaks on one answer takes no page down
-			s.Up, s.Code, s.Text = false, "node.panic", "the node client broke"
+			s.Up, s.Code, s.Text = false, "node.panic", short("the node client broke: "+fmt.Sprint(what))
 		}
 	}()
 	err := n.Check(ctx)
@@ -118,12 +119,16 @@ func look(ctx context.Context, n Node, now func() time.Time) (s State) {
 		}
 	}
 	if err != nil {
-		s.Code, s.Text = fault.Code(err), quote.Line(err.Error())
-		if len(s.Text) > maxText {
-			s.Text = s.Text[:maxText] + "..."
-		}
+		s.Code, s.Text = fault.Code(err), short(err.Error())
 	}
 	return s
+}
+
+func short(text string) string {
+	if text = quote.Line(text); len(text) > maxText {
+		text = text[:maxText] + "..."
+	}
+	return text
 }
 
 // Redacted leaves of an address what names the machine: paths, queries and users may be

@@ -49,7 +49,7 @@ func TestLook(t *testing.T) {
 	if !one.Apart || one.Up != 3 || !one.Enough() || two.Enough() || two.Up != 0 || three.Apart || three.Up != 2 {
 		t.Errorf("%+v\n%+v\n%+v", one, two, three)
 	}
-	if n := two.Nodes; n[0].Code != "node.panic" || n[1].Code != "internal" || len(n[1].Text) > maxText+3 || strings.Contains(n[1].Text, "\x1b") || n[2].Code != "node.network" || n[2].Up {
+	if n := two.Nodes; n[0].Code != "node.panic" || n[0].Text != "the node client broke: x" || n[1].Code != "internal" || len(n[1].Text) > maxText+3 || strings.Contains(n[1].Text, "\x1b") || n[2].Code != "node.network" || n[2].Up {
 		t.Errorf("%+v", n)
 	}
 	for i, want := range []string{"https://node.example/...", "http://b.example:8545/...", "(hidden)"} {
