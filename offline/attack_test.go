@@ -353,6 +353,50 @@ func TestATT53ManyFiles(t *testing.T) {
 	}
 }
 
+// strike starts a command that makes a home, anew where it was faster, until it is killed
+// as soon as there is a file of that name, and tells whether the home was whole by then.
+func strike(t *testing.T, home, stage string, command func() *exec.Cmd) (whole bool) {
+	t.Helper()
+	const most, enough = 100, 10
+	for try, struck := 0, 0; try < most && struck < enough; try++ {
+		if err := os.RemoveAll(home); err != nil {
+			t.Fatal(err)
+		}
+		cmd := command()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
+		there := false
+		for over := false; !there && !over; {
+			select {
+			case <-ended:
+				over = true
+			default:
+				found, _ := filepath.Glob(filepath.Join(home, stage))
+				there = len(found) > 0
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		<-ended
+		if !there {
+			continue
+		}
+		struck++
+		_, err := os.Lstat(filepath.Join(home, unfinished))
+		if whole = err != nil; !whole {
+			return false
+		}
+	}
+	if !whole {
+		t.Fatalf("%s was never seen", stage)
+	}
+	return true
+}
+
 // TestATT69InitAndRestoreKilled kills an init and a restore as soon as each of their files
 // is there. The next try makes a whole home of what was left, or says that there is one,
 // which opens.
@@ -372,34 +416,12 @@ func TestATT69InitAndRestoreKilled(t *testing.T) {
 			stages = stages[1:3]
 		}
 		for _, stage := range stages {
-			if err := os.RemoveAll(home); err != nil {
-				t.Fatal(err)
-			}
-			cmd := offline(args...)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan struct{})
-			go func() { _ = cmd.Wait(); close(ended) }()
-			for there := false; !there; {
-				select {
-				case <-ended:
-					t.Fatalf("%v ended before there was %s", args, stage)
-				default:
-					found, _ := filepath.Glob(filepath.Join(home, stage))
-					there = len(found) > 0
-				}
-			}
-			if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-				t.Fatal(err)
-			}
-			<-ended
-			_, marked := os.Lstat(filepath.Join(home, unfinished))
+			whole := strike(t, home, stage, func() *exec.Cmd { return offline(args...) })
 			words, err := offline(args...).CombinedOutput()
-			if err != nil && (marked == nil || !bytes.Contains(words, []byte(".exists: "))) {
+			if err != nil && (!whole || !bytes.Contains(words, []byte(".exists: "))) {
 				t.Errorf("%v after a kill at %s: %v %s", args, stage, err, words)
 			}
-			if marked != nil {
+			if whole {
 				finished++
 			}
 			if words, err := offline("wallet", "list").CombinedOutput(); err != nil || args[0] == "restore" && !bytes.Contains(words, []byte(walletID)) {
